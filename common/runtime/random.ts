@@ -1,0 +1,34 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+/** Randomness as a dependency, so that simulations repeat from a seed. */
+export interface RandomSource {
+  /** A number in [0, 1). */
+  fraction(): number;
+  /** A fresh UUID, lower case. */
+  uuid(): string;
+}
+
+export const systemRandom: RandomSource = {
+  fraction: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
+  uuid: () => randomUUID(),
+};
+
+/**
+ * A repeatable source from a 32-bit seed (mulberry32: public-domain generator, period 2^32, ample for a simulated run).
+ * Never use it for secrets.
+ */
+export function seededRandom(seed: number): RandomSource {
+  let state = seed >>> 0;
+  const fraction = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const hex = (digits: number): string =>
+    Array.from({ length: digits }, () => Math.floor(fraction() * 16).toString(16)).join('');
+  return {
+    fraction,
+    uuid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}`,
+  };
+}
