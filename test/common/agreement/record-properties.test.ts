@@ -94,7 +94,7 @@ function check(
   verify: (before: AgreementRecord | undefined, after: AgreementRecord, command: AgreementCommand) => void,
 ): void {
   fc.assert(
-    fc.property(fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), (steps) => {
+    fc.property(fc.array(step, { minLength: 25, maxLength: 40 }), (steps) => {
       let record: AgreementRecord | undefined;
       let now = 0;
       let number = 2;
@@ -117,6 +117,6 @@ function check(
         record = next.record;
       }
     }),
-    { numRuns: 600, seed: 20_261_120 },
+    { numRuns: 500, seed: 20_261_120 },
   );
 }
