@@ -1,0 +1,342 @@
+import type { Action } from '../../agent/core/action.ts';
+import { decide } from '../../agent/core/decide.ts';
+import { initialState } from '../../agent/core/durable.ts';
+import type { Observation, PollResult } from '../../agent/core/observation.ts';
+import type { AgentState, DurableState } from '../../agent/core/state.ts';
+import type { EventDocument } from '../../agent/metadata/document.ts';
+import { canonicalEventId } from '../../common/agreement/names.ts';
+import { LEASE_RETRY_MS, type AgreementCommand, type AgreementRecord } from '../../common/agreement/record.ts';
+import type { EventType } from '../../emulator/platform/state.ts';
+import type { Invariants } from './invariants.ts';
+import { SCOPE, type SimulatedVm, type World } from './world.ts';
+
+const POLL_MS = 1000;
+const TICK_MS = 500;
+/** Answers come after this long at the most when nothing is wrong. */
+const QUICK_MS = 40;
+/** A late POST: on its way for up to 8 s, sent by a process that may have stood still for 20 s before. */
+const LATE_POST_MS = 28_000;
+
+/**
+ * One VM: the agent's own decisions, with a simulated journal, balancer, application and network around them. The gate closes
+ * when the agent dies (its port is gone); a balancer that is told by the agent goes on as it was told.
+ */
+export class Node implements SimulatedVm {
+  readonly name: string;
+  readonly #world: World;
+  readonly #invariants: Invariants;
+  readonly #vmId: string;
+  readonly #hasGate: boolean;
+  #state: AgentState | undefined;
+  #journal: DurableState | undefined;
+  /** Raised when the process dies: whatever was under way belongs to an older life. */
+  #life = 0;
+  #pausedUntilMs = 0;
+  #backlog: Observation[] = [];
+  #partitionedUntilMs = 0;
+  #isLinked = false;
+  #inRotation = false;
+  #trafficEndsMs = 0;
+  readonly #freshReads = new Map<string, EventDocument | undefined>();
+
+  constructor(options: { name: string; index: number; world: World; invariants: Invariants; hasGate: boolean }) {
+    this.name = options.name;
+    this.#world = options.world;
+    this.#invariants = options.invariants;
+    this.#vmId = `id-${options.index}`;
+    this.#hasGate = options.hasGate;
+  }
+
+  isInRotation(): boolean {
+    return this.#inRotation;
+  }
+
+  connections(): number {
+    return this.#inRotation || this.#world.time.nowMs < this.#trafficEndsMs ? 1 : 0;
+  }
+
+  isAlive(): boolean {
+    return this.#state !== undefined;
+  }
+
+  /** Everything that the agent would tell an operator; for traces of runs that failed. */
+  describe(): string {
+    const events = Object.values(this.#state?.events ?? {}).map(
+      (entry) =>
+        `${entry.promise.promise}/${entry.preparation.step}/${entry.approval.step} ${entry.preparation.detail}`,
+    );
+    return `${this.name}: ${this.#state?.rotation.state ?? 'dead'}; ${events.join('; ')}`;
+  }
+
+  boot(): void {
+    const life = ++this.#life;
+    const { time } = this.#world;
+    this.#state = initialState(
+      {
+        identity: { scope: SCOPE, name: this.name, vmId: this.#vmId },
+        hasCoordinator: true,
+        absentForMs: 10_000,
+        detectionMs: 1000,
+        drainTimeoutMs: 15_000,
+      },
+      this.#journal,
+      { wallMs: time.nowMs, monotonicMs: time.nowMs },
+    );
+    this.#backlog = [];
+    this.#isLinked = false;
+    this.#every(life, POLL_MS, () => {
+      this.#poll();
+    });
+    this.#every(life, TICK_MS, () => {
+      this.#watchLink();
+      this.#tell({ kind: 'tick' });
+    });
+    this.#tell({ kind: 'tick' });
+  }
+
+  /** kill -9, or the VM going down. The application's connections end with the VM, not with the agent. */
+  kill(options: { readonly isVmDown: boolean; readonly losesJournal: boolean }): void {
+    if (this.#state === undefined) return;
+    this.#world.trace(this.name, options.losesJournal ? 'dies and loses its journal' : 'dies');
+    this.#state = undefined;
+    this.#life++;
+    if (options.losesJournal) this.#journal = undefined;
+    if (this.#hasGate || options.isVmDown) this.#leaveRotation();
+    if (options.isVmDown) this.#trafficEndsMs = 0;
+  }
+
+  pause(ms: number): void {
+    this.#world.trace(this.name, `stands still for ${ms} ms`);
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#world.time.nowMs + ms);
+    this.#world.time.after(ms, () => {
+      const backlog = this.#backlog.splice(0);
+      for (const observation of backlog) this.#tell(observation);
+    });
+  }
+
+  partition(ms: number): void {
+    this.#world.trace(this.name, `cut off from the coordinator for ${ms} ms`);
+    this.#partitionedUntilMs = this.#world.time.nowMs + ms;
+  }
+
+  hit(type: EventType, durationMs: number): void {
+    if (type === 'Freeze') {
+      this.pause(durationMs);
+      return;
+    }
+    this.kill({
+      isVmDown: true,
+      losesJournal: type === 'Redeploy' && this.#world.happens(this.#world.faults.lostJournals),
+    });
+    this.#world.time.after(Math.max(durationMs, 1), () => {
+      if (this.#state === undefined) this.boot();
+    });
+  }
+
+  recordChanged(record: AgreementRecord): void {
+    if (!this.#canTalk()) return;
+    this.#later(QUICK_MS, { kind: 'record', record });
+  }
+
+  #every(life: number, ms: number, run: () => void): void {
+    this.#world.time.after(
+      this.#world.between(0, ms),
+      function again(this: Node) {
+        if (life !== this.#life) return;
+        run();
+        this.#world.time.after(ms, again.bind(this));
+      }.bind(this),
+    );
+  }
+
+  #isPaused(): boolean {
+    return this.#world.time.nowMs < this.#pausedUntilMs;
+  }
+
+  #canTalk(): boolean {
+    const { time } = this.#world;
+    const isPartitioned = this.#world.isFaulty() && time.nowMs < this.#partitionedUntilMs;
+    return this.#world.isCoordinatorUp() && !isPartitioned && this.#isLinked;
+  }
+
+  #watchLink(): void {
+    const { time } = this.#world;
+    const isPartitioned = this.#world.isFaulty() && time.nowMs < this.#partitionedUntilMs;
+    const isUp = this.#world.isCoordinatorUp() && !isPartitioned;
+    if (isUp === this.#isLinked) return;
+    this.#isLinked = isUp;
+    this.#tell({ kind: isUp ? 'connected' : 'disconnected' });
+  }
+
+  #poll(): void {
+    if (this.#isPaused()) return;
+    const document = this.#world.read(this.name);
+    this.#later(QUICK_MS, { kind: 'poll', result: asResult(document) });
+  }
+
+  /** Tells the agent something after at most `ms`, if it still lives the same life then. */
+  #later(ms: number, observation: Observation): void {
+    const life = this.#life;
+    this.#world.time.after(this.#world.between(1, ms), () => {
+      if (life === this.#life) this.#tell(observation);
+    });
+  }
+
+  #tell(observation: Observation): void {
+    if (this.#state === undefined) return;
+    if (this.#isPaused()) {
+      if (observation.kind !== 'tick') this.#backlog.push(observation);
+      return;
+    }
+    const { nowMs } = this.#world.time;
+    const { state, actions } = decide(this.#state, observation, { wallMs: nowMs, monotonicMs: nowMs });
+    this.#state = state;
+    for (const action of actions) this.#perform(action);
+  }
+
+  #perform(action: Action): void {
+    const { faults } = this.#world;
+    switch (action.kind) {
+      case 'persist':
+        this.#persist(action.revision, action.durable);
+        return;
+      case 'reconcile':
+        this.#ask(action.id, () => ({ kind: 'records', id: action.id, records: this.#world.recordsOf(this.name) }));
+        return;
+      case 'submit':
+        this.#submit(action.id, action.command);
+        return;
+      case 'read-fresh': {
+        const document = this.#world.read(this.name);
+        this.#freshReads.set(canonicalEventId(action.eventId), document);
+        this.#later(QUICK_MS, { kind: 'read', token: action.token, result: asResult(document) });
+        return;
+      }
+      case 'post':
+        this.#post(action.token, action.eventId);
+        return;
+      case 'drain.start':
+        this.#leaveRotation();
+        this.#later(QUICK_MS, {
+          kind: 'turned-away',
+          ok: !this.#world.happens(faults.failedDrains),
+          detail: 'refused',
+        });
+        return;
+      case 'drain.read': {
+        const clear = this.connections() === 0;
+        this.#later(200, { kind: 'drain-read', token: action.token, clear, detail: clear ? 'idle' : 'traffic' });
+        return;
+      }
+      case 'drain.restore':
+        this.#enterRotation();
+        this.#later(QUICK_MS, { kind: 'back-in', ok: true, detail: '' });
+        return;
+      case 'hook': {
+        const ok = !this.#world.happens(faults.failedHooks);
+        this.#later(1500, {
+          kind: 'hook',
+          key: action.key,
+          phase: action.phase,
+          ok,
+          detail: ok ? '' : 'exit status 1',
+        });
+        return;
+      }
+      case 'activity':
+        this.#world.trace(this.name, `${action.activity}: ${action.detail}`);
+        return;
+      case 'log':
+        this.#world.trace(this.name, `(${action.level}) ${action.message}: ${action.detail}`);
+        return;
+      case 'reply.drained':
+      case 'reply.restored':
+        return;
+      default:
+        action satisfies never;
+    }
+  }
+
+  #persist(revision: number, durable: DurableState): void {
+    if (this.#world.happens(this.#world.faults.failedWrites)) {
+      this.#later(QUICK_MS, { kind: 'persist-failed', revision, reason: 'no space left on device' });
+      return;
+    }
+    const life = this.#life;
+    this.#world.time.after(this.#world.between(1, 10), () => {
+      // A process that died meanwhile may or may not have got it to disk.
+      if (life !== this.#life && this.#world.random.fraction() < 0.5) return;
+      if (life === this.#life || this.#state === undefined) this.#journal = durable;
+      if (life === this.#life) this.#tell({ kind: 'persisted', revision });
+    });
+  }
+
+  /** A question to the coordinator: it, or its answer, can be lost on the way. */
+  #ask(id: number, answer: () => Observation): void {
+    const life = this.#life;
+    const tell = (ms: number, observation: Observation): void => {
+      this.#world.time.after(ms, () => {
+        if (life === this.#life) this.#tell(observation);
+      });
+    };
+    const isLost = (): boolean => !this.#canTalk() || this.#world.happens(this.#world.faults.lostAnswers / 2);
+    if (isLost()) {
+      tell(LEASE_RETRY_MS, { kind: 'unanswered', id });
+      return;
+    }
+    this.#world.time.after(this.#world.between(1, QUICK_MS), () => {
+      if (!this.#world.isCoordinatorUp()) {
+        tell(LEASE_RETRY_MS, { kind: 'unanswered', id });
+        return;
+      }
+      const observation = answer();
+      tell(
+        isLost() ? LEASE_RETRY_MS : this.#world.between(1, QUICK_MS),
+        isLost() ? { kind: 'unanswered', id } : observation,
+      );
+    });
+  }
+
+  #submit(id: number, command: AgreementCommand): void {
+    if (command.kind === 'report') {
+      const eventId = canonicalEventId(command.eventId);
+      if (command.promise === 'prepared') this.#invariants.promised(this.name, eventId);
+      else this.#invariants.released(this.name, eventId);
+    }
+    this.#ask(id, () => ({ kind: 'answer', id, ...this.#world.submit(command) }));
+  }
+
+  #post(token: number, eventId: string): void {
+    const key = canonicalEventId(eventId);
+    const read = this.#freshReads.get(key)?.events.find((event) => canonicalEventId(event.eventId) === key);
+    this.#invariants.sending(this.name, key, read?.status === 'Scheduled' ? read.resources : undefined);
+    const isLate = this.#world.happens(this.#world.faults.latePosts);
+    const life = this.#life;
+    this.#world.time.after(isLate ? this.#world.between(1, LATE_POST_MS) : this.#world.between(1, QUICK_MS), () => {
+      // On its way already: that the sender died since does not call it back.
+      const outcome = this.#world.post(this.name, eventId);
+      const isLost = this.#world.happens(this.#world.faults.lostAnswers);
+      if (life === this.#life)
+        this.#tell({ kind: 'posted', token, outcome: isLost ? 'unknown' : outcome, detail: isLost ? 'time-out' : '' });
+    });
+  }
+
+  #leaveRotation(): void {
+    if (!this.#inRotation) return;
+    this.#inRotation = false;
+    const { faults } = this.#world;
+    this.#trafficEndsMs =
+      this.#world.time.nowMs + this.#world.between(0, this.#world.happens(faults.failedDrains) ? 40_000 : 3000);
+  }
+
+  #enterRotation(): void {
+    if (this.#inRotation) return;
+    this.#world.trace(this.name, 'enters rotation');
+    this.#invariants.entersRotation(this.name);
+    this.#inRotation = true;
+  }
+}
+
+function asResult(document: EventDocument | undefined): PollResult {
+  return document === undefined ? { kind: 'failed', reason: 'no answer' } : { kind: 'document', document };
+}

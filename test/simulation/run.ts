@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { canonicalName } from '../../common/agreement/names.ts';
+import { seededRandom, type RandomSource } from '../../common/runtime/random.ts';
+import type { EventType } from '../../emulator/platform/state.ts';
+import { drawFaults, type Faults, type Mode } from './faults.ts';
+import { Invariants, type Violation } from './invariants.ts';
+import { Node } from './node.ts';
+import { NOTICE_MS, World } from './world.ts';
+
+export interface RunResult {
+  readonly seed: number;
+  readonly mode: Mode;
+  readonly violations: readonly Violation[];
+  readonly faults: Faults;
+  readonly vms: number;
+  readonly named: number;
+  /** Approved by one of the VMs before NotBefore. */
+  readonly isApproved: boolean;
+  readonly posts: number;
+  readonly takeovers: number;
+  readonly grownAfterRead: number;
+  readonly trace: readonly string[];
+  /** The same for the same seed, always. */
+  readonly digest: string;
+}
+
+/** The event appears once the fleet has come up. */
+const EVENT_AT_MS = 10_000;
+/** Everything is over by then: the last notice has passed, the last absence has been believed. */
+const END_MS = EVENT_AT_MS + NOTICE_MS + 120_000;
+/** In liveness runs nothing goes wrong any more from here on: 50 s before NotBefore. */
+const HEAL_MS = EVENT_AT_MS + NOTICE_MS - 50_000;
+
+/** From the event's appearance until a fleet without trouble has approved it, and what follows at once. */
+const DELICATE_MS = 20_000;
+
+const TYPES: readonly EventType[] = ['Freeze', 'Reboot', 'Redeploy'];
+
+/** One run from one seed: a fleet of 2 to 5 VMs, one event, whatever faults the seed draws. */
+export function simulate(mode: Mode, seed: number): RunResult {
+  const random = seededRandom(seed);
+  const trace: string[] = [];
+  const invariants = new Invariants();
+  const faults = drawFaults(mode, random, HEAL_MS);
+  const names = Array.from({ length: 2 + Math.floor(random.fraction() * 4) }, (_, index) => `FrontEnd_IN_${index}`);
+  const world: World = new World({
+    names,
+    random,
+    faults,
+    checks: invariants,
+    trace: (who, what) => {
+      trace.push(`${String(world.time.nowMs).padStart(7)}  ${who.padEnd(14)}  ${what}`);
+    },
+  });
+  invariants.world = world;
+  const hasGate = random.fraction() < 0.7;
+  const nodes = names.map((name, index) => new Node({ name, index, world, invariants, hasGate }));
+  for (const node of nodes) world.vms.set(canonicalName(node.name), node);
+  for (const node of nodes) node.boot();
+  const named = names.slice(0, 1 + Math.floor(random.fraction() * names.length));
+  const eventId = random.uuid().toUpperCase();
+  world.time.after(EVENT_AT_MS, () => {
+    const type = TYPES[Math.floor(random.fraction() * TYPES.length)] ?? 'Reboot';
+    world.command({ kind: 'schedule', eventId, type, resources: named, noticeMs: NOTICE_MS, entry: 'announced' });
+  });
+  planFaults({ world, nodes, random, eventId, others: names.slice(named.length) });
+  world.time.runUntil(END_MS);
+  checkLiveness({ mode, world, nodes, named, violations: invariants.violations });
+  return {
+    seed,
+    mode,
+    violations: invariants.violations,
+    faults,
+    vms: names.length,
+    named: named.length,
+    isApproved: world.counters.approvedByUs > 0,
+    posts: world.counters.posts,
+    takeovers: world.counters.takeovers,
+    grownAfterRead: invariants.residuals.grownAfterRead,
+    trace: [...trace, ...nodes.map((node) => `at the end ${node.describe()}`)],
+    digest: createHash('sha256').update(trace.join('\n')).digest('hex'),
+  };
+}
+
+function planFaults(run: {
+  readonly world: World;
+  readonly nodes: readonly Node[];
+  readonly random: RandomSource;
+  readonly eventId: string;
+  readonly others: readonly string[];
+}): void {
+  const { world, nodes, random } = run;
+  const { faults } = world;
+  const lastMs = Math.min(faults.healsAtMs, EVENT_AT_MS + NOTICE_MS);
+  const sometime = (fault: () => void): void => {
+    // Most of what is delicate happens soon after the event appears; faults spread evenly would mostly miss it.
+    const isSoon = random.fraction() < 0.6;
+    const [leastMs, mostMs] = isSoon ? [EVENT_AT_MS - 2000, EVENT_AT_MS + DELICATE_MS] : [1000, lastMs - 1000];
+    world.time.after(world.between(leastMs, mostMs), fault);
+  };
+  const someone = (): Node | undefined => nodes[Math.floor(random.fraction() * nodes.length)];
+  const upTo = (mostMs: number): number => Math.min(world.between(500, mostMs), Math.max(0, lastMs - world.time.nowMs));
+  for (let index = 0; index < faults.crashes; index++) {
+    sometime(() => {
+      const node = someone();
+      if (node?.isAlive() !== true) return;
+      node.kill({ isVmDown: false, losesJournal: random.fraction() < faults.lostJournals });
+      world.time.after(upTo(20_000), () => {
+        if (!node.isAlive()) node.boot();
+      });
+    });
+  }
+  for (let index = 0; index < faults.pauses; index++) sometime(() => someone()?.pause(upTo(25_000)));
+  for (let index = 0; index < faults.partitions; index++) sometime(() => someone()?.partition(upTo(30_000)));
+  for (let index = 0; index < faults.coordinatorOutages; index++)
+    sometime(() => {
+      world.stopCoordinatorFor(upTo(20_000));
+    });
+  for (let index = 0; index < faults.emptyDocuments; index++)
+    sometime(() => {
+      world.emptyDocumentsFor(upTo(8000));
+    });
+  if (faults.isCancelled)
+    sometime(() => {
+      world.command({ kind: 'cancel', eventId: run.eventId });
+    });
+  const [other] = run.others;
+  if (faults.grows && other !== undefined)
+    sometime(() => {
+      world.grow(run.eventId, other);
+    });
+}
+
+/**
+ * - L1: when everything heals well before NotBefore, the event is approved before it.
+ * - L2: in the end every VM is back in rotation.
+ * - L3: without a coordinator nobody approves for others; an event that names one VM alone is approved as always.
+ * - S2: in a calm run exactly one approval is sent.
+ */
+function checkLiveness(run: {
+  readonly mode: Mode;
+  readonly world: World;
+  readonly nodes: readonly Node[];
+  readonly named: readonly string[];
+  readonly violations: Violation[];
+}): void {
+  const { mode, world, violations } = run;
+  const violate = (invariant: string, detail: string): void => {
+    violations.push({ invariant, atMs: world.time.nowMs, detail });
+  };
+  const { posts, approvedByUs } = world.counters;
+  if ((mode === 'liveness' || mode === 'calm') && approvedByUs === 0) violate('L1', 'never approved before NotBefore');
+  if (mode === 'calm' && posts !== 1) violate('S2', `${posts} approvals were sent where one was enough`);
+  if (mode === 'silent' && run.named.length > 1 && posts > 0) violate('L3', 'approved for others without an agreement');
+  if (mode === 'silent' && run.named.length === 1 && approvedByUs === 0) violate('L3', 'did not approve its own event');
+  if (mode === 'silent') return;
+  for (const node of run.nodes) if (!node.isInRotation()) violate('L2', `${node.name} is still out of rotation`);
+}
