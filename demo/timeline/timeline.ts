@@ -1,0 +1,73 @@
+import type { Clock } from '../../common/runtime/clock.ts';
+import { describeEntry, isRepeated, type Line } from './describe.ts';
+import type { Entry } from './entry.ts';
+import { formatLine } from './format.ts';
+
+/** Entries of two programs arrive in turn, not in order; held this long, they can be put in order. */
+const HOLD_MS = 250;
+/** Lines of one step. A step that goes as it should stays below; one that does not must not bury its own end. */
+const MAX_LINES = 40;
+/** Lines kept to find repetitions. */
+const RECENT_LINES = 30;
+
+export interface TimelineOptions {
+  readonly clock: Clock;
+  readonly hasColor: boolean;
+  readonly print: (text: string) => void;
+  /** Receives every entry, shown or not: for reading afterwards. */
+  readonly record: (entry: Entry) => void;
+}
+
+/** The story of the fleet, merged from what several programs tell, line by line as it happens. */
+export class Timeline {
+  readonly #options: TimelineOptions;
+  readonly #recent: Line[] = [];
+  #held: Line[] = [];
+  #cancelFlush: (() => void) | undefined;
+  #startMs: number;
+  #printed = 0;
+  #isQuiet = true;
+
+  constructor(options: TimelineOptions) {
+    this.#options = options;
+    this.#startMs = options.clock.now();
+  }
+
+  /** A step begins: times count from here, and lines are shown from here. */
+  begin(): void {
+    this.#startMs = this.#options.clock.now();
+    this.#printed = 0;
+    this.#isQuiet = false;
+  }
+
+  /** Shows what is still held. `isQuiet`: nothing more is shown until the next `begin`. */
+  end(isQuiet: boolean): void {
+    this.#flush();
+    if (this.#printed > MAX_LINES) this.#options.print(`          … and ${this.#printed - MAX_LINES} more lines`);
+    this.#isQuiet = isQuiet;
+  }
+
+  add(entry: Entry): void {
+    this.#options.record(entry);
+    const line = describeEntry(entry);
+    if (line === undefined || this.#isQuiet || isRepeated(line, this.#recent)) return;
+    this.#recent.push(line);
+    if (this.#recent.length > RECENT_LINES) this.#recent.shift();
+    this.#held.push(line);
+    this.#cancelFlush ??= this.#options.clock.after(HOLD_MS, () => {
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    const lines = this.#held.toSorted((a, b) => a.atMs - b.atMs);
+    this.#held = [];
+    for (const line of lines) {
+      this.#printed += 1;
+      if (this.#printed > MAX_LINES) continue;
+      this.#options.print(formatLine(line, { startMs: this.#startMs, hasColor: this.#options.hasColor }));
+    }
+  }
+}
