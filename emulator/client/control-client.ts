@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import type { CommandContext } from '../../common/runtime/command.ts';
+import { EXIT_FAILURE, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
+import { requestJson, type JsonRequest } from '../../common/runtime/http-json.ts';
+
+/** Where the control API is when neither option nor environment says. */
+export const DEFAULT_CONTROL = 'http://127.0.0.1:7070';
+
+/** The emulator answers from memory; one that takes longer hangs. */
+const TIMEOUT_MS = 10_000;
+
+const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+/** The control API's address: option, then `FOREWARN_CONTROL`, then the default. Throws a `UserError` for what is no URL. */
+export function controlUrl(context: CommandContext, option: string | undefined): string {
+  const text = option ?? context.environment['FOREWARN_CONTROL'] ?? DEFAULT_CONTROL;
+  const url = URL.parse(text.includes('://') ? text : `http://${text}`);
+  if (url?.protocol !== 'http:') {
+    const message = `expected the emulator's control address like ${DEFAULT_CONTROL}, got ${JSON.stringify(text)}`;
+    throw new UserError('BAD_ADDRESS', message, { exitStatus: EXIT_USAGE });
+  }
+  return url.origin;
+}
+
+/** One request; a refusal becomes a `UserError` with the emulator's own words. */
+export async function callControl<Schema extends z.ZodType>(
+  url: string,
+  wanted: Omit<JsonRequest, 'timeoutMs'>,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  const naming = { what: 'emulator', option: '--control URL (or FOREWARN_CONTROL)' };
+  const response = await requestJson({ kind: 'http', url }, { ...wanted, timeoutMs: TIMEOUT_MS }, naming);
+  if (response.status >= 400) {
+    const refusal = errorSchema.safeParse(response.body);
+    if (!refusal.success) {
+      throw new UserError('NOT_AN_EMULATOR', `${url} answered ${response.status}: is an emulator's control API there?`);
+    }
+    const { code, message } = refusal.data.error;
+    throw new UserError(code, message, { exitStatus: USAGE_CODES.has(code) ? EXIT_USAGE : EXIT_FAILURE });
+  }
+  const parsed = schema.safeParse(response.body);
+  if (!parsed.success) {
+    throw new UserError(
+      'NOT_AN_EMULATOR',
+      `${url} answered something else than an emulator would: ${parsed.error.message}`,
+    );
+  }
+  return parsed.data;
+}
+
+/** Refusals of what was typed, as against what cannot be done now. */
+const USAGE_CODES = new Set([
+  'BAD_BODY',
+  'NO_RESOURCES',
+  'SEVERAL_SCOPES',
+  'SEVERAL_UPDATE_DOMAINS',
+  'UNKNOWN_VM',
+  'UNKNOWN_EVENT',
+]);

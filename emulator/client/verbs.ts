@@ -1,0 +1,224 @@
+import { WebSocket } from 'ws';
+import type { CommandContext } from '../../common/runtime/command.ts';
+import { parseDurationOrUndefined, formatDuration } from '../../common/runtime/duration.ts';
+import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
+import { stopSignal } from '../../common/runtime/lifecycle.ts';
+import { formatTable } from '../../common/runtime/terminal.ts';
+import { FAULT_KINDS } from '../faults.ts';
+import type { EventType } from '../platform/state.ts';
+import {
+  activitySchema,
+  eventsSchema,
+  eventViewSchema,
+  faultAnswerSchema,
+  faultsSchema,
+  fleetAnswerSchema,
+  nothingSchema,
+  type EventAnswer,
+} from './answers.ts';
+import { callControl, controlUrl } from './control-client.ts';
+
+/** Options that every verb has. */
+export interface VerbOptions {
+  readonly control?: string;
+  readonly json?: boolean;
+}
+
+export interface ScheduleOptions extends VerbOptions {
+  readonly notice?: string;
+  readonly duration?: string;
+  readonly description?: string;
+  readonly source?: string;
+  readonly started?: boolean;
+  readonly fault?: boolean;
+}
+
+/** `forewarn emulator reboot VM...` and its likes. */
+export async function schedule(
+  context: CommandContext,
+  wanted: { readonly type: EventType; readonly vms: readonly string[] },
+  options: ScheduleOptions,
+): Promise<void> {
+  const durationMs = duration('--duration', options.duration);
+  const body = {
+    type: wanted.type,
+    resources: wanted.vms,
+    noticeMs: duration('--notice', options.notice),
+    durationSeconds: durationMs === undefined ? undefined : wholeSeconds(durationMs, options.duration),
+    description: options.description,
+    source: options.source,
+    started: options.started,
+    fault: options.fault,
+  };
+  const url = controlUrl(context, options.control);
+  const event = await callControl(url, { method: 'POST', path: '/events', body }, eventViewSchema);
+  if (options.json === true) context.terminal.print(JSON.stringify(event, undefined, 2));
+  else {
+    const when = event.notBefore === null ? 'started at once' : `not before ${event.notBefore}`;
+    context.terminal.print(`${event.type} of ${event.resources.join(', ')}, ${when}: event ${event.eventId}`);
+  }
+}
+
+/** `cancel`, `start`, `complete`: EventIds may be shortened as long as they stay unique. */
+export async function changeEvent(
+  context: CommandContext,
+  wanted: { readonly verb: 'cancel' | 'start' | 'complete'; readonly id: string },
+  options: VerbOptions,
+): Promise<void> {
+  const url = controlUrl(context, options.control);
+  const eventId = await fullEventId(url, wanted.id);
+  const path = `/events/${encodeURIComponent(eventId)}/${wanted.verb}`;
+  await callControl(url, { method: 'POST', path }, nothingSchema);
+  const done = { cancel: 'cancelled', start: 'started', complete: 'completed' }[wanted.verb];
+  context.terminal.print(options.json === true ? JSON.stringify({ eventId, done }) : `event ${eventId} ${done}`);
+}
+
+async function fullEventId(url: string, id: string): Promise<string> {
+  const { events } = await callControl(url, { method: 'GET', path: '/events' }, eventsSchema);
+  const live = events.filter((event) => event.state !== 'completed' && event.state !== 'cancelled');
+  const matching = live.filter((event) => event.eventId.startsWith(id.toUpperCase()));
+  const [only, other] = matching;
+  if (only === undefined) return id;
+  if (other === undefined || only.eventId === id.toUpperCase()) return only.eventId;
+  const message = `${JSON.stringify(id)} is the beginning of ${matching.length} events: ${matching.map((event) => event.eventId).join(', ')}`;
+  throw new UserError('AMBIGUOUS_EVENT', message, { exitStatus: EXIT_USAGE });
+}
+
+/** `forewarn emulator events` */
+export async function listEvents(context: CommandContext, options: VerbOptions): Promise<void> {
+  const url = controlUrl(context, options.control);
+  const { events } = await callControl(url, { method: 'GET', path: '/events' }, eventsSchema);
+  if (options.json === true) context.terminal.print(JSON.stringify(events, undefined, 2));
+  else {
+    const headings = ['EVENT', 'TYPE', 'STATE', 'NOT BEFORE', 'APPROVED BY', 'NOTICE LEFT', 'VMS'];
+    context.terminal.print(formatTable(headings, events.map(eventRow), 'no events'));
+  }
+}
+
+function eventRow(event: EventAnswer): readonly string[] {
+  return [
+    event.eventId,
+    event.type,
+    event.state,
+    event.notBefore ?? '-',
+    event.approvals[0]?.by ?? '-',
+    event.noticeLeftMs === null ? '-' : formatDuration(event.noticeLeftMs),
+    event.resources.join(' '),
+  ];
+}
+
+/** `forewarn emulator fleet` */
+export async function showFleet(context: CommandContext, options: VerbOptions): Promise<void> {
+  const url = controlUrl(context, options.control);
+  const fleet = await callControl(url, { method: 'GET', path: '/fleet' }, fleetAnswerSchema);
+  if (options.json === true) {
+    context.terminal.print(JSON.stringify(fleet, undefined, 2));
+    return;
+  }
+  if (fleet.publicAddress !== null) context.terminal.print(`public address ${fleet.publicAddress}\n`);
+  const rows = fleet.vms.map((vm) => [
+    vm.name,
+    vm.scope,
+    `${vm.updateDomain}`,
+    `${vm.faultDomain}`,
+    vm.isGone ? 'gone' : vm.isServing === null ? '-' : vm.isServing ? 'in' : 'out',
+    vm.connections === null ? '-' : `${vm.connections}`,
+    vm.metadata,
+  ]);
+  context.terminal.print(
+    formatTable(['VM', 'SCOPE', 'UD', 'FD', 'ROTATION', 'CONNECTIONS', 'METADATA'], rows, 'no VMs'),
+  );
+}
+
+export interface FaultOptions extends VerbOptions {
+  readonly vm?: string;
+  readonly for?: string;
+  readonly latency?: string;
+}
+
+/** `forewarn emulator fault KIND`; `none` clears. */
+export async function setFault(context: CommandContext, kind: string, options: FaultOptions): Promise<void> {
+  const url = controlUrl(context, options.control);
+  const whose = options.vm ?? 'every VM';
+  if (kind === 'none') {
+    const query = options.vm === undefined ? '' : `?vm=${encodeURIComponent(options.vm)}`;
+    await callControl(url, { method: 'DELETE', path: `/faults${query}` }, nothingSchema);
+    context.terminal.print(options.json === true ? '{"cleared":true}' : `no fault at ${whose} any more`);
+    return;
+  }
+  if (!FAULT_KINDS.some((known) => known === kind)) {
+    const message = `expected a kind of fault (${FAULT_KINDS.join(', ')}) or none, got ${JSON.stringify(kind)}`;
+    throw new UserError('UNKNOWN_FAULT', message, { exitStatus: EXIT_USAGE });
+  }
+  const forMs = duration('--for', options.for);
+  const body = { kind, vm: options.vm, forMs, latencyMs: duration('--latency', options.latency) };
+  const fault = await callControl(url, { method: 'POST', path: '/faults', body }, faultAnswerSchema);
+  const span = forMs === undefined ? 'until it is cleared (fault none)' : `for ${formatDuration(forMs)}`;
+  context.terminal.print(
+    options.json === true ? JSON.stringify(fault) : `${fault.kind} at ${fault.vm ?? 'every VM'} ${span}`,
+  );
+}
+
+/** `forewarn emulator faults` */
+export async function listFaults(context: CommandContext, options: VerbOptions): Promise<void> {
+  const url = controlUrl(context, options.control);
+  const { faults } = await callControl(url, { method: 'GET', path: '/faults' }, faultsSchema);
+  if (options.json === true) context.terminal.print(JSON.stringify(faults, undefined, 2));
+  else {
+    const rows = faults.map((fault) => [
+      fault.kind,
+      fault.vm ?? 'every VM',
+      fault.untilMs === undefined ? 'cleared' : new Date(fault.untilMs).toISOString(),
+    ]);
+    context.terminal.print(formatTable(['FAULT', 'AT', 'UNTIL'], rows, 'no faults'));
+  }
+}
+
+/** `forewarn emulator watch`: prints what happens until it is interrupted. */
+export async function watch(
+  context: CommandContext,
+  options: VerbOptions & { readonly recent?: boolean },
+): Promise<void> {
+  const url = controlUrl(context, options.control);
+  const stop = stopSignal();
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/watch?recent=${options.recent === true}`);
+  stop.addEventListener('abort', () => {
+    socket.terminate();
+  });
+  socket.on('message', (data: Buffer) => {
+    const text = data.toString('utf8');
+    context.terminal.print(options.json === true ? text : activityLine(text));
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.on('error', (error) => {
+      if (stop.aborted) return;
+      const hint = 'is it running there? --control URL (or FOREWARN_CONTROL) chooses another';
+      reject(new UserError('SERVER_UNREACHABLE', `cannot watch the emulator at ${url}: ${error.message}`, { hint }));
+    });
+    socket.on('close', () => {
+      if (stop.aborted) resolve();
+      else reject(new UserError('SERVER_CLOSED', `the emulator at ${url} has ended`));
+    });
+  });
+}
+
+function activityLine(text: string): string {
+  const { at, kind, vm, eventId, detail } = activitySchema.parse(JSON.parse(text));
+  const event = eventId === undefined ? '' : ` [${eventId.slice(0, 8)}]`;
+  return `${at.slice(11, 23)}  ${kind.padEnd(18)} ${(vm ?? '').padEnd(16)} ${detail}${event}`;
+}
+
+function duration(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = parseDurationOrUndefined(text);
+  if (ms !== undefined) return ms;
+  const message = `${option}: expected a duration like "30s" or "1m30s", got ${JSON.stringify(text)}`;
+  throw new UserError('BAD_DURATION', message, { exitStatus: EXIT_USAGE });
+}
+
+/** Events carry whole seconds. */
+function wholeSeconds(ms: number, text: string | undefined): number {
+  if (ms % 1000 === 0) return ms / 1000;
+  const message = `--duration: expected whole seconds, because events carry no finer ones, got ${JSON.stringify(text)}`;
+  throw new UserError('BAD_DURATION', message, { exitStatus: EXIT_USAGE });
+}

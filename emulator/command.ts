@@ -1,0 +1,201 @@
+import { Command, Option } from 'commander';
+import type { CommandContext } from '../common/runtime/command.ts';
+
+/** `forewarn emulator`: serves a fleet, and its operator's verbs as clients of the control API. */
+export function emulatorCommand(context: CommandContext): Command {
+  const command = new Command('emulator')
+    .description(
+      'Serves the metadata API with Scheduled Events to a fleet of VMs, and really freezes, reboots and redeploys those it hosts.',
+    )
+    .option('--fleet <file>', 'YAML file that describes the fleet; without it one VM, vm0, metadata on 127.0.0.1:7071')
+    .addOption(
+      new Option('--log-level <level>', 'least severe log line')
+        .choices(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('info'),
+    )
+    .addHelpText('after', SERVE_EXAMPLES)
+    .action(async (options: { fleet?: string; logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent' }) => {
+      const { runEmulator } = await import('./main.ts');
+      await runEmulator(context, { fleet: options.fleet, logLevel: options.logLevel });
+    });
+  for (const kind of KINDS) command.addCommand(scheduleCommand(context, kind));
+  for (const verb of VERBS) command.addCommand(changeCommand(context, verb));
+  command.addCommand(eventsCommand(context));
+  command.addCommand(fleetCommand(context));
+  command.addCommand(faultCommand(context));
+  command.addCommand(faultsCommand(context));
+  command.addCommand(watchCommand(context));
+  return command;
+}
+
+const SERVE_EXAMPLES = `
+Examples:
+  forewarn emulator                                  one VM to be curious with
+  curl -H Metadata:true 'http://127.0.0.1:7071/metadata/scheduledevents?api-version=2020-07-01'
+  forewarn emulator freeze vm0 --notice 1m
+  forewarn emulator --fleet examples/shop/fleet.yaml
+  forewarn emulator reboot FrontEnd_IN_0 FrontEnd_IN_5
+
+The commands find a running emulator by --control, then FOREWARN_CONTROL, then http://127.0.0.1:7070.`;
+
+const KINDS = [
+  { name: 'freeze', type: 'Freeze', summary: 'announce that VMs will be paused', extra: ' --duration 9s' },
+  { name: 'reboot', type: 'Reboot', summary: 'announce that VMs will be rebooted', extra: '' },
+  {
+    name: 'redeploy',
+    type: 'Redeploy',
+    summary: 'announce that VMs will move, and lose their temporary disk',
+    extra: '',
+  },
+  { name: 'preempt', type: 'Preempt', summary: 'announce that Spot VMs will be evicted', extra: '' },
+  { name: 'terminate', type: 'Terminate', summary: 'announce that VMs will be deleted', extra: '' },
+] as const;
+
+const VERBS = [
+  { verb: 'cancel', summary: 'take an event back before it has started' },
+  { verb: 'start', summary: 'start an event now, approved or not' },
+  { verb: 'complete', summary: 'end an event that has started, now' },
+] as const;
+
+function controlOption(): Option {
+  return new Option(
+    '--control <url>',
+    'control address of the emulator (default: FOREWARN_CONTROL, http://127.0.0.1:7070)',
+  );
+}
+
+function jsonOption(): Option {
+  return new Option('--json', 'print JSON');
+}
+
+interface CommonOptions {
+  readonly control?: string;
+  readonly json?: boolean;
+}
+
+interface ScheduleOptions extends CommonOptions {
+  readonly notice?: string;
+  readonly duration?: string;
+  readonly description?: string;
+  readonly source?: string;
+  readonly started?: boolean;
+  readonly fault?: boolean;
+}
+
+function scheduleCommand(context: CommandContext, kind: (typeof KINDS)[number]): Command {
+  return new Command(kind.name)
+    .summary(kind.summary)
+    .description(`${kind.type}: ${kind.summary}. One event names VMs of one scope and one update domain.`)
+    .argument('<vm...>', 'resource names, in any case of letters')
+    .option('--notice <duration>', `time until NotBefore, instead of the least notice of ${kind.type}`)
+    .option(
+      '--duration <duration>',
+      'how long the VM will be interrupted, whole seconds (default: 5s for a freeze, else unknown)',
+    )
+    .option('--description <text>', 'text of the event, instead of the usual one')
+    .addOption(new Option('--source <who>', 'who asked for it').choices(['Platform', 'User']))
+    .option('--started', 'without notice: started at once, as with automatic approval')
+    .option('--fault', 'without notice: started at once, because the hardware failed')
+    .addOption(controlOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `\nExamples:\n  forewarn emulator ${kind.name} FrontEnd_IN_0${kind.extra}\n  forewarn emulator ${kind.name} vm0 --notice 30s --json`,
+    )
+    .action(async (vms: string[], options: ScheduleOptions) => {
+      const { schedule } = await import('./client/verbs.ts');
+      await schedule(context, { type: kind.type, vms }, options);
+    });
+}
+
+function changeCommand(context: CommandContext, { verb, summary }: (typeof VERBS)[number]): Command {
+  return new Command(verb)
+    .summary(summary)
+    .description(`${summary[0]?.toUpperCase() ?? ''}${summary.slice(1)}.`)
+    .argument('<event>', 'EventId, or the beginning of it')
+    .addOption(controlOption())
+    .addOption(jsonOption())
+    .addHelpText('after', `\nExample:\n  forewarn emulator ${verb} 4CAEA225`)
+    .action(async (id: string, options: CommonOptions) => {
+      const { changeEvent } = await import('./client/verbs.ts');
+      await changeEvent(context, { verb, id }, options);
+    });
+}
+
+function eventsCommand(context: CommandContext): Command {
+  return new Command('events')
+    .summary('show the events of the fleet, the newest last')
+    .description('Shows the events of the fleet as the platform sees them, those that are over first.')
+    .addOption(controlOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExamples:\n  forewarn emulator events\n  forewarn emulator events --json')
+    .action(async (options: CommonOptions) => {
+      const { listEvents } = await import('./client/verbs.ts');
+      await listEvents(context, options);
+    });
+}
+
+function fleetCommand(context: CommandContext): Command {
+  return new Command('fleet')
+    .summary('show the VMs, their metadata addresses, and who is in rotation')
+    .description(
+      'Shows the VMs of the fleet, their metadata addresses, and who gets connections of the public address.',
+    )
+    .addOption(controlOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExamples:\n  forewarn emulator fleet\n  forewarn emulator fleet --json')
+    .action(async (options: CommonOptions) => {
+      const { showFleet } = await import('./client/verbs.ts');
+      await showFleet(context, options);
+    });
+}
+
+function faultCommand(context: CommandContext): Command {
+  return new Command('fault')
+    .summary('make metadata services misbehave')
+    .description('Makes the metadata service of one VM, or of all, misbehave; "none" ends it.')
+    .argument(
+      '<kind>',
+      'error-404, error-410, error-429, error-500, latency, drop, truncate, wrong-type, not-json, empty-document, hang, unreachable; or none',
+    )
+    .option('--vm <name>', 'only this VM')
+    .option('--for <duration>', 'end it after this time')
+    .option('--latency <duration>', 'with latency: how late answers come (default: 3s)')
+    .addOption(controlOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  forewarn emulator fault error-500 --vm FrontEnd_IN_0 --for 10s\n  forewarn emulator fault none',
+    )
+    .action(async (kind: string, options: CommonOptions & { vm?: string; for?: string; latency?: string }) => {
+      const { setFault } = await import('./client/verbs.ts');
+      await setFault(context, kind, options);
+    });
+}
+
+function faultsCommand(context: CommandContext): Command {
+  return new Command('faults')
+    .summary('show the faults that are set')
+    .description('Shows the faults that are set now.')
+    .addOption(controlOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  forewarn emulator faults')
+    .action(async (options: CommonOptions) => {
+      const { listFaults } = await import('./client/verbs.ts');
+      await listFaults(context, options);
+    });
+}
+
+function watchCommand(context: CommandContext): Command {
+  return new Command('watch')
+    .summary('print what happens, as it happens')
+    .description('Prints what happens in the fleet until it is interrupted.')
+    .option('--recent', 'begin with what has happened before')
+    .addOption(controlOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExamples:\n  forewarn emulator watch --recent\n  forewarn emulator watch --json')
+    .action(async (options: CommonOptions & { recent?: boolean }) => {
+      const { watch } = await import('./client/verbs.ts');
+      await watch(context, options);
+    });
+}

@@ -1,0 +1,166 @@
+import type { Clock } from '../../common/runtime/clock.ts';
+import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
+import type { RandomSource } from '../../common/runtime/random.ts';
+import type { ActivityFeed } from '../activity.ts';
+import type { Balancer } from '../cloud-service/balancer.ts';
+import type { FaultBoard } from '../fault-board.ts';
+import { DEFAULT_LATENCY_MS, type Fault, type FaultKind } from '../faults.ts';
+import type { PlatformRunner } from '../platform-runner.ts';
+import type { PlatformOutcome } from '../platform/effects.ts';
+import type { ScheduleCommand } from '../platform/schedule.ts';
+import { eventOrUndefined, vmOrUndefined, type Vm } from '../platform/state.ts';
+import type { EmulatedVm } from '../emulated-vm.ts';
+import { eventViews, viewOf, type EventView } from './event-view.ts';
+
+/** What is asked for when an event is made; what is left out gets the type's default. */
+export type NewEvent = Omit<ScheduleCommand, 'kind' | 'eventId' | 'entry'> & {
+  readonly entry?: ScheduleCommand['entry'];
+};
+
+export interface NewFault {
+  readonly kind: FaultKind;
+  /** In any case of letters; undefined = every VM. */
+  readonly vm?: string | undefined;
+  readonly forMs?: number | undefined;
+  readonly latencyMs?: number | undefined;
+}
+
+export interface VmView {
+  readonly name: string;
+  readonly scope: string;
+  readonly role: string;
+  readonly vmId: string;
+  readonly updateDomain: number;
+  readonly faultDomain: number;
+  readonly zone: string;
+  readonly metadata: string;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly folder: string | null;
+  readonly isGone: boolean;
+  /** Whether new connections of the public address are given to it; null when it is not behind one. */
+  readonly isServing: boolean | null;
+  readonly connections: number | null;
+}
+
+export interface FleetView {
+  readonly publicAddress: string | null;
+  readonly vms: readonly VmView[];
+}
+
+/** Everything the operator of an emulator can do: behind the control API, and for tests in the same process. */
+export interface Operations {
+  readonly feed: ActivityFeed;
+  now(): number;
+  fleet(): FleetView;
+  events(): readonly EventView[];
+  /** Throws a `UserError` with the reason when the platform refuses. */
+  schedule(wanted: NewEvent): EventView;
+  cancel(eventId: string): void;
+  start(eventId: string): void;
+  complete(eventId: string): void;
+  faults(): readonly Fault[];
+  setFault(wanted: NewFault): Promise<Fault>;
+  clearFaults(vm?: string): Promise<void>;
+}
+
+export interface OperationsContext {
+  readonly runner: PlatformRunner;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly faults: FaultBoard;
+  readonly feed: ActivityFeed;
+  readonly balancer: Balancer | undefined;
+  readonly publicAddress: string | undefined;
+  readonly vms: readonly EmulatedVm[];
+}
+
+export function createOperations(context: OperationsContext): Operations {
+  const { runner, clock, random, faults, feed } = context;
+  const submit = (command: Parameters<PlatformRunner['submit']>[0]): void => {
+    throwIfRefused(runner.submit(command));
+  };
+  const knownVm = (name: string): Vm => {
+    const vm = vmOrUndefined(runner.state, name);
+    if (vm !== undefined) return vm;
+    const known = [...runner.state.vms.values()].map((other) => other.name).join(', ');
+    throw new UserError('UNKNOWN_VM', `no VM ${JSON.stringify(name)}; known: ${known}`, { exitStatus: EXIT_USAGE });
+  };
+  return {
+    feed,
+    now: () => clock.now(),
+    fleet: () => fleetView(context),
+    events: () => eventViews(runner.state),
+    schedule: (wanted) => {
+      const eventId = random.uuid().toUpperCase();
+      submit({ ...wanted, kind: 'schedule', eventId, entry: wanted.entry ?? 'announced' });
+      const event = eventOrUndefined(runner.state, eventId);
+      const view = event === undefined ? undefined : viewOf(event, undefined);
+      const found = view ?? eventViews(runner.state).find((other) => other.eventId === eventId);
+      if (found === undefined) throw new Error(`event ${eventId} was accepted and is nowhere`);
+      return found;
+    },
+    cancel: (eventId) => {
+      submit({ kind: 'cancel', eventId });
+    },
+    start: (eventId) => {
+      submit({ kind: 'start', eventId });
+    },
+    complete: (eventId) => {
+      submit({ kind: 'complete', eventId });
+    },
+    faults: () => faults.list(),
+    setFault: async (wanted) => {
+      const fault: Fault = {
+        kind: wanted.kind,
+        vm: wanted.vm === undefined ? undefined : knownVm(wanted.vm).name,
+        latencyMs: wanted.latencyMs ?? DEFAULT_LATENCY_MS,
+        untilMs: wanted.forMs === undefined ? undefined : clock.now() + wanted.forMs,
+      };
+      await faults.set(fault);
+      return fault;
+    },
+    clearFaults: async (vm) => {
+      await faults.clear(vm === undefined ? undefined : knownVm(vm).name);
+    },
+  };
+}
+
+function throwIfRefused(outcome: PlatformOutcome): void {
+  if (outcome.kind === 'accepted') return;
+  throw new UserError(REFUSAL_CODES[outcome.reason], outcome.message, { exitStatus: EXIT_USAGE });
+}
+
+const REFUSAL_CODES = {
+  'unknown-vm': 'UNKNOWN_VM',
+  'vm-gone': 'VM_GONE',
+  'several-scopes': 'SEVERAL_SCOPES',
+  'several-update-domains': 'SEVERAL_UPDATE_DOMAINS',
+  'no-resources': 'NO_RESOURCES',
+  'unknown-event': 'UNKNOWN_EVENT',
+  'already-started': 'ALREADY_STARTED',
+  'not-started': 'NOT_STARTED',
+} as const;
+
+function fleetView(context: OperationsContext): FleetView {
+  const { runner, balancer } = context;
+  const serving = new Map(balancer?.status().map((found) => [found.vm, found]));
+  const seen = new Map(context.vms.map((found) => [found.name, found]));
+  return {
+    publicAddress: context.publicAddress ?? null,
+    vms: [...runner.state.vms.values()].map((vm) => ({
+      name: vm.name,
+      scope: vm.scope,
+      role: vm.role,
+      vmId: vm.vmId,
+      updateDomain: vm.updateDomain,
+      faultDomain: vm.faultDomain,
+      zone: vm.zone,
+      metadata: seen.get(vm.name)?.metadata ?? '',
+      ports: seen.get(vm.name)?.ports ?? {},
+      folder: seen.get(vm.name)?.folder ?? null,
+      isGone: runner.state.goneVms.has(vm.name.toLowerCase()),
+      isServing: serving.get(vm.name)?.isUp ?? null,
+      connections: serving.get(vm.name)?.connections ?? null,
+    })),
+  };
+}

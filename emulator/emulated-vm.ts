@@ -1,0 +1,98 @@
+import path from 'node:path';
+import type { Environment } from '../common/runtime/environment.ts';
+import { formatAddress } from '../common/runtime/listen.ts';
+import type { PortPicker } from './free-ports.ts';
+import { stableGuid, type Fleet, type FleetVm } from './fleet/fleet.ts';
+import type { HostedVmPlan } from './hosts/hosted-vm.ts';
+import type { InstanceFacts } from './metadata/instance.ts';
+import type { MetadataServer } from './metadata/metadata-server.ts';
+
+/** A VM as everyone outside sees it. */
+export interface EmulatedVm {
+  readonly name: string;
+  /** `http://127.0.0.1:PORT`, its metadata service. */
+  readonly metadata: string;
+  /** Picked ports by name. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** Its folder, where the host has one. */
+  readonly folder: string | undefined;
+}
+
+/** How the commands of VMs are started. */
+export interface ProgramFiles {
+  /** The Node.js program: what `node` means in a VM's command. */
+  readonly node: string;
+  /** Program and arguments that `forewarn` stands for in a VM's command. */
+  readonly forewarn: readonly string[];
+}
+
+/** What the VM's metadata service tells it about itself; whatever a fleet file does not say is made of the names. */
+export function factsOf(source: FleetVm, fleet: Fleet): InstanceFacts {
+  const { vm } = source;
+  const isScaleSet = fleet.scopes[vm.scope] === 'scale-set';
+  const bytes = stableGuid(`address ${vm.vmId}`).replaceAll('-', '');
+  return {
+    name: vm.name,
+    vmId: vm.vmId,
+    location: fleet.location,
+    resourceGroupName: 'forewarn',
+    subscriptionId: stableGuid('subscription').toLowerCase(),
+    updateDomain: vm.updateDomain,
+    faultDomain: vm.faultDomain,
+    zone: vm.zone,
+    scaleSetName: isScaleSet ? vm.scope : '',
+    placementGroupId: isScaleSet ? stableGuid(`placement group ${vm.scope}`).toLowerCase() : '',
+    tags: source.tags,
+    vmSize: 'Standard_D2s_v5',
+    privateAddress: `10.0.${Number.parseInt(bytes.slice(0, 2), 16)}.${4 + (Number.parseInt(bytes.slice(2, 4), 16) % 250)}`,
+    macAddress: `000D3A${bytes.slice(4, 10)}`,
+  };
+}
+
+/** Picks its ports. */
+export async function describeVm(
+  source: FleetVm,
+  context: { readonly server: MetadataServer; readonly picker: PortPicker; readonly folder: string | undefined },
+): Promise<EmulatedVm> {
+  const ports: Record<string, number> = {};
+  for (const name of source.ports) ports[name] = await context.picker.pick();
+  return {
+    name: source.vm.name,
+    metadata: `http://${formatAddress(context.server.address)}`,
+    ports,
+    folder: context.folder === undefined ? undefined : path.join(context.folder, source.vm.name),
+  };
+}
+
+/** A VM's commands with all that they are told by the environment. Disk, temporary folder and boot number come from the host. */
+export function planOf(
+  source: FleetVm,
+  seen: EmulatedVm,
+  options: { readonly fleet: Fleet; readonly environment: Environment; readonly programs: ProgramFiles },
+): HostedVmPlan {
+  const ports = Object.entries(seen.ports).map(([name, port]) => [`FOREWARN_VM_PORT_${name.toUpperCase()}`, `${port}`]);
+  return {
+    name: source.vm.name,
+    workingFolder: options.fleet.workingFolder,
+    run: Object.fromEntries(
+      Object.entries(source.run).map(([name, command]) => [name, resolveCommand(command, options.programs)]),
+    ),
+    environment: {
+      ...options.environment,
+      ...source.environment,
+      FOREWARN_VM_NAME: source.vm.name,
+      FOREWARN_VM_ROLE: source.vm.role,
+      FOREWARN_VM_SCOPE: source.vm.scope,
+      FOREWARN_VM_METADATA: seen.metadata,
+      ...Object.fromEntries(ports),
+    },
+  };
+}
+
+/** `node` and `forewarn` mean this very installation, whatever is on the PATH. */
+function resolveCommand(command: readonly string[], programs: ProgramFiles): readonly string[] {
+  const [program, ...args] = command;
+  if (program === 'node') return [programs.node, ...args];
+  if (program === 'forewarn') return [...programs.forewarn, ...args];
+  return command;
+}

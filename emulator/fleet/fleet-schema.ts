@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import { durationSchema } from '../../common/runtime/duration.ts';
+import { isLoopback, listenAddressSchema } from '../../common/runtime/listen.ts';
+import { DEFAULT_PLATFORM_SETTINGS } from '../platform/state.ts';
+
+/** Most VMs of one role or scale set, and of the stand-alone list: each has a listener of its own. */
+const MAX_INSTANCES = 1000;
+
+/** Names become folder names, environment variables and parts of addresses. */
+const nameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, { error: 'expected a name of letters, digits, "_", "-" and "."' });
+
+const commandSchema = z
+  .array(z.string().min(1), { error: 'expected a command as a list, like [node, app.mjs]' })
+  .min(1, { error: 'expected a command as a list, like [node, app.mjs]' });
+
+const runSchema = z.record(nameSchema, commandSchema).default({});
+const portsSchema = z
+  .array(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, { error: 'expected a port name of lower-case letters and digits' }))
+  .default([]);
+const environmentSchema = z.record(z.string().min(1), z.string()).default({});
+const tagsSchema = z.record(z.string().min(1), z.string()).default({});
+
+const vmShape = {
+  run: runSchema,
+  ports: portsSchema,
+  environment: environmentSchema,
+  tags: tagsSchema,
+};
+
+/**
+ * How Azure Load Balancer decides (Azure docs, Load Balancer health probes): a probe each interval, a change after
+ * `threshold` equal results in a row. Azure's own least interval is 5 s; less is allowed here, so that a demonstration does
+ * not have to wait.
+ */
+const probeSchema = z.strictObject({
+  port: z.string(),
+  path: z.string().startsWith('/', { error: 'expected a path that starts with "/"' }).default('/'),
+  interval: durationSchema.default(15_000).refine((ms) => ms >= 50, { error: 'expected at least 50ms' }),
+  threshold: z.int().min(1).max(20).default(2),
+});
+
+const roleSchema = z
+  .strictObject({
+    name: nameSchema,
+    kind: z.enum(['web', 'worker']),
+    instances: z.int().min(1).max(MAX_INSTANCES),
+    ...vmShape,
+    /** Fixed metadata addresses, one an instance; the rest get a free port. */
+    metadata: z.array(listenAddressSchema).default([]),
+    serves: z.string().optional(),
+    probe: probeSchema.optional(),
+  })
+  .superRefine((role, context) => {
+    const issue = (path: (string | number)[], message: string): void => {
+      context.addIssue({ code: 'custom', path, message });
+    };
+    const known = role.ports.length === 0 ? 'it has none' : `its ports are ${role.ports.join(', ')}`;
+    if (role.serves !== undefined && !role.ports.includes(role.serves)) {
+      issue(['serves'], `expected the name of one of the role's ports (${known}), got ${JSON.stringify(role.serves)}`);
+    }
+    if (role.probe !== undefined && !role.ports.includes(role.probe.port)) {
+      issue(
+        ['probe', 'port'],
+        `expected the name of one of the role's ports (${known}), got ${JSON.stringify(role.probe.port)}`,
+      );
+    }
+    if (role.kind === 'worker' && role.serves !== undefined) {
+      issue(['serves'], 'expected only in a role of kind web: a worker role is behind no public address');
+    }
+    if (role.serves !== undefined && role.probe === undefined) {
+      issue(['probe'], 'expected a probe beside serves: without one no instance would ever count as healthy');
+    }
+    if (role.metadata.length > role.instances) {
+      issue(['metadata'], `expected at most ${role.instances} addresses, one an instance, got ${role.metadata.length}`);
+    }
+  });
+
+const cloudServiceSchema = z.strictObject({
+  name: nameSchema,
+  publicAddress: listenAddressSchema.optional(),
+  roles: z.array(roleSchema).min(1),
+});
+
+const vmSchema = z.strictObject({
+  name: nameSchema,
+  ...vmShape,
+  metadata: listenAddressSchema.optional(),
+  zone: z.string().max(8).default(''),
+});
+
+const availabilitySetSchema = z.strictObject({
+  name: nameSchema,
+  /** Azure allows up to 20 and makes 5 when nothing is said. */
+  updateDomains: z.int().min(1).max(20).default(5),
+  faultDomains: z.int().min(1).max(3).default(2),
+  vms: z.array(vmSchema).min(1).max(MAX_INSTANCES),
+});
+
+const scaleSetSchema = z.strictObject({
+  name: nameSchema,
+  instances: z.int().min(1).max(MAX_INSTANCES),
+  updateDomains: z.int().min(1).max(20).default(5),
+  faultDomains: z.int().min(1).max(5).default(5),
+  /** Zones of the instances, in turn. */
+  zones: z.array(z.string().max(8)).default([]),
+  metadata: z.array(listenAddressSchema).default([]),
+  ...vmShape,
+});
+
+const notice = DEFAULT_PLATFORM_SETTINGS.noticeMs;
+const noticeSchema = z.strictObject({
+  Freeze: durationSchema.default(notice.Freeze),
+  Reboot: durationSchema.default(notice.Reboot),
+  Redeploy: durationSchema.default(notice.Redeploy),
+  Preempt: durationSchema.default(notice.Preempt),
+  Terminate: durationSchema.default(notice.Terminate),
+});
+
+const impactSchema = z.strictObject({
+  /** How long the other tenants of the host take to approve. */
+  startAfterApproval: durationSchema.default(DEFAULT_PLATFORM_SETTINGS.startAfterApprovalMs),
+  afterStart: durationSchema.default(DEFAULT_PLATFORM_SETTINGS.impactAfterStartMs),
+  freezeWhenUnknown: durationSchema.default(DEFAULT_PLATFORM_SETTINGS.freezeMs),
+  rebootAtLeast: durationSchema.default(DEFAULT_PLATFORM_SETTINGS.rebootAtLeastMs),
+  lingerAfterImpact: durationSchema.default(DEFAULT_PLATFORM_SETTINGS.lingerAfterImpactMs),
+});
+
+/** A fleet file. */
+export const fleetSchema = z.strictObject({
+  control: listenAddressSchema
+    .default({ host: '127.0.0.1', port: 7070 })
+    .refine((address) => isLoopback(address.host), {
+      error:
+        'expected a loopback address: whoever reaches the control API may kill VMs, and it asks for no authentication',
+    }),
+  host: z.enum(['none', 'process']).default('process'),
+  /** Where the VMs' disks are, relative to the file; empty = a temporary folder that is removed at the end. */
+  folder: z.string().default(''),
+  location: z.string().default('westeurope'),
+  notice: noticeSchema.prefault({}),
+  impact: impactSchema.prefault({}),
+  environment: environmentSchema,
+  cloudService: cloudServiceSchema.optional(),
+  vms: z.array(vmSchema).max(MAX_INSTANCES).default([]),
+  availabilitySets: z.array(availabilitySetSchema).default([]),
+  scaleSets: z.array(scaleSetSchema).default([]),
+});
+export type FleetSettings = z.output<typeof fleetSchema>;

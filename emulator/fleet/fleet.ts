@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import type { ListenAddress } from '../../common/runtime/listen.ts';
+import type { PlatformSettings, ScopeKind, Vm } from '../platform/state.ts';
+import type { FleetSettings } from './fleet-schema.ts';
+
+/** A VM as the fleet file describes it, spelt out. */
+export interface FleetVm {
+  readonly vm: Vm;
+  /** Where its metadata service listens; undefined = any free port of loopback. */
+  readonly metadata: ListenAddress | undefined;
+  /** Names of ports that are picked for it. */
+  readonly ports: readonly string[];
+  readonly run: Readonly<Record<string, readonly string[]>>;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** The instances behind the public address. */
+export interface FleetBalancing {
+  readonly publicAddress: ListenAddress;
+  readonly role: string;
+  /** Names of ports. */
+  readonly serves: string;
+  readonly probe: {
+    readonly port: string;
+    readonly path: string;
+    readonly intervalMs: number;
+    readonly threshold: number;
+  };
+}
+
+export interface Fleet {
+  readonly control: ListenAddress;
+  readonly host: 'none' | 'process';
+  /** Absolute; undefined = a temporary one. */
+  readonly folder: string | undefined;
+  /** Where commands run: the folder of the fleet file. */
+  readonly workingFolder: string;
+  readonly location: string;
+  readonly platform: PlatformSettings;
+  readonly scopes: Readonly<Record<string, ScopeKind>>;
+  readonly vms: readonly FleetVm[];
+  readonly balancing: FleetBalancing | undefined;
+}
+
+/** A cloud service has five update domains and two fault domains unless it asks for others (Azure docs, Cloud Services, service definition). */
+const CLOUD_SERVICE_UPDATE_DOMAINS = 5;
+const CLOUD_SERVICE_FAULT_DOMAINS = 2;
+
+/** Spells out a valid fleet file: instances get their names, domains and ids. `folder` is the one the file is in. */
+export function expandFleet(settings: FleetSettings, folder: string): Fleet {
+  const scopes: Record<string, ScopeKind> = {};
+  const vms = [
+    ...cloudServiceVms(settings, scopes),
+    ...standAloneVms(settings, scopes),
+    ...availabilitySetVms(settings, scopes),
+    ...scaleSetVms(settings, scopes),
+  ];
+  return {
+    control: settings.control,
+    host: settings.host,
+    folder: settings.folder === '' ? undefined : path.resolve(folder, settings.folder),
+    workingFolder: folder,
+    location: settings.location,
+    platform: {
+      noticeMs: settings.notice,
+      startAfterApprovalMs: settings.impact.startAfterApproval,
+      impactAfterStartMs: settings.impact.afterStart,
+      freezeMs: settings.impact.freezeWhenUnknown,
+      rebootAtLeastMs: settings.impact.rebootAtLeast,
+      lingerAfterImpactMs: settings.impact.lingerAfterImpact,
+    },
+    scopes,
+    vms: vms.map((found) => ({ ...found, environment: { ...settings.environment, ...found.environment } })),
+    balancing: balancingOf(settings),
+  };
+}
+
+function cloudServiceVms(settings: FleetSettings, scopes: Record<string, ScopeKind>): readonly FleetVm[] {
+  const service = settings.cloudService;
+  if (service === undefined) return [];
+  scopes[service.name] = 'cloud-service';
+  return service.roles.flatMap((role) =>
+    Array.from({ length: role.instances }, (_, index) => ({
+      vm: {
+        ...identity(service.name, `${role.name}_IN_${index}`),
+        role: role.name,
+        updateDomain: index % CLOUD_SERVICE_UPDATE_DOMAINS,
+        faultDomain: index % CLOUD_SERVICE_FAULT_DOMAINS,
+        zone: '',
+      },
+      metadata: role.metadata[index],
+      ...ofVm(role),
+    })),
+  );
+}
+
+function standAloneVms(settings: FleetSettings, scopes: Record<string, ScopeKind>): readonly FleetVm[] {
+  return settings.vms.map((found) => {
+    scopes[found.name] = 'stand-alone';
+    return {
+      vm: { ...identity(found.name, found.name), role: '', updateDomain: 0, faultDomain: 0, zone: found.zone },
+      metadata: found.metadata,
+      ...ofVm(found),
+    };
+  });
+}
+
+function availabilitySetVms(settings: FleetSettings, scopes: Record<string, ScopeKind>): readonly FleetVm[] {
+  return settings.availabilitySets.flatMap((set) => {
+    scopes[set.name] = 'availability-set';
+    return set.vms.map((found, index) => ({
+      vm: {
+        ...identity(set.name, found.name),
+        role: '',
+        updateDomain: index % set.updateDomains,
+        faultDomain: index % set.faultDomains,
+        zone: found.zone,
+      },
+      metadata: found.metadata,
+      ...ofVm(found),
+    }));
+  });
+}
+
+function scaleSetVms(settings: FleetSettings, scopes: Record<string, ScopeKind>): readonly FleetVm[] {
+  return settings.scaleSets.flatMap((set) => {
+    scopes[set.name] = 'scale-set';
+    return Array.from({ length: set.instances }, (_, index) => ({
+      vm: {
+        ...identity(set.name, `${set.name}_${index}`),
+        role: '',
+        updateDomain: index % set.updateDomains,
+        faultDomain: index % set.faultDomains,
+        zone: set.zones.length === 0 ? '' : (set.zones[index % set.zones.length] ?? ''),
+      },
+      metadata: set.metadata[index],
+      ...ofVm(set),
+    }));
+  });
+}
+
+function ofVm(found: Pick<FleetVm, 'ports' | 'run' | 'environment' | 'tags'>): Omit<FleetVm, 'vm' | 'metadata'> {
+  return { ports: found.ports, run: found.run, environment: found.environment, tags: found.tags };
+}
+
+/** The vmId is made of the names, so that a fleet that is started again is the same fleet to its agents. */
+function identity(scope: string, name: string): Pick<Vm, 'scope' | 'name' | 'vmId'> {
+  return { scope, name, vmId: stableGuid(`vm ${scope}/${name}`) };
+}
+
+/** An upper-case GUID that is always the same for the same text. */
+export function stableGuid(text: string): string {
+  const hex = createHash('sha256').update(`forewarn ${text}`).digest('hex').toUpperCase();
+  // The version and variant digits of a name-based UUID (RFC 9562, version 8).
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-A${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+function balancingOf(settings: FleetSettings): FleetBalancing | undefined {
+  const service = settings.cloudService;
+  const role = service?.roles.find((candidate) => candidate.serves !== undefined);
+  if (service?.publicAddress === undefined || role?.serves === undefined || role.probe === undefined) return undefined;
+  const { port, path: probePath, interval, threshold } = role.probe;
+  return {
+    publicAddress: service.publicAddress,
+    role: role.name,
+    serves: role.serves,
+    probe: { port, path: probePath, intervalMs: interval, threshold },
+  };
+}

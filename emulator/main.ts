@@ -1,0 +1,31 @@
+import path from 'node:path';
+import type { CommandContext } from '../common/runtime/command.ts';
+import { aborted, stopSignal } from '../common/runtime/lifecycle.ts';
+import { createLog, type LogLevel } from '../common/runtime/log.ts';
+import { defaultFleet, loadFleet } from './fleet/load-fleet.ts';
+import { startEmulator } from './start-emulator.ts';
+
+/** `forewarn emulator`: serves a fleet until it is told to stop. */
+export async function runEmulator(
+  context: CommandContext,
+  options: { readonly fleet: string | undefined; readonly logLevel: LogLevel },
+): Promise<void> {
+  const stop = stopSignal();
+  const fleet =
+    options.fleet === undefined ? defaultFleet(path.resolve('.')) : await loadFleet(options.fleet, context.environment);
+  const log = createLog('emulator', options.logLevel);
+  const emulator = await startEmulator({
+    fleet,
+    environment: context.environment,
+    programs: {
+      node: process.execPath,
+      forewarn: [process.execPath, ...process.execArgv, context.cliFile],
+    },
+    log,
+  });
+  const vms = emulator.vms.map(({ name, metadata }) => ({ name, metadata }));
+  log.info({ control: emulator.control, public: emulator.publicAddress, vms }, 'ready');
+  await aborted(stop);
+  await emulator.close();
+  log.info({}, 'stopped');
+}

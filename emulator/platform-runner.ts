@@ -1,0 +1,125 @@
+import type { Clock } from '../common/runtime/clock.ts';
+import { describeError } from '../common/runtime/errors.ts';
+import type { Log } from '../common/runtime/log.ts';
+import type { ActivityFeed } from './activity.ts';
+import type { Host } from './hosts/host.ts';
+import { applyCommand, type PlatformCommand } from './platform/apply.ts';
+import type { Effect, PlatformOutcome } from './platform/effects.ts';
+import { advance, nextDeadline } from './platform/life.ts';
+import type { PlatformEvent, PlatformState } from './platform/state.ts';
+
+/** The platform in time: holds its state, wakes when something falls due, and has its effects carried out. */
+export interface PlatformRunner {
+  readonly state: PlatformState;
+  submit(command: PlatformCommand): PlatformOutcome;
+  stop(): void;
+}
+
+export interface PlatformRunnerOptions {
+  readonly initial: PlatformState;
+  readonly clock: Clock;
+  readonly host: Host;
+  readonly feed: ActivityFeed;
+  readonly log: Log;
+}
+
+export function createPlatformRunner(options: PlatformRunnerOptions): PlatformRunner {
+  const { clock, feed, host, log } = options;
+  let state = options.initial;
+  let isStopped = false;
+  let cancelTimer = (): void => {};
+
+  const submit = (command: PlatformCommand): PlatformOutcome => {
+    const step = applyCommand(state, command, clock.now());
+    state = step.state;
+    perform(step.effects);
+    pass();
+    return step.outcome;
+  };
+
+  /** Whatever is due now, and a timer for what is due next. */
+  const pass = (): void => {
+    const step = advance(state, clock.now());
+    state = step.state;
+    perform(step.effects);
+    cancelTimer();
+    const dueMs = nextDeadline(state);
+    if (dueMs === undefined || isStopped) return;
+    // Timers may fire a fraction early; then the next pass simply waits for the rest.
+    cancelTimer = clock.after(Math.max(1, dueMs - clock.now()), pass);
+  };
+
+  const perform = (effects: readonly Effect[]): void => {
+    for (const effect of effects) {
+      if (effect.kind === 'changed') {
+        feed.publish({
+          kind: effect.change,
+          eventId: effect.event.id,
+          ...(effect.vm === undefined ? {} : { vm: effect.vm }),
+          detail: describeChange(effect, clock.now()),
+        });
+      } else {
+        impact(effect).catch((error: unknown) => {
+          log.error({ eventId: effect.eventId, error: describeError(error) }, 'the impact of an event failed');
+        });
+      }
+    }
+  };
+
+  const impact = async (effect: Effect & { kind: 'impact' }): Promise<void> => {
+    const { eventId, type, durationMs } = effect;
+    await Promise.all(
+      effect.vms.map(async (vm) => {
+        try {
+          await host.impact({ eventId, type, vm, durationMs });
+        } catch (error) {
+          // The event ends all the same: Azure too may give a VM back broken.
+          feed.publish({ kind: 'vm.failed', eventId, vm, detail: describeError(error) });
+        }
+      }),
+    );
+    if (!isStopped) submit({ kind: 'impact-done', eventId });
+  };
+
+  return {
+    get state() {
+      return state;
+    },
+    submit,
+    stop: () => {
+      isStopped = true;
+      cancelTimer();
+    },
+  };
+}
+
+function describeChange(effect: Effect & { kind: 'changed' }, now: number): string {
+  const { event } = effect;
+  const what = `${event.type} of ${event.resources.join(', ')}`;
+  switch (effect.change) {
+    case 'event.scheduled':
+      return `${what}, not before ${new Date(event.notBeforeMs ?? now).toISOString()}`;
+    case 'event.approved':
+      return `${what}, with ${seconds((event.notBeforeMs ?? now) - now)} of its notice left`;
+    case 'event.started':
+      return `${what}, ${startReason(event, now)}`;
+    case 'event.impact':
+    case 'event.impact-ended':
+    case 'event.cancelled':
+    case 'event.gone':
+      return what;
+    default:
+      return effect.change satisfies never;
+  }
+}
+
+function startReason(event: PlatformEvent, now: number): string {
+  if (event.notBeforeMs === undefined) return 'without notice';
+  const first = event.approvals[0];
+  if (first !== undefined) return `approved by ${first.by}`;
+  return now >= event.notBeforeMs ? 'its notice is over' : 'by the operator';
+}
+
+function seconds(ms: number): string {
+  return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
+}

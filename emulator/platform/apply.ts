@@ -1,0 +1,138 @@
+import { changed, endImpact, putEvent, removeEvent, startEvent } from './life.ts';
+import { scheduleEvent, type ScheduleCommand } from './schedule.ts';
+import type { CommandStep, Effect, PlatformRefusal, Step } from './effects.ts';
+import { eventOrUndefined, vmOrUndefined, type PlatformEvent, type PlatformState, type ScopeState } from './state.ts';
+
+/** What may be asked of the platform: by a VM (`approve`, `enable`), by the host (`impact-done`), by the operator (the rest). */
+export type PlatformCommand =
+  | ScheduleCommand
+  /** A VM approves events of its scope, for all VMs that they name. All ids must be known, or nothing happens. */
+  | { readonly kind: 'approve'; readonly vm: string; readonly eventIds: readonly string[] }
+  /** A VM asks for events: from now on its scope has a document. */
+  | { readonly kind: 'enable'; readonly vm: string }
+  | { readonly kind: 'cancel'; readonly eventId: string }
+  /** Starts now, approved or not. */
+  | { readonly kind: 'start'; readonly eventId: string }
+  /** Ends now, whatever the host is still doing. */
+  | { readonly kind: 'complete'; readonly eventId: string }
+  | { readonly kind: 'impact-done'; readonly eventId: string };
+
+/** Applies one command at `now` (epoch milliseconds). What falls due by then is for `advance`, which the caller runs next. */
+export function applyCommand(state: PlatformState, command: PlatformCommand, now: number): CommandStep {
+  switch (command.kind) {
+    case 'schedule':
+      return scheduleEvent(state, command, now);
+    case 'approve':
+      return approve(state, command, now);
+    case 'enable':
+      return enable(state, command.vm);
+    case 'cancel':
+    case 'start':
+    case 'complete':
+    case 'impact-done': {
+      const event = eventOrUndefined(state, command.eventId);
+      if (event === undefined) {
+        // The operator may have completed the event while the host was still at it.
+        if (command.kind === 'impact-done') return accepted({ state, effects: [] });
+        return refused(state, 'unknown-event', unknownEvent(state, command.eventId));
+      }
+      return applyToEvent(state, { kind: command.kind, event }, now);
+    }
+    default:
+      return command satisfies never;
+  }
+}
+
+function applyToEvent(
+  state: PlatformState,
+  command: { readonly kind: 'cancel' | 'start' | 'complete' | 'impact-done'; readonly event: PlatformEvent },
+  now: number,
+): CommandStep {
+  const { event } = command;
+  const hasStarted = event.life.phase !== 'scheduled' && event.life.phase !== 'approved';
+  switch (command.kind) {
+    case 'impact-done':
+      return accepted(endImpact(state, event, now));
+    case 'cancel':
+      return hasStarted
+        ? refused(state, 'already-started', `event ${event.id} has started and can no longer be cancelled`)
+        : accepted(removeEvent(state, event, { outcome: 'cancelled', now }));
+    case 'start':
+      return hasStarted
+        ? refused(state, 'already-started', `event ${event.id} has already started`)
+        : accepted(startEvent(state, event, now));
+    case 'complete':
+      return hasStarted
+        ? accepted(removeEvent(state, event, { outcome: 'completed', now }))
+        : refused(state, 'not-started', `event ${event.id} has not started; start it first, or cancel it`);
+    default:
+      return command.kind satisfies never;
+  }
+}
+
+/**
+ * Azure answers success for any event that is valid, also when another VM approved it before or it has already started
+ * (Azure docs, Scheduled Events, "Start an event").
+ */
+function approve(
+  state: PlatformState,
+  command: { readonly vm: string; readonly eventIds: readonly string[] },
+  now: number,
+): CommandStep {
+  const vm = vmOrUndefined(state, command.vm);
+  const scope = vm === undefined ? undefined : state.scopes.get(vm.scope);
+  if (vm === undefined || scope === undefined) return refused(state, 'unknown-vm', unknownVm(state, command.vm));
+  const events: PlatformEvent[] = [];
+  for (const eventId of command.eventIds) {
+    const event = eventIn(scope, eventId);
+    if (event === undefined) return refused(state, 'unknown-event', unknownEvent(state, eventId));
+    events.push(event);
+  }
+  let current = state;
+  const effects: Effect[] = [];
+  for (const event of new Set(events)) {
+    if (event.approvals.some((approval) => approval.by === vm.name)) continue;
+    const startsAtMs = now + state.settings.startAfterApprovalMs;
+    const approved: PlatformEvent = {
+      ...event,
+      approvals: [...event.approvals, { by: vm.name, atMs: now }],
+      life: event.life.phase === 'scheduled' ? { phase: 'approved', startsAtMs } : event.life,
+    };
+    // Approval is nowhere in the document; the VMs learn of it by the start.
+    current = putEvent(current, approved, false);
+    effects.push(changed('event.approved', approved, vm.name));
+  }
+  return accepted({ state: current, effects });
+}
+
+function enable(state: PlatformState, vmName: string): CommandStep {
+  const vm = vmOrUndefined(state, vmName);
+  const scope = vm === undefined ? undefined : state.scopes.get(vm.scope);
+  if (scope === undefined) return refused(state, 'unknown-vm', unknownVm(state, vmName));
+  if (scope.isEnabled) return accepted({ state, effects: [] });
+  const scopes = new Map(state.scopes).set(scope.name, { ...scope, isEnabled: true });
+  return accepted({ state: { ...state, scopes }, effects: [] });
+}
+
+function eventIn(scope: ScopeState, eventId: string): PlatformEvent | undefined {
+  const wanted = eventId.toUpperCase();
+  return scope.events.find((event) => event.id === wanted);
+}
+
+function accepted(step: Step): CommandStep {
+  return { ...step, outcome: { kind: 'accepted' } };
+}
+
+function refused(state: PlatformState, reason: PlatformRefusal, message: string): CommandStep {
+  return { state, effects: [], outcome: { kind: 'refused', reason, message } };
+}
+
+function unknownEvent(state: PlatformState, eventId: string): string {
+  const known = [...state.scopes.values()].flatMap((scope) => scope.events.map((event) => event.id));
+  return `no event ${JSON.stringify(eventId)}; ${known.length === 0 ? 'there are none' : `known: ${known.join(', ')}`}`;
+}
+
+function unknownVm(state: PlatformState, name: string): string {
+  const known = [...state.vms.values()].map((vm) => vm.name);
+  return `no VM ${JSON.stringify(name)}; known: ${known.join(', ')}`;
+}

@@ -1,0 +1,138 @@
+import { changed, putEvent, startEvent } from './life.ts';
+import type { CommandStep, PlatformRefusal } from './effects.ts';
+import { vmOrUndefined, type EventSource, type EventType, type PlatformState, type Vm } from './state.ts';
+
+/** The operator (or a failing host) makes an event. What is left out gets the type's default. */
+export interface ScheduleCommand {
+  readonly kind: 'schedule';
+  /** A fresh upper-case GUID. */
+  readonly eventId: string;
+  readonly type: EventType;
+  /** Resource names in any case; all of one scope and one update domain. */
+  readonly resources: readonly string[];
+  readonly durationSeconds?: number | undefined;
+  readonly description?: string | undefined;
+  readonly source?: EventSource | undefined;
+  /** Instead of the type's minimum notice, milliseconds. */
+  readonly noticeMs?: number | undefined;
+  /**
+   * How it comes into the document. `announced`: Scheduled, with notice. `approved-by-policy`: Started at once, because the
+   * scope approves user events automatically. `failure`: Started at once, because the hardware gave no notice.
+   */
+  readonly entry: 'announced' | 'approved-by-policy' | 'failure';
+}
+
+export function scheduleEvent(state: PlatformState, command: ScheduleCommand, now: number): CommandStep {
+  const named = resolveResources(state, command.resources);
+  if (named.kind === 'refused') {
+    return { state, effects: [], outcome: { kind: 'refused', reason: named.reason, message: named.message } };
+  }
+  const isAnnounced = command.entry === 'announced';
+  const source = command.source ?? (command.entry === 'failure' ? 'Platform' : DEFAULT_SOURCE[command.type]);
+  const event = {
+    id: command.eventId.toUpperCase(),
+    type: command.type,
+    scope: named.scope,
+    resources: named.vms.map((vm) => vm.name),
+    description: command.description ?? describe(command, source),
+    source,
+    durationSeconds: command.durationSeconds ?? (command.type === 'Freeze' ? DEFAULT_FREEZE_SECONDS : UNKNOWN_DURATION),
+    scheduledAtMs: now,
+    notBeforeMs: isAnnounced
+      ? wholeSecondsUp(now + (command.noticeMs ?? state.settings.noticeMs[command.type]))
+      : undefined,
+    approvals: [],
+    life: { phase: 'scheduled' as const },
+  };
+  if (isAnnounced) {
+    const next = putEvent(state, event, true);
+    return { state: next, effects: [changed('event.scheduled', event)], outcome: { kind: 'accepted' } };
+  }
+  // The document changes once, not twice: nobody ever sees it Scheduled.
+  return { ...startEvent(state, event, now), outcome: { kind: 'accepted' } };
+}
+
+/** Seen in captured Freeze events (5, 6, 30; the documentation's example is 9). */
+const DEFAULT_FREEZE_SECONDS = 5;
+/** Captured Reboot, Redeploy and Preempt events all say so. */
+const UNKNOWN_DURATION = -1;
+
+/** Azure sends NotBefore in whole seconds; rounding up keeps the notice that was promised. */
+function wholeSecondsUp(ms: number): number {
+  return Math.ceil(ms / 1000) * 1000;
+}
+
+const DEFAULT_SOURCE: Readonly<Record<EventType, EventSource>> = {
+  Freeze: 'Platform',
+  Reboot: 'User',
+  Redeploy: 'User',
+  Preempt: 'Platform',
+  Terminate: 'User',
+};
+
+/** The texts that Azure documents or sends (Azure docs, Scheduled Events, "Description"); empty where captures are. */
+function describe(command: ScheduleCommand, source: EventSource): string {
+  if (command.entry === 'failure') return 'Virtual machine has encountered a failure.';
+  switch (command.type) {
+    case 'Freeze':
+      return 'Virtual machine is being paused because of a memory-preserving Live Migration operation.';
+    case 'Reboot':
+      return source === 'User'
+        ? 'Virtual machine is going to be restarted as requested by authorized user.'
+        : 'Host server is undergoing maintenance.';
+    case 'Redeploy':
+      return source === 'User'
+        ? 'Virtual machine is going to be redeployed as requested by authorized user.'
+        : 'Host server is undergoing an emergency repair.';
+    case 'Preempt':
+    case 'Terminate':
+      return '';
+    default:
+      return command.type satisfies never;
+  }
+}
+
+type Resolved =
+  | { readonly kind: 'found'; readonly vms: readonly Vm[]; readonly scope: string }
+  | { readonly kind: 'refused'; readonly reason: PlatformRefusal; readonly message: string };
+
+/**
+ * The VMs that an event names: they exist, see events together, and are in at most one update domain (Azure docs up to
+ * 2020, Scheduled Events, "Resources": guaranteed then, and still what routine maintenance does).
+ */
+function resolveResources(state: PlatformState, names: readonly string[]): Resolved {
+  const vms = new Map<string, Vm>();
+  for (const name of names) {
+    const vm = vmOrUndefined(state, name);
+    if (vm === undefined) {
+      const known = [...state.vms.values()].map((other) => other.name);
+      return refuse('unknown-vm', `no VM ${JSON.stringify(name)}; known: ${known.join(', ')}`);
+    }
+    if (state.goneVms.has(name.toLowerCase())) {
+      return refuse('vm-gone', `VM ${vm.name} is gone: it was preempted or terminated`);
+    }
+    vms.set(vm.name, vm);
+  }
+  const found = [...vms.values()];
+  const first = found[0];
+  if (first === undefined) return refuse('no-resources', 'expected the name of at least one VM, got none');
+  const stranger = found.find((vm) => vm.scope !== first.scope);
+  if (stranger !== undefined) {
+    return refuse(
+      'several-scopes',
+      `one event names VMs of one scope: ${first.name} is in ${first.scope}, ${stranger.name} in ${stranger.scope}`,
+    );
+  }
+  const other = found.find((vm) => vm.updateDomain !== first.updateDomain);
+  if (other !== undefined) {
+    return refuse(
+      'several-update-domains',
+      `one event names VMs of one update domain: ${first.name} is in ${first.updateDomain}, ${other.name} in ${other.updateDomain}`,
+    );
+  }
+  return { kind: 'found', vms: found, scope: first.scope };
+}
+
+function refuse(reason: PlatformRefusal, message: string): Resolved {
+  return { kind: 'refused', reason, message };
+}

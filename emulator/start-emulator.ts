@@ -1,0 +1,234 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { systemClock, type Clock } from '../common/runtime/clock.ts';
+import type { Environment } from '../common/runtime/environment.ts';
+import { Closers } from '../common/runtime/lifecycle.ts';
+import { formatAddress } from '../common/runtime/listen.ts';
+import { silentLog, type Log } from '../common/runtime/log.ts';
+import { systemRandom, type RandomSource } from '../common/runtime/random.ts';
+import { createActivityFeed, type ActivityFeed } from './activity.ts';
+import { startBalancer, type Balancer } from './cloud-service/balancer.ts';
+import { startControlServer } from './control/control-server.ts';
+import { createOperations, type Operations } from './control/operations.ts';
+import { createFaultBoard } from './fault-board.ts';
+import { createPortPicker, type PortPicker } from './free-ports.ts';
+import { describeVm, factsOf, planOf, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
+import type { Fleet, FleetVm } from './fleet/fleet.ts';
+import type { Host } from './hosts/host.ts';
+import type { HostedVmPlan } from './hosts/hosted-vm.ts';
+import { createNoneHost } from './hosts/none-host.ts';
+import { createProcessHost } from './hosts/process-host.ts';
+import { startMetadataServer, type MetadataServer } from './metadata/metadata-server.ts';
+import { EventsRenderer } from './metadata/scheduled-events.ts';
+import { createPlatformRunner, type PlatformRunner } from './platform-runner.ts';
+import { createPlatform, type ScopeState } from './platform/state.ts';
+
+export interface EmulatorOptions {
+  readonly fleet: Fleet;
+  /** Environment that the commands of VMs inherit. */
+  readonly environment: Environment;
+  readonly programs: ProgramFiles;
+  readonly clock?: Clock;
+  readonly random?: RandomSource;
+  readonly log?: Log;
+}
+
+/** A running emulator. `await using` closes it. */
+export interface Emulator extends AsyncDisposable {
+  /** `http://127.0.0.1:7070` */
+  readonly control: string;
+  /** `http://127.0.0.1:8080`; undefined without a cloud service that serves. */
+  readonly publicAddress: string | undefined;
+  readonly vms: readonly EmulatedVm[];
+  /** What the control API does, without HTTP between. */
+  readonly operations: Operations;
+  readonly feed: ActivityFeed;
+  /** Ends every VM, closes everything, removes the temporary folder. Takes less than 5 s. */
+  close(): Promise<void>;
+}
+
+interface Built {
+  readonly source: FleetVm;
+  readonly server: MetadataServer;
+  readonly seen: EmulatedVm;
+}
+
+/**
+ * Starts a fleet: metadata services first (VMs ask them while they boot), then the VMs, then the public address, last the
+ * control API. A failure on the way closes what was opened.
+ */
+export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
+  const closers = new Closers();
+  try {
+    return await start(options, closers);
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+async function start(options: EmulatorOptions, closers: Closers): Promise<Emulator> {
+  const { fleet } = options;
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  const log = options.log ?? silentLog;
+  const feed = createActivityFeed(() => clock.now());
+  feed.subscribe(({ at: _at, kind, ...fields }) => {
+    log.info(fields, kind);
+  });
+  const folder = await fleetFolder(fleet, closers);
+  const picker = await createPortPicker(random);
+
+  const vms: Built[] = [];
+  const plans: HostedVmPlan[] = [];
+  const host = createHost({ fleet, plans, folder, clock, log, feed }, options.programs);
+  const runner = createPlatformRunner({
+    initial: createPlatform(
+      fleet.vms.map((found) => found.vm),
+      fleet.scopes,
+      fleet.platform,
+    ),
+    clock,
+    host,
+    feed,
+    log,
+  });
+  const faults = createFaultBoard({
+    clock,
+    feed,
+    applyReachability: async () => {
+      await Promise.all(
+        vms.map(async ({ source, server }) => {
+          await server.setReachable(faults.of(source.vm.name)?.kind !== 'unreachable');
+        }),
+      );
+    },
+  });
+  closers.add(() => {
+    faults.stop();
+    runner.stop();
+  });
+  for (const source of fleet.vms) {
+    const fault = (): ReturnType<typeof faults.of> => faults.of(source.vm.name);
+    const server = await startMetadata(source, { fleet, runner, clock, picker, fault });
+    closers.add(async () => {
+      await server.close();
+    });
+    const seen = await describeVm(source, { server, picker, folder });
+    vms.push({ source, server, seen });
+    if (fleet.host === 'process') plans.push(planOf(source, seen, options));
+  }
+  closers.add(async () => {
+    await host.close();
+  });
+  await host.start();
+  const balancer = await startPublicAddress(fleet, vms, { clock, feed });
+  if (balancer !== undefined) {
+    closers.add(async () => {
+      await balancer.close();
+    });
+  }
+  const seenVms = vms.map((built) => built.seen);
+  const publicAddress = balancer === undefined ? undefined : `http://${formatAddress(balancer.address)}`;
+  const operations = createOperations({ runner, clock, random, faults, feed, balancer, publicAddress, vms: seenVms });
+  const controlServer = await startControlServer(fleet.control, operations);
+  closers.add(async () => {
+    await controlServer.close();
+  });
+  const close = async (): Promise<void> => {
+    await closers.close();
+  };
+  return {
+    control: controlServer.url,
+    publicAddress,
+    vms: seenVms,
+    operations,
+    feed,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function fleetFolder(fleet: Fleet, closers: Closers): Promise<string | undefined> {
+  if (fleet.host !== 'process' || fleet.folder !== undefined) return fleet.folder;
+  const folder = await mkdtemp(path.join(tmpdir(), 'forewarn-fleet-'));
+  closers.add(async () => {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  });
+  return folder;
+}
+
+interface HostContext {
+  readonly fleet: Fleet;
+  readonly plans: readonly HostedVmPlan[];
+  readonly folder: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly feed: ActivityFeed;
+}
+
+function createHost(context: HostContext, programs: ProgramFiles): Host {
+  const { fleet, plans, folder, clock, log, feed } = context;
+  const report: Parameters<typeof createNoneHost>[1] = ({ kind, vm, eventId, detail }) => {
+    feed.publish({ kind, vm, ...(eventId === undefined ? {} : { eventId }), detail });
+  };
+  if (fleet.host === 'none' || folder === undefined) return createNoneHost(clock, report);
+  return createProcessHost({ plans, folder, clock, nodeFile: programs.node, log, report });
+}
+
+interface MetadataContext {
+  readonly fleet: Fleet;
+  readonly runner: PlatformRunner;
+  readonly clock: Clock;
+  readonly picker: PortPicker;
+  readonly fault: Parameters<typeof startMetadataServer>[0]['fault'];
+}
+
+async function startMetadata(source: FleetVm, context: MetadataContext): Promise<MetadataServer> {
+  const { runner } = context;
+  const { vm } = source;
+  const scope = (): ScopeState => {
+    const found = runner.state.scopes.get(vm.scope);
+    if (found?.isEnabled === true) return found;
+    runner.submit({ kind: 'enable', vm: vm.name });
+    const enabled = runner.state.scopes.get(vm.scope);
+    if (enabled === undefined) throw new Error(`VM ${vm.name} is in no scope of the platform`);
+    return enabled;
+  };
+  return await startMetadataServer({
+    vm: {
+      facts: factsOf(source, context.fleet),
+      renderer: new EventsRenderer(),
+      scope,
+      approve: (eventIds) => runner.submit({ kind: 'approve', vm: vm.name, eventIds }).kind === 'accepted',
+    },
+    address: source.metadata ?? { host: '127.0.0.1', port: await context.picker.pick() },
+    clock: context.clock,
+    fault: context.fault,
+  });
+}
+
+async function startPublicAddress(
+  fleet: Fleet,
+  vms: readonly Built[],
+  context: { readonly clock: Clock; readonly feed: ActivityFeed },
+): Promise<Balancer | undefined> {
+  const { balancing } = fleet;
+  if (balancing === undefined) return undefined;
+  const behind = vms.filter(({ source }) => source.vm.role === balancing.role);
+  return await startBalancer({
+    publicAddress: balancing.publicAddress,
+    instances: behind.map(({ seen }) => ({
+      vm: seen.name,
+      servesPort: seen.ports[balancing.serves] ?? 0,
+      probePort: seen.ports[balancing.probe.port] ?? 0,
+    })),
+    probe: balancing.probe,
+    clock: context.clock,
+    onChange: ({ vm, isUp }) => {
+      const detail = isUp ? 'new connections are given to it' : 'no new connections are given to it';
+      context.feed.publish({ kind: isUp ? 'probe.up' : 'probe.down', vm, detail });
+    },
+  });
+}
