@@ -51,6 +51,7 @@ export function startProgram(options: ProgramOptions): Program {
     // A session of its own: Ctrl-C reaches the demonstration alone, which then ends its programs in the right order.
     detached: true,
   });
+  endWithUs(child);
   const life: Life = { isStopping: false, reason: undefined };
   const output = collectOutput(child, options.logFile);
   const exited = untilExited(child, options.clock);
@@ -82,6 +83,20 @@ interface Life {
   isStopping: boolean;
   /** Why we ended it, where that was not asked for. */
   reason: string | undefined;
+}
+
+/**
+ * Whoever ends this process at once (a second Ctrl-C, the reader of our output that went away, a bug) must not leave programs
+ * behind: they are told to end, and do so in an orderly way by themselves.
+ */
+function endWithUs(child: ChildProcess): void {
+  const onExit = (): void => {
+    child.kill('SIGTERM');
+  };
+  process.once('exit', onExit);
+  child.once('exit', () => {
+    process.off('exit', onExit);
+  });
 }
 
 async function untilExited(child: ChildProcess, clock: Clock): Promise<string> {

@@ -28,6 +28,13 @@ const WORDS: Readonly<Record<string, { readonly what: string; readonly tone: Ton
   'cloud vm.booted': { what: 'boots', tone: 'hit' },
   'cloud probe.down': { what: 'off balancer', tone: 'plain' },
   'cloud probe.up': { what: 'on balancer', tone: 'good' },
+  'cloud vm.gone': { what: 'is gone', tone: 'bad' },
+  'cloud vm.failed': { what: 'is broken', tone: 'bad' },
+  'scheduler lease.won': { what: 'leads', tone: 'promise' },
+  'scheduler agreement.intent': { what: 'intends', tone: 'promise' },
+  'scheduler rollout.started': { what: 'rolls', tone: 'notice' },
+  'scheduler rollout.completed': { what: 'rolled', tone: 'good' },
+  'scheduler rollout.failed': { what: 'gave up', tone: 'bad' },
   'agent event.seen': { what: 'saw', tone: 'plain' },
   'agent drain.started': { what: 'drains', tone: 'plain' },
   'agent drain.proven': { what: 'drained', tone: 'plain' },
@@ -43,13 +50,19 @@ const WORDS: Readonly<Record<string, { readonly what: string; readonly tone: Ton
 export function describeEntry(entry: Entry): Line | undefined {
   const words = WORDS[`${entry.source} ${entry.kind}`];
   if (words === undefined) return undefined;
+  const who = entry.vm ?? entry.source;
   return {
     atMs: entry.atMs,
-    who: entry.vm ?? entry.source,
+    who,
     what: words.what,
-    detail: entry.detail,
+    detail: withoutStart(entry.detail, [who, words.what]),
     tone: words.tone,
   };
+}
+
+/** Details are written to be read alone; beside their columns `FrontEnd_IN_0 leads (term 1)` is `(term 1)`. */
+function withoutStart(detail: string, starts: readonly string[]): string {
+  return starts.reduce((rest, start) => (rest.startsWith(`${start} `) ? rest.slice(start.length + 1) : rest), detail);
 }
 
 /** The same said again within this time is not shown twice: a drain is announced for every reason there is for it. */

@@ -73,6 +73,15 @@ describe('a line of the timeline', () => {
     expect(describeEntry(entry({ source: 'cloud', kind: 'event.approved' }))?.what).toBe('approved');
   });
 
+  it('does not repeat in its detail what its columns say', () => {
+    const detail = 'FrontEnd_IN_0 leads (term 1)';
+    expect(describeEntry(entry({ source: 'scheduler', kind: 'lease.won', detail }))).toMatchObject({
+      who: 'FrontEnd_IN_0',
+      what: 'leads',
+      detail: '(term 1)',
+    });
+  });
+
   it('has headings as wide as itself', () => {
     expect(formatHeading('(a) Freeze')).toMatch(/^── \(a\) Freeze ─+$/);
     expect(formatHeading('(a) Freeze')).toHaveLength(118);
