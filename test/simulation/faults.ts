@@ -11,6 +11,7 @@ export interface Faults {
   readonly coordinatorOutages: number;
   readonly coordinatorDead: boolean;
   readonly metadataErrors: number;
+  readonly metadataOutages: number;
   readonly emptyDocuments: number;
   readonly lostAnswers: number;
   readonly latePosts: number;
@@ -30,6 +31,7 @@ export const NO_FAULTS: Faults = {
   coordinatorOutages: 0,
   coordinatorDead: false,
   metadataErrors: 0,
+  metadataOutages: 0,
   emptyDocuments: 0,
   lostAnswers: 0,
   latePosts: 0,
@@ -62,6 +64,7 @@ export function drawFaults(mode: Mode, random: RandomSource, healsAtMs: number):
     coordinatorOutages: count(2),
     coordinatorDead: false,
     metadataErrors: maybe(0.1),
+    metadataOutages: count(3),
     emptyDocuments: count(2),
     lostAnswers: maybe(0.15),
     latePosts: maybe(0.5),

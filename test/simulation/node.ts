@@ -4,10 +4,11 @@ import { initialState } from '../../agent/core/durable.ts';
 import type { Observation, PollResult } from '../../agent/core/observation.ts';
 import type { AgentState, DurableState } from '../../agent/core/state.ts';
 import type { EventDocument } from '../../agent/metadata/document.ts';
-import { canonicalEventId } from '../../common/agreement/names.ts';
+import { canonicalEventId, canonicalName } from '../../common/agreement/names.ts';
 import { LEASE_RETRY_MS, type AgreementCommand, type AgreementRecord } from '../../common/agreement/record.ts';
 import type { EventType } from '../../emulator/platform/state.ts';
 import type { Invariants } from './invariants.ts';
+import { Traffic } from './traffic.ts';
 import { SCOPE, type SimulatedVm, type World } from './world.ts';
 
 const POLL_MS = 1000;
@@ -27,6 +28,7 @@ export class Node implements SimulatedVm {
   readonly #invariants: Invariants;
   readonly #vmId: string;
   readonly #hasGate: boolean;
+  readonly #traffic: Traffic;
   #state: AgentState | undefined;
   #journal: DurableState | undefined;
   /** Raised when the process dies: whatever was under way belongs to an older life. */
@@ -35,28 +37,32 @@ export class Node implements SimulatedVm {
   #backlog: Observation[] = [];
   #partitionedUntilMs = 0;
   #isLinked = false;
-  #inRotation = false;
-  #trafficEndsMs = 0;
   readonly #freshReads = new Map<string, EventDocument | undefined>();
-
   constructor(options: { name: string; index: number; world: World; invariants: Invariants; hasGate: boolean }) {
     this.name = options.name;
     this.#world = options.world;
     this.#invariants = options.invariants;
     this.#vmId = `id-${options.index}`;
     this.#hasGate = options.hasGate;
+    this.#traffic = new Traffic(options.name, options.world, options.invariants);
   }
 
   isInRotation(): boolean {
-    return this.#inRotation;
+    return this.#traffic.isInRotation;
   }
 
   connections(): number {
-    return this.#inRotation || this.#world.time.nowMs < this.#trafficEndsMs ? 1 : 0;
+    return this.#traffic.connections();
   }
 
   isAlive(): boolean {
     return this.#state !== undefined;
+  }
+  /** Has it told the coordinator that it stays out? */
+  hasPromised(): boolean {
+    return this.#world
+      .recordsOf(this.name)
+      .some((record) => record.members[canonicalName(this.name)]?.promise === 'prepared');
   }
 
   /** Everything that the agent would tell an operator; for traces of runs that failed. */
@@ -101,8 +107,8 @@ export class Node implements SimulatedVm {
     this.#state = undefined;
     this.#life++;
     if (options.losesJournal) this.#journal = undefined;
-    if (this.#hasGate || options.isVmDown) this.#leaveRotation();
-    if (options.isVmDown) this.#trafficEndsMs = 0;
+    if (options.isVmDown) this.#traffic.cut();
+    else if (this.#hasGate) this.#traffic.leave();
   }
 
   pause(ms: number): void {
@@ -153,16 +159,17 @@ export class Node implements SimulatedVm {
     return this.#world.time.nowMs < this.#pausedUntilMs;
   }
 
+  #canReach(): boolean {
+    const isPartitioned = this.#world.isFaulty() && this.#world.time.nowMs < this.#partitionedUntilMs;
+    return this.#world.isCoordinatorUp() && !isPartitioned;
+  }
+
   #canTalk(): boolean {
-    const { time } = this.#world;
-    const isPartitioned = this.#world.isFaulty() && time.nowMs < this.#partitionedUntilMs;
-    return this.#world.isCoordinatorUp() && !isPartitioned && this.#isLinked;
+    return this.#isLinked && this.#canReach();
   }
 
   #watchLink(): void {
-    const { time } = this.#world;
-    const isPartitioned = this.#world.isFaulty() && time.nowMs < this.#partitionedUntilMs;
-    const isUp = this.#world.isCoordinatorUp() && !isPartitioned;
+    const isUp = this.#canReach();
     if (isUp === this.#isLinked) return;
     this.#isLinked = isUp;
     this.#tell({ kind: isUp ? 'connected' : 'disconnected' });
@@ -216,7 +223,7 @@ export class Node implements SimulatedVm {
         this.#post(action.token, action.eventId);
         return;
       case 'drain.start':
-        this.#leaveRotation();
+        this.#traffic.leave();
         this.#later(QUICK_MS, {
           kind: 'turned-away',
           ok: !this.#world.happens(faults.failedDrains),
@@ -229,7 +236,7 @@ export class Node implements SimulatedVm {
         return;
       }
       case 'drain.restore':
-        this.#enterRotation();
+        this.#traffic.enter();
         this.#later(QUICK_MS, { kind: 'back-in', ok: true, detail: '' });
         return;
       case 'hook': {
@@ -319,21 +326,6 @@ export class Node implements SimulatedVm {
       if (life === this.#life)
         this.#tell({ kind: 'posted', token, outcome: isLost ? 'unknown' : outcome, detail: isLost ? 'time-out' : '' });
     });
-  }
-
-  #leaveRotation(): void {
-    if (!this.#inRotation) return;
-    this.#inRotation = false;
-    const { faults } = this.#world;
-    this.#trafficEndsMs =
-      this.#world.time.nowMs + this.#world.between(0, this.#world.happens(faults.failedDrains) ? 40_000 : 3000);
-  }
-
-  #enterRotation(): void {
-    if (this.#inRotation) return;
-    this.#world.trace(this.name, 'enters rotation');
-    this.#invariants.entersRotation(this.name);
-    this.#inRotation = true;
   }
 }
 

@@ -28,6 +28,8 @@ export interface RunResult {
 const EVENT_AT_MS = 10_000;
 /** Everything is over by then: the last notice has passed, the last absence has been believed. */
 const END_MS = EVENT_AT_MS + NOTICE_MS + 120_000;
+/** A VM that stayed away comes back so long before the end. */
+const REPAIR_MS = 60_000;
 /** In liveness runs nothing goes wrong any more from here on: 50 s before NotBefore. */
 const HEAL_MS = EVENT_AT_MS + NOTICE_MS - 50_000;
 
@@ -63,7 +65,7 @@ export function simulate(mode: Mode, seed: number): RunResult {
     const type = TYPES[Math.floor(random.fraction() * TYPES.length)] ?? 'Reboot';
     world.command({ kind: 'schedule', eventId, type, resources: named, noticeMs: NOTICE_MS, entry: 'announced' });
   });
-  planFaults({ world, nodes, random, eventId, others: names.slice(named.length) });
+  planFaults({ world, nodes, random, eventId, named, others: names.slice(named.length) });
   world.time.runUntil(END_MS);
   checkLiveness({ mode, world, nodes, named, violations: invariants.violations });
   return {
@@ -87,6 +89,7 @@ function planFaults(run: {
   readonly nodes: readonly Node[];
   readonly random: RandomSource;
   readonly eventId: string;
+  readonly named: readonly string[];
   readonly others: readonly string[];
 }): void {
   const { world, nodes, random } = run;
@@ -100,12 +103,16 @@ function planFaults(run: {
   };
   const someone = (): Node | undefined => nodes[Math.floor(random.fraction() * nodes.length)];
   const upTo = (mostMs: number): number => Math.min(world.between(500, mostMs), Math.max(0, lastMs - world.time.nowMs));
+  let isOneAway = false;
   for (let index = 0; index < faults.crashes; index++) {
     sometime(() => {
       const node = someone();
       if (node?.isAlive() !== true) return;
       node.kill({ isVmDown: false, losesJournal: random.fraction() < faults.lostJournals });
-      world.time.after(upTo(20_000), () => {
+      // The others can go ahead without it only if it had promised; then one of several may stay away until all is over.
+      const isLong = run.named.length > 1 && !isOneAway && node.hasPromised() && random.fraction() < 0.3;
+      isOneAway ||= isLong;
+      world.time.after(isLong ? END_MS - REPAIR_MS - world.time.nowMs : upTo(20_000), () => {
         if (!node.isAlive()) node.boot();
       });
     });
@@ -115,6 +122,10 @@ function planFaults(run: {
   for (let index = 0; index < faults.coordinatorOutages; index++)
     sometime(() => {
       world.stopCoordinatorFor(upTo(20_000));
+    });
+  for (let index = 0; index < faults.metadataOutages; index++)
+    sometime(() => {
+      world.failMetadataFor(upTo(30_000), random.fraction() < 0.5 ? '*' : (someone()?.name ?? '*'));
     });
   for (let index = 0; index < faults.emptyDocuments; index++)
     sometime(() => {

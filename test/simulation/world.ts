@@ -36,6 +36,9 @@ export interface SimulatedVm {
   recordChanged(record: AgreementRecord): void;
 }
 
+/** Long enough for every VM to read a document that is not empty. */
+const APART_MS = 3000;
+
 export interface Trace {
   (who: string, what: string): void;
 }
@@ -53,6 +56,8 @@ export class World {
   #platform: PlatformState;
   #coordinatorDownUntilMs = 0;
   #emptyUntilMs = 0;
+  /** By VM name; `*` is all of them. */
+  readonly #unreadableUntilMs = new Map<string, number>();
   #cached: { readonly state: unknown; readonly document: EventDocument } | undefined;
 
   constructor(options: {
@@ -95,6 +100,8 @@ export class World {
 
   /** What a VM reads now: a document, or undefined for a failure. An empty one may be a fault of the service. */
   read(vmName: string): EventDocument | undefined {
+    const unreadableUntilMs = Math.max(this.#unreadableUntilMs.get(vmName) ?? 0, this.#unreadableUntilMs.get('*') ?? 0);
+    if (this.isFaulty() && this.time.nowMs < unreadableUntilMs) return undefined;
     if (this.happens(this.faults.metadataErrors)) return undefined;
     this.command({ kind: 'enable', vm: vmName });
     const found = documentFor(this.#platform, vmName);
@@ -128,9 +135,17 @@ export class World {
     this.#platform = putEvent(this.#platform, { ...event, resources: [...event.resources, name] }, true);
   }
 
+  /** One spell at a time, with some documents in between: an absence of 10 s is what ends an event (rule 5). */
   emptyDocumentsFor(ms: number): void {
+    if (this.time.nowMs < this.#emptyUntilMs + APART_MS) return;
     this.#emptyUntilMs = this.time.nowMs + ms;
     this.trace('platform', `documents are empty for ${ms} ms`);
+  }
+
+  /** The metadata service fails for one VM, or for `*`. */
+  failMetadataFor(ms: number, vmName: string): void {
+    this.#unreadableUntilMs.set(vmName, this.time.nowMs + ms);
+    this.trace('platform', `answers ${vmName} with errors for ${ms} ms`);
   }
 
   stopCoordinatorFor(ms: number): void {
