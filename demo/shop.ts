@@ -76,11 +76,14 @@ export type EventStory = z.output<typeof eventSchema>;
 const eventsSchema = z.object({ events: z.array(eventSchema) });
 
 const vmsSchema = z.object({
-  vms: z.array(
+  value: z.array(
     z.object({
       name: z.string(),
       connected: z.boolean(),
-      health: z.object({ inRotation: z.boolean(), healthy: z.boolean(), reasons: z.array(z.string()) }).nullish(),
+      inRotation: z.boolean(),
+      healthy: z.boolean(),
+      /** Why it is out of rotation. */
+      reasons: z.array(z.string()),
     }),
   ),
 });
@@ -164,11 +167,10 @@ async function application(sources: Sources, vm: string): Promise<Asked> {
 async function lookForWhole(sources: Sources): Promise<Seen<true>> {
   const known = await ask(sources.scheduler, { method: 'GET', path: '/forewarn/v1/vms' }, vmsSchema);
   const problems = (await fleet(sources)).flatMap((vm) => {
-    const agent = known.vms.find((found) => found.name === vm.name);
+    const agent = known.value.find((found) => found.name === vm.name);
     if (agent?.connected !== true) return [`the agent of ${vm.name} is not connected to the scheduler`];
-    if (agent.health?.inRotation !== true || !agent.health.healthy) {
-      return [`${vm.name} is out of service: ${agent.health?.reasons.join(', ') ?? 'it has not said why'}`];
-    }
+    if (!agent.inRotation) return [`${vm.name} is out of rotation (${agent.reasons.join(', ')})`];
+    if (!agent.healthy) return [`${vm.name} is not healthy`];
     return vm.isServing === false ? [`the public address does not use ${vm.name}`] : [];
   });
   return problems.length === 0 ? { value: true } : { missing: problems.join('; ') };

@@ -31,14 +31,15 @@ const idleFile = path.join(disk, 'idle');
 mkdirSync(disk, { recursive: true });
 const clock = watchClock();
 let inHand = 0;
-let isStopping = false;
-process.on('SIGTERM', () => (isStopping = true));
+const stopping = new AbortController();
+process.on('SIGTERM', () => stopping.abort());
 
-console.log(JSON.stringify({ msg: 'ready', program: 'back-end', vm, pid: process.pid, boot }));
+const ready = { msg: 'ready', program: 'back-end', vm, pid: process.pid, boot };
+process.stdout.write(`${JSON.stringify(ready)}\n`);
 await Promise.all(Array.from({ length: HANDS }, () => work()));
 
 async function work() {
-  while (!isStopping) {
+  while (!stopping.signal.aborted) {
     const draining = readOrUndefined(drainingFile);
     if (draining !== undefined) {
       if (inHand === 0) sayIdle(draining);
@@ -114,7 +115,8 @@ function watchClock() {
   let before = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
-    if (now - before > largest.gapMs) Object.assign(largest, { gapMs: Math.round(now - before), endedAtMs: Date.now() });
+    if (now - before > largest.gapMs)
+      Object.assign(largest, { gapMs: Math.round(now - before), endedAtMs: Date.now() });
     before = now;
   }, 50);
   timer.unref();

@@ -12,7 +12,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { createServer, request } from 'node:http';
 import path from 'node:path';
 
-const { FOREWARN_VM_PORT_HTTP: port, FOREWARN_VM_DISK: disk, FOREWARN_VM_TEMP: temporary, QUEUE_URL: queueUrl } = process.env;
+const {
+  FOREWARN_VM_PORT_HTTP: port,
+  FOREWARN_VM_DISK: disk,
+  FOREWARN_VM_TEMP: temporary,
+  QUEUE_URL: queueUrl,
+} = process.env;
 const vm = process.env.FOREWARN_VM_NAME ?? 'a VM without a name';
 const boot = Number(process.env.FOREWARN_VM_BOOT ?? 1);
 
@@ -51,7 +56,8 @@ const server = createServer((incoming, outgoing) => {
 // 0 = never. The client ends a kept connection, or the answer that says so; not a timer.
 server.keepAliveTimeout = 0;
 server.listen(Number(port), '127.0.0.1', () => {
-  console.log(JSON.stringify({ msg: 'ready', program: 'front-end', vm, pid: process.pid, boot, listen: `127.0.0.1:${port}` }));
+  const ready = { msg: 'ready', program: 'front-end', vm, pid: process.pid, boot, listen: `127.0.0.1:${port}` };
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
 });
 server.on('error', (error) => {
   process.stderr.write(`front-end: cannot listen on 127.0.0.1:${port}: ${error.message}\n`);
@@ -124,7 +130,8 @@ function watchClock() {
   let before = performance.now();
   setInterval(() => {
     const now = performance.now();
-    if (now - before > largest.gapMs) Object.assign(largest, { gapMs: Math.round(now - before), endedAtMs: Date.now() });
+    if (now - before > largest.gapMs)
+      Object.assign(largest, { gapMs: Math.round(now - before), endedAtMs: Date.now() });
     before = now;
   }, 50);
   return largest;

@@ -32,7 +32,10 @@ let lastId = 0;
 
 const routes = {
   'POST /work': (order, _query, reply) => {
-    if (waiting.length >= MAX_WAITING) return reply(503, { error: `${MAX_WAITING} orders wait already` });
+    if (waiting.length >= MAX_WAITING) {
+      reply(503, { error: `${MAX_WAITING} orders wait already` });
+      return;
+    }
     const item = { id: ++lastId, order };
     reply(201, { id: item.id });
     const taker = takers.values().next().value;
@@ -46,11 +49,14 @@ const routes = {
       reply(200, item);
     };
     const item = waiting.shift();
-    if (item !== undefined) return give(item);
-    waitFor(takers, { waitMs, reply, onNews: give, onNone: () => reply(204) });
+    if (item !== undefined) give(item);
+    else waitFor(takers, { waitMs, reply, onNews: give, onNone: () => reply(204) });
   },
   'POST /done': ({ id }, _query, reply) => {
-    if (!inHand.delete(id)) return reply(409, { error: `order ${id} is in nobody's hands` });
+    if (!inHand.delete(id)) {
+      reply(409, { error: `order ${id} is in nobody's hands` });
+      return;
+    }
     finished.push(id);
     if (finished.length > MAX_FINISHED) finishedBefore += finished.splice(0, MAX_FINISHED / 2).length;
     reply(200, {});
@@ -59,9 +65,12 @@ const routes = {
   'GET /finished': (_body, query, reply) => {
     const after = Number(query.get('after') ?? 0);
     const news = () =>
-      reply(200, { cursor: finishedBefore + finished.length, ids: finished.slice(Math.max(0, after - finishedBefore)) });
-    if (finishedBefore + finished.length > after) return news();
-    waitFor(watchers, { waitMs: Number(query.get('waitMs') ?? 0), reply, onNews: news, onNone: news });
+      reply(200, {
+        cursor: finishedBefore + finished.length,
+        ids: finished.slice(Math.max(0, after - finishedBefore)),
+      });
+    if (finishedBefore + finished.length > after) news();
+    else waitFor(watchers, { waitMs: Number(query.get('waitMs') ?? 0), reply, onNews: news, onNone: news });
   },
   'GET /status': (_body, _query, reply) => {
     reply(200, {
@@ -82,10 +91,16 @@ const server = createServer((incoming, outgoing) => {
   };
   reply.onGone = (callback) => outgoing.on('close', callback);
   // Pages in a browser have no business here; programs send no Origin.
-  if (incoming.headers.origin !== undefined) return reply(403, { error: 'not for pages' });
+  if (incoming.headers.origin !== undefined) {
+    reply(403, { error: 'not for pages' });
+    return;
+  }
   const url = new URL(incoming.url ?? '/', `http://${host}`);
   const route = routes[`${incoming.method} ${url.pathname}`];
-  if (route === undefined) return reply(404, { error: `nothing at ${incoming.method} ${url.pathname}` });
+  if (route === undefined) {
+    reply(404, { error: `nothing at ${incoming.method} ${url.pathname}` });
+    return;
+  }
   readJson(incoming, (error, body) => {
     if (error !== undefined) reply(400, { error });
     else route(body, url.searchParams, reply);
@@ -98,7 +113,8 @@ server.on('error', (error) => {
   process.exit(2);
 });
 server.listen(port, host, () => {
-  console.log(JSON.stringify({ msg: 'ready', program: 'queue', listen: `${host}:${server.address().port}` }));
+  const ready = { msg: 'ready', program: 'queue', listen: `${host}:${server.address().port}` };
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(0));
 
@@ -132,12 +148,17 @@ function readJson(incoming, callback) {
     if (length <= MAX_BODY_BYTES) chunks.push(chunk);
   });
   incoming.on('end', () => {
-    if (length > MAX_BODY_BYTES) return callback(`expected at most ${MAX_BODY_BYTES} bytes, got ${length}`);
-    if (length === 0) return callback(undefined, {});
+    if (length > MAX_BODY_BYTES) {
+      callback(`expected at most ${MAX_BODY_BYTES} bytes, got ${length}`);
+      return;
+    }
+    let body;
     try {
-      callback(undefined, JSON.parse(Buffer.concat(chunks).toString('utf8')));
+      body = length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString('utf8'));
     } catch (error) {
       callback(`expected JSON: ${error.message}`);
+      return;
     }
+    callback(undefined, body);
   });
 }
