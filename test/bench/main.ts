@@ -1,0 +1,6 @@
+// Speed, each figure beside a limit or a peer measured in the same run: npm run bench
+import { formatFigures } from './figures.ts';
+import { measureMetadataThroughput } from './metadata-throughput.ts';
+
+const measurements = [measureMetadataThroughput];
+for (const measure of measurements) process.stdout.write(`${formatFigures([await measure()])}\n`);

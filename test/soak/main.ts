@@ -1,0 +1,46 @@
+// The long runs: npm run soak -- --help. Without a command, each of them at its usual length.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { MODES, type Mode } from '../simulation/faults.ts';
+import { soakDemo } from './demo.ts';
+import { soakSimulation } from './simulate.ts';
+
+const USUAL = { seeds: 20_000, demos: 20 };
+
+const program = new Command('soak').description(
+  'Long runs; each prints the seed or the command that repeats a failure.',
+);
+
+program
+  .command('simulate')
+  .description('simulate agents, agreement and platform from many seeds')
+  .addOption(new Option('--mode <mode>', 'one mode only').choices(MODES))
+  .option('--first <seed>', 'first seed', count, 1)
+  .option('--seeds <number>', 'how many seeds of each mode', count, USUAL.seeds)
+  .action((options: { mode?: Mode; first: number; seeds: number }) => {
+    finish(soakSimulation({ modes: options.mode === undefined ? MODES : [options.mode], ...options }));
+  });
+
+program
+  .command('demo')
+  .description('play the whole demonstration again and again')
+  .option('--times <number>', 'how often', count, USUAL.demos)
+  .action((options: { times: number }) => {
+    finish(soakDemo(options.times));
+  });
+
+program.action(() => {
+  finish(soakSimulation({ modes: MODES, first: 1, seeds: USUAL.seeds }) && soakDemo(USUAL.demos));
+});
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number above 0');
+  return value;
+}
+
+function finish(isGood: boolean): void {
+  process.stdout.write(isGood ? 'soak passed\n' : 'soak FAILED\n');
+  process.exitCode = isGood ? 0 : 1;
+}
+
+await program.parseAsync();
