@@ -1,0 +1,83 @@
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { describeError } from '../../common/runtime/errors.ts';
+import { refuseForeignRequest } from '../../common/runtime/local-guard.ts';
+import { ApiError, badRequest } from './api-error.ts';
+import { addCollectionRoutes } from './collection-routes.ts';
+import { addFleetRoutes } from './fleet-routes.ts';
+import { addJobRoutes } from './job-routes.ts';
+import type { ApiParts } from './parts.ts';
+
+const API_VERSIONS = ['2016-03-01', '2016-01-01', '2014-08-01-preview'];
+
+/** Four times the largest job: room for the rest of the body, and for a clear refusal of a job that is too large. */
+const MAX_BODY = '64kb';
+
+/** The HTTP side of the scheduler: Azure Scheduler's REST API, and ours beside it under `/forewarn/v1/`. */
+export function createApp(parts: ApiParts): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use((request, response, next) => {
+    // Opaque, and the thing to name in a report (Azure Scheduler, "The x-ms-request-id Header").
+    const id = parts.random.uuid();
+    response.set({
+      'x-ms-request-id': id,
+      'x-ms-correlation-request-id': id,
+      'Cache-Control': 'no-cache',
+      Pragma: 'no-cache',
+      Expires: '-1',
+    });
+    const refusal = refuseForeignRequest(request, parts.listening());
+    if (refusal !== undefined) throw new ApiError(403, 'Forbidden', `${refusal}.`);
+    next();
+  });
+  app.use(express.json({ limit: MAX_BODY, type: ['application/json', 'text/json', 'application/*+json'] }));
+  app.use('/subscriptions', (request, _response, next) => {
+    assertVersion(request.query['api-version']);
+    next();
+  });
+  addCollectionRoutes(app, parts);
+  addJobRoutes(app, parts);
+  addFleetRoutes(app, parts);
+  app.use((request) => {
+    throw new ApiError(404, 'NotFound', `There is nothing at ${request.method} ${request.path}.`);
+  });
+  app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const answer = toApiError(error);
+    if (answer.status >= 500) parts.log.error({ path: request.path, err: describeError(error) }, 'request failed');
+    response.status(answer.status).json({ error: { code: answer.code, message: answer.message } });
+  });
+  return app;
+}
+
+function assertVersion(version: unknown): void {
+  if (version === undefined) {
+    throw new ApiError(
+      400,
+      'MissingApiVersionParameter',
+      'The api-version query parameter (?api-version=) is required for all requests.',
+    );
+  }
+  if (typeof version === 'string' && API_VERSIONS.includes(version)) return;
+  throw new ApiError(
+    400,
+    'InvalidApiVersionParameter',
+    `The api-version ${JSON.stringify(version)} is invalid. The supported versions are '${API_VERSIONS.join(',')}'.`,
+  );
+}
+
+function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof URIError) return badRequest('The path is not valid.');
+  // What Express' body parser and router throw carries the status it wants.
+  const status = error instanceof Error && 'status' in error && typeof error.status === 'number' ? error.status : 500;
+  if (status === 413) return new ApiError(413, 'RequestTooLarge', `The request is larger than ${MAX_BODY}.`);
+  if (status >= 400 && status < 500) {
+    return new ApiError(status, 'InvalidRequestContent', `The request content was invalid: ${describeError(error)}.`);
+  }
+  return new ApiError(500, 'InternalServerError', 'The scheduler could not do this; its log says why.');
+}

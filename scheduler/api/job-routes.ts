@@ -1,0 +1,134 @@
+import type { Express } from 'express';
+import { writeJob, type Job, type CollectionRef, type JobCollection, type JobRef } from '../jobs/job.ts';
+import { refuseJob } from '../jobs/quota.ts';
+import { badRequest, conflict, jobNotFound } from './api-error.ts';
+import { endpoint } from './endpoint.ts';
+import type { ApiParts } from './parts.ts';
+import { assertName, COLLECTION, needCollection } from './collection-routes.ts';
+import { mergePatch } from './merge-patch.ts';
+import { readPage } from './page.ts';
+import { parseJob, type WantedJob } from './parse-job.ts';
+import { historyView, jobView } from './views.ts';
+
+const JOB = `${COLLECTION}/jobs/:job` as const;
+
+export function addJobRoutes(app: Express, parts: ApiParts): void {
+  const { store, engine } = parts;
+  app.get(
+    `${COLLECTION}/jobs`,
+    endpoint<CollectionRef>(async (request, response) => {
+      const ref = { ...request.params };
+      await needCollection(store, ref);
+      const page = readPage(request, ['state'], ['enabled', 'disabled', 'completed', 'faulted']);
+      const found = (await store.jobs.listJobs(ref)).filter(
+        (job) => page.filter === undefined || job.state === page.filter,
+      );
+      response.json({ value: found.slice(page.skip, page.skip + page.top).map(jobView), nextLink: null });
+    }),
+  );
+  app.get(
+    JOB,
+    endpoint<JobRef>(async (request, response) => {
+      response.json(jobView(await needJob(parts, request.params)));
+    }),
+  );
+  app.put(
+    JOB,
+    endpoint<JobRef>(async (request, response) => {
+      const ref = request.params;
+      const collection = await needCollection(store, ref);
+      assertName(ref.job);
+      const wanted = parseJob(request.body, parts.clock.now());
+      let isNew = false;
+      const stored = await store.jobs.changeJob(ref, (current, siblings) => {
+        isNew = current === undefined;
+        return change(parts, { ref, collection, current, siblings }, { ...wanted, state: wanted.state ?? 'enabled' });
+      });
+      engine.wake();
+      if (stored !== undefined) response.status(isNew ? 201 : 200).json(jobView(stored));
+    }),
+  );
+  app.patch(
+    JOB,
+    endpoint<JobRef>(async (request, response) => {
+      const ref = request.params;
+      const collection = await needCollection(store, ref);
+      const stored = await store.jobs.changeJob(ref, (current, siblings) => {
+        if (current === undefined) throw jobNotFound(ref.job);
+        assertOpen(current);
+        const wanted = parseJob(mergePatch(jobView(current), request.body), parts.clock.now());
+        return change(parts, { ref, collection, current, siblings }, wanted);
+      });
+      engine.wake();
+      if (stored !== undefined) response.json(jobView(stored));
+    }),
+  );
+  app.delete(
+    JOB,
+    endpoint<JobRef>(async (request, response) => {
+      await needCollection(store, request.params);
+      if (!(await store.jobs.deleteJob(request.params))) throw jobNotFound(request.params.job);
+      response.status(200).end();
+    }),
+  );
+  app.post(
+    `${JOB}/run`,
+    endpoint<JobRef>(async (request, response) => {
+      await engine.runNow(await needJob(parts, request.params));
+      response.status(200).end();
+    }),
+  );
+  app.get(
+    `${JOB}/history`,
+    endpoint<JobRef>(async (request, response) => {
+      const job = await needJob(parts, request.params);
+      const { filter, ...page } = readPage(request, ['status', 'state'], ['completed', 'failed', 'postponed']);
+      // Nothing is postponed yet, so whoever asks for that gets nothing rather than an error.
+      const status = filter === 'completed' || filter === 'failed' ? filter : undefined;
+      const entries = filter === 'postponed' ? [] : await store.executions.history(job.id, { ...page, status });
+      response.json({ value: entries.map((entry) => historyView(job, entry)), nextLink: null });
+    }),
+  );
+}
+
+async function needJob({ store }: ApiParts, ref: JobRef): Promise<Job> {
+  await needCollection(store, ref);
+  const found = await store.jobs.findJob(ref);
+  if (found === undefined) throw jobNotFound(ref.job);
+  return found;
+}
+
+/** Called inside the store's transaction; what it throws reaches the client and nothing is written. */
+function change(
+  { clock, random }: ApiParts,
+  from: {
+    readonly ref: JobRef;
+    readonly collection: JobCollection;
+    readonly current: Job | undefined;
+    readonly siblings: number;
+  },
+  wanted: WantedJob,
+): Job {
+  const { collection, current } = from;
+  if (current !== undefined) assertOpen(current);
+  const refusal = refuseJob(collection, wanted.definition, from.siblings);
+  if (refusal !== undefined) throw conflict(refusal);
+  const ref: JobRef = {
+    subscription: collection.subscription,
+    resourceGroup: collection.resourceGroup,
+    collection: collection.collection,
+    job: current?.job ?? from.ref.job,
+  };
+  const job = writeJob(current, { ref, ...wanted }, clock.now(), random.uuid());
+  if (current === undefined && job.state === 'enabled' && job.nextAtMs === undefined) {
+    throw badRequest("The field 'properties.recurrence' is not valid: it ends before its first occurrence.");
+  }
+  return job;
+}
+
+/** Completed and faulted are final: such a job can only be deleted (Azure Scheduler, "state"). */
+function assertOpen(job: Job): void {
+  if (job.state === 'completed' || job.state === 'faulted') {
+    throw conflict(`Job '${job.job}' is ${job.state}, which is final; delete it to write it anew.`);
+  }
+}

@@ -1,0 +1,26 @@
+import type { AgreementRecord } from '../../common/agreement/record.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import type { ListenAddress } from '../../common/runtime/listen.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import type { RandomSource } from '../../common/runtime/random.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Registry } from '../gateway/registry.ts';
+import type { Store } from '../store/store.ts';
+
+/** What the HTTP API is built on. */
+export interface ApiParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly log: Log;
+  readonly engine: Pick<Engine, 'wake' | 'runNow'>;
+  readonly registry: Registry;
+  /** Canonical names of the VMs that have no agent. */
+  readonly unmanaged: ReadonlySet<string>;
+  /** How many commands of agents were refused, by reason. */
+  readonly refusals: () => Readonly<Record<string, number>>;
+  /** Where the server really listens; known once it does. */
+  readonly listening: () => ListenAddress;
+  /** The name of a VM of a record as its agent writes it. */
+  readonly nameOf: (record: Pick<AgreementRecord, 'scope'>, canonical: string) => string;
+}

@@ -1,0 +1,34 @@
+import { createServer, type Server } from 'node:http';
+import type { Express } from 'express';
+import { AGENT_PATH } from '../../common/protocol/messages.ts';
+import type { ListenAddress } from '../../common/runtime/listen.ts';
+import { refuseForeignRequest } from '../../common/runtime/local-guard.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { WATCH_PATH, type WatchServer } from './watch-server.ts';
+
+/** Longest a client may take to send its request. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** One port for all: requests go to the app, the two WebSocket paths to their rooms. */
+export function createApiServer(parts: {
+  readonly app: Express;
+  readonly gateway: Gateway;
+  readonly watch: WatchServer;
+  readonly listening: () => ListenAddress;
+}): Server {
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, parts.app);
+  server.on('upgrade', (request, socket, head) => {
+    // A client that resets while it is being answered must not become an exception of the process.
+    socket.on('error', () => {});
+    // Here and not in the app: an upgrade never passes through Express.
+    if (refuseForeignRequest(request, parts.listening()) !== undefined) {
+      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
+      return;
+    }
+    const path = (request.url ?? '').split('?')[0];
+    if (path === AGENT_PATH) parts.gateway.accept(request, socket, head);
+    else if (path === WATCH_PATH) parts.watch.accept(request, socket, head);
+    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+  });
+  return server;
+}

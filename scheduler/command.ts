@@ -1,0 +1,34 @@
+import { Command } from 'commander';
+import type { CommandContext } from '../common/runtime/command.ts';
+import { stopSignal } from '../common/runtime/lifecycle.ts';
+
+const EXAMPLES = `
+Examples:
+  forewarn scheduler                          listens on 127.0.0.1:7080, keeps its data in ./forewarn.db
+  forewarn scheduler --config scheduler.yaml  as the file says
+
+The file, with its defaults:
+  listen: 127.0.0.1:7080
+  store: { sqlite: forewarn.db }              # relative to the file
+  http: { allowPrivate: false }               # may jobs call loopback and private addresses?
+  coordination: { unmanaged: [] }             # VMs without an agent: nobody waits for their promise
+  log: { level: info }
+
+Once ready it prints one line of JSON with "msg":"ready" and its address. Then try:
+  forewarn vms
+  forewarn job put hello --file job.json`;
+
+/** `forewarn scheduler`. */
+export function schedulerCommand(context: CommandContext): Command {
+  return new Command('scheduler')
+    .description('Runs jobs, rolls maintenance over the fleet, and keeps the agreements of the agents.')
+    .option('-c, --config <file>', 'settings file (YAML)')
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: { config?: string }) => {
+      const { runScheduler } = await import('./main.ts');
+      await runScheduler(
+        { config: options.config, environment: context.environment, folder: process.cwd() },
+        stopSignal(),
+      );
+    });
+}

@@ -1,0 +1,81 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type RawData } from 'ws';
+import { DEAD_AFTER_MS, HEARTBEAT_MS, MAX_MESSAGE_BYTES } from '../../common/protocol/messages.ts';
+import type { RandomSource } from '../../common/runtime/random.ts';
+import { Session, type SessionParts } from './session.ts';
+
+/** The agents' side of the scheduler. */
+export interface Gateway {
+  /** Takes over an upgrade request for `AGENT_PATH` that passed the guard. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  close(): Promise<void>;
+}
+
+/** More agents than one process should serve; a bound on connections that never say hello as well. */
+const MAX_CONNECTIONS = 10_000;
+/** How long a closing connection may take to say goodbye. */
+const CLOSE_GRACE_MS = 500;
+
+/**
+ * Serves the agents. A connection that is silent for `DEAD_AFTER_MS` is dropped, whatever its TCP says: the VM behind it may
+ * be frozen, gone or cut off, and counts as lost.
+ */
+export function createGateway(parts: SessionParts & { readonly random: RandomSource }): Gateway {
+  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
+  const sessions = new Map<Session, () => void>();
+  const closing = new Set<Promise<void>>();
+  let cancelSweep = (): void => {};
+
+  const sweep = (): void => {
+    for (const [session, drop] of sessions) {
+      if (session.silentForMs() > DEAD_AFTER_MS) drop();
+    }
+    for (const socket of server.clients) socket.ping();
+    cancelSweep = parts.clock.after(HEARTBEAT_MS, sweep);
+  };
+  cancelSweep = parts.clock.after(HEARTBEAT_MS, sweep);
+
+  return {
+    accept: (request, socket, head) => {
+      if (sessions.size >= MAX_CONNECTIONS) {
+        socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
+        return;
+      }
+      server.handleUpgrade(request, socket, head, (websocket) => {
+        const session = new Session(parts.random.uuid(), websocket, parts);
+        sessions.set(session, () => {
+          websocket.terminate();
+        });
+        websocket.on('message', (data, isBinary) => {
+          if (isBinary) session.refuse('messages are text');
+          else session.receive(textOf(data));
+        });
+        // What goes wrong on a connection ends it, and `close` follows.
+        websocket.on('error', () => {});
+        websocket.on('close', () => {
+          sessions.delete(session);
+          const work = session.closed().finally(() => closing.delete(work));
+          closing.add(work);
+        });
+      });
+    },
+    close: async () => {
+      cancelSweep();
+      for (const socket of server.clients) socket.close(1001, 'the scheduler stops');
+      await parts.clock.sleep(server.clients.size === 0 ? 0 : CLOSE_GRACE_MS);
+      for (const socket of server.clients) socket.terminate();
+      await new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      });
+      await Promise.all(closing);
+    },
+  };
+}
+
+function textOf(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
+  return data instanceof ArrayBuffer ? Buffer.from(data).toString('utf8') : data.toString('utf8');
+}

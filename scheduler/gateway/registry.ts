@@ -1,0 +1,111 @@
+import type { AgentHealth, Inventory, SchedulerMessage, VmIdentity } from '../../common/protocol/messages.ts';
+import type { KnownVm, VmStore } from '../store/store.ts';
+import { vmKey } from '../vm-key.ts';
+
+/** A VM whose agent is connected now. */
+export interface LiveVm {
+  readonly identity: VmIdentity;
+  readonly agentVersion: string;
+  /** Differs for every connection. */
+  readonly connection: string;
+  readonly connectedAtMs: number;
+  readonly health: AgentHealth;
+  /** When the agent last said how it is. */
+  readonly healthAtMs: number;
+  send(message: SchedulerMessage): void;
+}
+
+/**
+ * The VMs of the fleet: who is connected, how they are, and (from the store) who has ever been. What changes often, health,
+ * is kept in memory only: after a restart every agent says it again within one heartbeat.
+ */
+export class Registry {
+  readonly #store: VmStore;
+  readonly #live = new Map<string, LiveVm>();
+  readonly #known = new Map<string, KnownVm>();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(store: VmStore) {
+    this.#store = store;
+  }
+
+  /** Reads who is known from the store; before the first connection. */
+  async load(): Promise<void> {
+    for (const vm of await this.#store.list()) this.#known.set(vmKey(vm.identity.scope, vm.identity.name), vm);
+  }
+
+  live(key: string): LiveVm | undefined {
+    return this.#live.get(key);
+  }
+
+  /** The name as its agent writes it, also of a VM that is not connected. */
+  nameOf(key: string): string | undefined {
+    return this.#known.get(key)?.identity.name;
+  }
+
+  allLive(): readonly LiveVm[] {
+    return [...this.#live.values()];
+  }
+
+  /** By scope and name; a connected VM was last seen now. */
+  allKnown(now: number): readonly KnownVm[] {
+    return [...this.#known.entries()]
+      .toSorted(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
+      .map(([key, vm]) => (this.#live.has(key) ? { ...vm, lastSeenAtMs: now } : vm));
+  }
+
+  /** Replaces an older connection of the same VM. */
+  async connect(vm: LiveVm): Promise<void> {
+    const key = vmKey(vm.identity.scope, vm.identity.name);
+    this.#live.set(key, vm);
+    await this.#remember(key, vm, undefined);
+    this.#changed();
+  }
+
+  async setInventory(vm: LiveVm, inventory: Inventory): Promise<void> {
+    await this.#remember(vmKey(vm.identity.scope, vm.identity.name), vm, inventory);
+  }
+
+  /** Does nothing for a connection that has been replaced. */
+  setHealth(vm: LiveVm, health: AgentHealth, now: number): void {
+    const key = vmKey(vm.identity.scope, vm.identity.name);
+    const current = this.#live.get(key);
+    if (current?.connection !== vm.connection) return;
+    this.#live.set(key, { ...current, health, healthAtMs: now });
+    this.#changed();
+  }
+
+  /** False for a connection that has been replaced: the VM is not gone then. */
+  async disconnect(vm: LiveVm, now: number): Promise<boolean> {
+    const key = vmKey(vm.identity.scope, vm.identity.name);
+    if (this.#live.get(key)?.connection !== vm.connection) return false;
+    this.#live.delete(key);
+    const known = this.#known.get(key);
+    if (known !== undefined) this.#known.set(key, { ...known, lastSeenAtMs: now });
+    this.#changed();
+    if (known !== undefined) await this.#store.put({ ...known, lastSeenAtMs: now });
+    return true;
+  }
+
+  /** Called after every change of who is connected and how they are. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  async #remember(key: string, vm: LiveVm, inventory: Inventory | undefined): Promise<void> {
+    const before = this.#known.get(key);
+    const known: KnownVm = {
+      identity: vm.identity,
+      agentVersion: vm.agentVersion,
+      inventory: inventory ?? before?.inventory,
+      firstSeenAtMs: before?.firstSeenAtMs ?? vm.connectedAtMs,
+      lastSeenAtMs: vm.connectedAtMs,
+    };
+    this.#known.set(key, known);
+    await this.#store.put(known);
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,173 @@
+import { readFile } from 'node:fs/promises';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import type { CommandContext } from '../common/runtime/command.ts';
+import { describeError, EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
+import { formatTable } from '../common/runtime/terminal.ts';
+import { askScheduler, schedulerLocation } from './client.ts';
+
+/** What every `forewarn job` command takes. */
+export interface JobOptions {
+  readonly collection: string;
+  readonly subscription: string;
+  readonly resourceGroup: string;
+  readonly scheduler?: string;
+  readonly json?: true;
+}
+
+const API_VERSION = 'api-version=2016-03-01';
+
+const jobSchema = z.object({
+  name: z.string(),
+  properties: z.object({
+    state: z.string(),
+    action: z.object({ type: z.string() }),
+    recurrence: z.object({ frequency: z.string(), interval: z.number() }).optional(),
+    status: z.object({ nextExecutionTime: z.string().optional(), lastExecutionTime: z.string().optional() }).optional(),
+  }),
+});
+
+const historySchema = z.object({
+  value: z.array(
+    z.object({
+      properties: z.object({
+        startTime: z.string(),
+        endTime: z.string().optional(),
+        status: z.string().optional(),
+        repeatCount: z.number(),
+        retryCount: z.number(),
+        message: z.string(),
+      }),
+    }),
+  ),
+});
+
+export async function putJob(
+  context: CommandContext,
+  name: string,
+  options: JobOptions & { file: string },
+): Promise<void> {
+  const body = await readJobFile(options.file);
+  const location = schedulerLocation(context, options.scheduler);
+  const collection = collectionPath(options);
+  const found = await askScheduler(location, { method: 'GET', path: `${collection}?${API_VERSION}` }, [200, 404]);
+  if (found.status === 404) {
+    await askScheduler(location, { method: 'PUT', path: `${collection}?${API_VERSION}`, body: { location: 'local' } });
+  }
+  const response = await askScheduler(location, { method: 'PUT', path: jobPath(options, name), body });
+  print(
+    context,
+    options,
+    response.body,
+    `${response.status === 201 ? 'created' : 'replaced'} ${options.collection}/${name}: ${describeJob(response.body)}`,
+  );
+}
+
+export async function listJobs(context: CommandContext, options: JobOptions): Promise<void> {
+  const path = `${collectionPath(options)}/jobs?${API_VERSION}`;
+  const response = await askScheduler(schedulerLocation(context, options.scheduler), { method: 'GET', path });
+  const { value } = z.object({ value: z.array(jobSchema) }).parse(response.body);
+  const rows = value.map(({ name, properties }) => [
+    name.split('/')[1] ?? name,
+    properties.action.type,
+    properties.state,
+    properties.recurrence === undefined
+      ? 'once'
+      : `every ${properties.recurrence.interval} ${properties.recurrence.frequency}`,
+    properties.status?.lastExecutionTime ?? '-',
+    properties.status?.nextExecutionTime ?? '-',
+  ]);
+  print(
+    context,
+    options,
+    response.body,
+    formatTable(['JOB', 'ACTION', 'STATE', 'RECURRENCE', 'LAST', 'NEXT'], rows, 'no jobs'),
+  );
+}
+
+export async function showJob(context: CommandContext, name: string, options: JobOptions): Promise<void> {
+  const location = schedulerLocation(context, options.scheduler);
+  const response = await askScheduler(location, { method: 'GET', path: jobPath(options, name) });
+  context.terminal.print(JSON.stringify(response.body, null, 2));
+}
+
+export async function runJob(context: CommandContext, name: string, options: JobOptions): Promise<void> {
+  const location = schedulerLocation(context, options.scheduler);
+  await askScheduler(location, { method: 'POST', path: jobPath(options, name, '/run') });
+  print(
+    context,
+    options,
+    { started: name },
+    `started ${options.collection}/${name}; forewarn job history ${name} shows how it went`,
+  );
+}
+
+export async function deleteJob(context: CommandContext, name: string, options: JobOptions): Promise<void> {
+  const location = schedulerLocation(context, options.scheduler);
+  await askScheduler(location, { method: 'DELETE', path: jobPath(options, name) });
+  print(context, options, { deleted: name }, `deleted ${options.collection}/${name}`);
+}
+
+export async function showHistory(context: CommandContext, name: string, options: JobOptions): Promise<void> {
+  const location = schedulerLocation(context, options.scheduler);
+  const response = await askScheduler(location, { method: 'GET', path: jobPath(options, name, '/history') });
+  const { value } = historySchema.parse(response.body);
+  const rows = value.map(({ properties }) => [
+    properties.startTime,
+    properties.status ?? 'completed',
+    `${properties.repeatCount}`,
+    `${properties.retryCount}`,
+    // One line each; --json has all of it.
+    properties.message.replaceAll(/\s+/g, ' ').slice(0, 160),
+  ]);
+  print(
+    context,
+    options,
+    response.body,
+    formatTable(['START', 'STATUS', 'RUN', 'RETRY', 'MESSAGE'], rows, 'no executions yet'),
+  );
+}
+
+function print(context: CommandContext, options: JobOptions, data: unknown, text: string): void {
+  context.terminal.print(options.json ? JSON.stringify(data, null, 2) : text);
+}
+
+function describeJob(body: unknown): string {
+  const { properties } = jobSchema.parse(body);
+  const next = properties.status?.nextExecutionTime;
+  return next === undefined ? properties.state : `${properties.state}, next run ${next}`;
+}
+
+/** A job file holds the body of the request, or only its `properties`. */
+async function readJobFile(file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UserError('JOB_FILE', `cannot read the job file ${file}: ${describeError(error)}`, {
+      exitStatus: EXIT_USAGE,
+      cause: error,
+    });
+  }
+  const document = parseDocument(text);
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    throw new UserError('JOB_FILE', `${file}: expected JSON or YAML: ${problem.message}`, { exitStatus: EXIT_USAGE });
+  }
+  const value: unknown = document.toJS();
+  const parsed = z.record(z.string(), z.unknown()).safeParse(value);
+  if (!parsed.success)
+    throw new UserError('JOB_FILE', `${file}: expected a job, found ${JSON.stringify(value)}`, {
+      exitStatus: EXIT_USAGE,
+    });
+  return 'properties' in parsed.data ? parsed.data : { properties: parsed.data };
+}
+
+function collectionPath(options: JobOptions): string {
+  const part = encodeURIComponent;
+  return `/subscriptions/${part(options.subscription)}/resourceGroups/${part(options.resourceGroup)}/providers/Microsoft.Scheduler/jobCollections/${part(options.collection)}`;
+}
+
+function jobPath(options: JobOptions, name: string, verb = ''): string {
+  return `${collectionPath(options)}/jobs/${encodeURIComponent(name)}${verb}?${API_VERSION}`;
+}

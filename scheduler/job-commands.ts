@@ -1,0 +1,81 @@
+import { Command } from 'commander';
+import type { CommandContext } from '../common/runtime/command.ts';
+import type { JobOptions } from './job-actions.ts';
+
+const EXAMPLES = `
+Examples:
+  forewarn job put nightly --file job.yaml      creates or replaces it (and its collection, if that is missing)
+  forewarn job list
+  forewarn job run nightly                      once, now, beside its calendar
+  forewarn job history nightly
+
+A job.yaml that calls an address every day at six:
+  properties:
+    startTime: 2026-11-21T06:00:00Z
+    recurrence: { frequency: day, interval: 1 }
+    action:
+      type: Http
+      request: { uri: "https://example.com/nightly", method: POST, body: "{}" }
+
+One that rolls the task "patch" over the VMs of a role, one at a time, at once:
+  properties:
+    action: { type: Fleet, fleet: { selector: { role: FrontEnd }, task: patch } }`;
+
+/** `forewarn job`. */
+export function jobCommand(context: CommandContext): Command {
+  const command = new Command('job')
+    .description('Creates, lists, runs and deletes jobs, and shows their history.')
+    .addHelpText('after', EXAMPLES);
+  const add = (name: string, description: string, example: string): Command => {
+    const child = new Command(name)
+      .description(description)
+      .option('-c, --collection <name>', 'job collection', 'jobs')
+      .option('--subscription <id>', 'subscription', 'local')
+      .option('--resource-group <name>', 'resource group', 'default')
+      .option('--scheduler <url>', 'address of the scheduler (or FOREWARN_SCHEDULER; default http://127.0.0.1:7080)')
+      .option('--json', 'as JSON')
+      .addHelpText('after', `\nExample:\n  ${example}`);
+    command.addCommand(child);
+    return child;
+  };
+  add(
+    'put',
+    'Creates a job, or replaces the one of that name.',
+    'forewarn job put patch --collection shop --file job.json',
+  )
+    .argument('<name>')
+    .requiredOption('-f, --file <file>', 'the job (JSON or YAML), as the REST API takes it')
+    .action(async (name: string, options: JobOptions & { file: string }) => {
+      await (await import('./job-actions.ts')).putJob(context, name, options);
+    });
+  add('list', 'Lists the jobs of a collection.', 'forewarn job list --collection shop').action(
+    async (options: JobOptions) => {
+      await (await import('./job-actions.ts')).listJobs(context, options);
+    },
+  );
+  add('show', 'Shows a job.', 'forewarn job show patch --collection shop')
+    .argument('<name>')
+    .action(async (name: string, options: JobOptions) => {
+      await (await import('./job-actions.ts')).showJob(context, name, options);
+    });
+  add('run', 'Runs a job once, now, beside its calendar.', 'forewarn job run patch --collection shop')
+    .argument('<name>')
+    .action(async (name: string, options: JobOptions) => {
+      await (await import('./job-actions.ts')).runJob(context, name, options);
+    });
+  add('delete', 'Deletes a job and its history.', 'forewarn job delete patch --collection shop')
+    .argument('<name>')
+    .action(async (name: string, options: JobOptions) => {
+      await (await import('./job-actions.ts')).deleteJob(context, name, options);
+    });
+  add(
+    'history',
+    'Shows how the executions of a job went, the newest first.',
+    'forewarn job history patch --collection shop',
+  )
+    .argument('<name>')
+    .action(async (name: string, options: JobOptions) => {
+      await (await import('./job-actions.ts')).showHistory(context, name, options);
+    });
+  return command;
+}

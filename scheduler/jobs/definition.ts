@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { TASK_NAME } from '../../common/protocol/messages.ts';
+import { FREQUENCIES } from '../recurrence.ts';
+
+/**
+ * A job as it is stored and shown: what its owner wrote, with the service's own spelling and defaults. `parse-job.ts` makes
+ * it from a request; nothing else does.
+ */
+export const jobDefinitionSchema = z.strictObject({
+  /** ISO 8601 in UTC with up to seven digits of a second, as it is shown. */
+  startTime: z.string().optional(),
+  recurrence: z
+    .strictObject({
+      frequency: z.enum(FREQUENCIES),
+      interval: z.int().positive(),
+      count: z.int().positive().optional(),
+      endTime: z.string().optional(),
+    })
+    .optional(),
+  action: z.discriminatedUnion('type', [
+    z.strictObject({
+      type: z.enum(['Http', 'Https']),
+      request: z.strictObject({
+        /** As sent, byte for byte. */
+        uri: z.string(),
+        /** As sent, in any case. */
+        method: z.string(),
+        body: z.string().optional(),
+        headers: z.record(z.string(), z.string()).optional(),
+      }),
+      retryPolicy: z
+        .strictObject({
+          retryType: z.enum(['none', 'fixed']),
+          /** A .NET TimeSpan, `hh:mm:ss` or `d.hh:mm:ss`: the form the service answers in. */
+          retryInterval: z.string().optional(),
+          retryCount: z.int().optional(),
+        })
+        .optional(),
+    }),
+    z.strictObject({
+      type: z.literal('Fleet'),
+      fleet: z.strictObject({
+        selector: z.strictObject({
+          role: z.string().min(1).max(256).optional(),
+          scope: z.string().min(1).max(256).optional(),
+          names: z.array(z.string().min(1).max(256)).min(1).max(1000).optional(),
+        }),
+        task: z.string().regex(TASK_NAME),
+        parameters: z.record(z.string(), z.json()),
+        timeoutSeconds: z.int().min(1).max(86_400),
+        maxUnavailable: z.int().min(1).max(1000),
+      }),
+    }),
+  ]),
+});
+
+export type JobDefinition = z.output<typeof jobDefinitionSchema>;
+export type JobAction = JobDefinition['action'];
+export type HttpAction = Extract<JobAction, { readonly request: unknown }>;
+export type FleetAction = Extract<JobAction, { readonly fleet: unknown }>;
+export type FleetSelector = FleetAction['fleet']['selector'];
+
+export const JOB_STATES = ['enabled', 'disabled', 'completed', 'faulted'] as const;
+export type JobState = (typeof JOB_STATES)[number];

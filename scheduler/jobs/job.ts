@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { FREQUENCIES, nextOccurrence, type Timetable } from '../recurrence.ts';
+import { parseInstantOrUndefined } from './instant.ts';
+import type { JobDefinition, JobState } from './definition.ts';
+
+/** Names a job collection. Compared without case; shown as first written. */
+export interface CollectionRef {
+  readonly subscription: string;
+  readonly resourceGroup: string;
+  readonly collection: string;
+}
+
+export interface JobRef extends CollectionRef {
+  readonly job: string;
+}
+
+export const SKUS = ['Free', 'Standard', 'P10Premium', 'P20Premium'] as const;
+export type Sku = (typeof SKUS)[number];
+
+/** Jobs run only in an enabled collection. */
+export const COLLECTION_STATES = ['Enabled', 'Disabled', 'Suspended'] as const;
+export type CollectionState = (typeof COLLECTION_STATES)[number];
+
+/** Limits that a collection's owner set below those of its plan. */
+export const quotaSchema = z.strictObject({
+  maxJobCount: z.int().positive().optional(),
+  /** Without effect, as in the real service; kept because clients send it and compare what comes back. */
+  maxJobOccurrence: z.int().positive().optional(),
+  maxRecurrence: z.strictObject({ frequency: z.enum(FREQUENCIES), interval: z.int().positive() }).optional(),
+});
+export type Quota = z.output<typeof quotaSchema>;
+
+/** A job collection as stored. */
+export interface JobCollection extends CollectionRef {
+  readonly location: string;
+  readonly tags: Readonly<Record<string, string>> | undefined;
+  readonly sku: Sku;
+  readonly quota: Quota | undefined;
+  readonly state: CollectionState;
+  readonly createdAtMs: number;
+}
+
+/** A job and how far it has come. */
+export interface Job extends JobRef {
+  /** Never reused, also when a job of the same name is created again. */
+  readonly id: string;
+  readonly definition: JobDefinition;
+  readonly state: JobState;
+  /** First point of its grid (see `recurrence.ts`). */
+  readonly anchorMs: number;
+  /** When it is due; undefined when never again, or while it is disabled. */
+  readonly nextAtMs: number | undefined;
+  /** How many occurrences it has had, retries not counted. */
+  readonly made: number;
+  readonly executionCount: number;
+  readonly failureCount: number;
+  /** Occurrences that failed as often as their retry policy allows. */
+  readonly faultedCount: number;
+  readonly lastExecutionAtMs: number | undefined;
+}
+
+/** One attempt to perform the action of one occurrence. Retries are executions of their own, with the same key. */
+export interface Execution {
+  readonly id: string;
+  readonly jobId: string;
+  /** When the occurrence was due. */
+  readonly dueMs: number;
+  /** Number of the occurrence, from 1. */
+  readonly repeat: number;
+  /** 0 for the first try, then the number of the retry. */
+  readonly retry: number;
+  /** Raised whenever it is taken over from a scheduler that died; reports of a lower one are void. */
+  readonly attempt: number;
+  /** pending: to be started at `runAtMs` · running: claimed · completed, failed: over */
+  readonly status: 'pending' | 'running' | 'completed' | 'failed';
+  readonly runAtMs: number;
+  readonly startedAtMs: number | undefined;
+  readonly endedAtMs: number | undefined;
+  readonly message: string;
+  /** The same for every try of one occurrence: sent to the target, so that it can tell a repetition. 32 hex digits. */
+  readonly key: string;
+  /** Made by hand (`run`), beside the job's own calendar. */
+  readonly byHand: boolean;
+}
+
+/** Names in the one form that is compared and indexed. */
+export function collectionKey(ref: CollectionRef): string {
+  return [ref.subscription, ref.resourceGroup, ref.collection].map((part) => part.toLowerCase()).join('/');
+}
+
+/** The calendar of a job. */
+export function timetableOf(definition: JobDefinition, anchorMs: number): Timetable {
+  const recurrence = definition.recurrence;
+  if (recurrence === undefined) return { anchorMs, recurrence: undefined };
+  return {
+    anchorMs,
+    recurrence: {
+      frequency: recurrence.frequency,
+      interval: recurrence.interval,
+      count: recurrence.count,
+      endMs: recurrence.endTime === undefined ? undefined : parseInstantOrUndefined(recurrence.endTime)?.ms,
+    },
+  };
+}
+
+/**
+ * Where the grid of a definition begins and when it is first due, for a job written at `now`. Without a start time, or with a
+ * past one and no recurrence, that is at once (the real service waits 20 s; nothing is gained by that). With a past start
+ * time and a recurrence it is the first point of the grid that is not past.
+ */
+export function firstDue(
+  definition: JobDefinition,
+  now: number,
+): { readonly anchorMs: number; readonly nextAtMs: number | undefined } {
+  const start = definition.startTime === undefined ? undefined : parseInstantOrUndefined(definition.startTime);
+  const isRecurring = definition.recurrence !== undefined;
+  const anchorMs = start === undefined || (!isRecurring && start.ms < now) ? now : start.ms;
+  return { anchorMs, nextAtMs: nextOccurrence(timetableOf(definition, anchorMs), { afterMs: now - 1, made: 0 }) };
+}
+
+/**
+ * Takes the occurrence of a job that is due: the execution to make of it, and the job with its next due time. Occurrences
+ * missed while no scheduler ran are made up for once, by the oldest; the rest are left out and use up no `count`.
+ */
+export function takeOccurrence(
+  job: Job,
+  now: number,
+  id: string,
+): { readonly job: Job; readonly execution: Execution } {
+  const dueMs = job.nextAtMs ?? now;
+  const made = job.made + 1;
+  const nextAtMs = nextOccurrence(timetableOf(job.definition, job.anchorMs), { afterMs: Math.max(now, dueMs), made });
+  return {
+    job: { ...job, made, nextAtMs },
+    execution: newExecution({ id, jobId: job.id, dueMs, repeat: made, now, key: occurrenceKey(job.id, `${dueMs}`) }),
+  };
+}
+
+/** An execution that its owner asked for, at once and beside the calendar. */
+export function executionByHand(job: Job, now: number, id: string): Execution {
+  const execution = newExecution({
+    id,
+    jobId: job.id,
+    dueMs: now,
+    repeat: job.made,
+    now,
+    key: occurrenceKey(job.id, id),
+  });
+  return { ...execution, status: 'pending', byHand: true };
+}
+
+function newExecution(from: {
+  readonly id: string;
+  readonly jobId: string;
+  readonly dueMs: number;
+  readonly repeat: number;
+  readonly now: number;
+  readonly key: string;
+}): Execution {
+  const { now, ...named } = from;
+  return {
+    ...named,
+    retry: 0,
+    attempt: 1,
+    status: 'running',
+    runAtMs: now,
+    startedAtMs: now,
+    endedAtMs: undefined,
+    message: '',
+    byHand: false,
+  };
+}
+
+function occurrenceKey(jobId: string, which: string): string {
+  return createHash('sha256').update(`${jobId}:${which}`).digest('hex').slice(0, 32);
+}
+
+/**
+ * The job after one of its executions has ended. `isFaulted`: it failed and will not be tried again. A job that will never
+ * be due again is over: faulted if its last occurrence was, otherwise completed; both are final.
+ */
+export function settleJob(
+  job: Job,
+  ended: { readonly hasFailed: boolean; readonly isFaulted: boolean; readonly atMs: number; readonly byHand: boolean },
+): Job {
+  const isOver = job.state === 'enabled' && job.nextAtMs === undefined && (!ended.hasFailed || ended.isFaulted);
+  return {
+    ...job,
+    executionCount: job.executionCount + 1,
+    failureCount: job.failureCount + (ended.hasFailed ? 1 : 0),
+    faultedCount: job.faultedCount + (ended.isFaulted ? 1 : 0),
+    lastExecutionAtMs: ended.atMs,
+    state: isOver && !ended.byHand ? (ended.isFaulted ? 'faulted' : 'completed') : job.state,
+  };
+}
+
+/** What a request wants of a job; `definition` is checked already. */
+export interface JobWrite {
+  readonly ref: JobRef;
+  readonly definition: JobDefinition;
+  /** Undefined: as it is, or enabled if it is new. */
+  readonly state: 'enabled' | 'disabled' | undefined;
+}
+
+/**
+ * The job after a PUT or PATCH. Its calendar starts anew only if start time or recurrence changed: writing a job again as it
+ * is, as deployment tools do, neither runs it nor moves its next run. Enabling goes on with the same grid after `now`; what
+ * was due while it was disabled is left out. `id` is for a new job.
+ */
+export function writeJob(current: Job | undefined, wanted: JobWrite, now: number, id: string): Job {
+  const { definition } = wanted;
+  const state = wanted.state ?? (current?.state === 'disabled' ? 'disabled' : 'enabled');
+  if (current === undefined || !hasSameCalendar(current.definition, definition)) {
+    const first = firstDue(definition, now);
+    return {
+      ...(current ?? { executionCount: 0, failureCount: 0, faultedCount: 0, lastExecutionAtMs: undefined }),
+      id: current?.id ?? id,
+      ...wanted.ref,
+      definition,
+      state,
+      anchorMs: first.anchorMs,
+      nextAtMs: state === 'enabled' ? first.nextAtMs : undefined,
+      made: 0,
+    };
+  }
+  if (state === 'disabled') return { ...current, definition, state, nextAtMs: undefined };
+  const nextAtMs =
+    current.state === 'enabled'
+      ? current.nextAtMs
+      : nextOccurrence(timetableOf(definition, current.anchorMs), { afterMs: now - 1, made: current.made });
+  return { ...current, definition, state, nextAtMs };
+}
+
+function hasSameCalendar(a: JobDefinition, b: JobDefinition): boolean {
+  const calendar = ({ startTime, recurrence: r }: JobDefinition): string =>
+    JSON.stringify([startTime, r?.frequency, r?.interval, r?.count, r?.endTime]);
+  return calendar(a) === calendar(b);
+}

@@ -1,0 +1,222 @@
+import { canonicalName } from '../common/agreement/names.ts';
+import type { AgreementRecord } from '../common/agreement/record.ts';
+import { systemClock, type Clock } from '../common/runtime/clock.ts';
+import type { Environment } from '../common/runtime/environment.ts';
+import { describeError } from '../common/runtime/errors.ts';
+import { aborted, Closers } from '../common/runtime/lifecycle.ts';
+import { formatAddress, listen, type ListenAddress } from '../common/runtime/listen.ts';
+import { createLog, type Log } from '../common/runtime/log.ts';
+import { systemRandom } from '../common/runtime/random.ts';
+import { createHttpPerformer, type HttpPerformer } from './actions/http.ts';
+import { createApp } from './api/app.ts';
+import { createApiServer } from './api/server.ts';
+import { createWatchServer } from './api/watch-server.ts';
+import { createCoordination, type Coordination } from './coordination/coordination.ts';
+import { createEngine, type PerformAction } from './engine/engine.ts';
+import { createGateway } from './gateway/gateway.ts';
+import { Registry } from './gateway/registry.ts';
+import { RolloutRunner } from './rollout/runner.ts';
+import { readSchedulerSettings, type SchedulerSettings } from './settings.ts';
+import { openSqliteStore } from './store/sqlite.ts';
+import type { Store } from './store/store.ts';
+import { vmKey } from './vm-key.ts';
+import { createWatchHub, type WatchHub } from './watch.ts';
+
+/** A running scheduler. */
+export interface Scheduler {
+  readonly listening: ListenAddress;
+  /** Ends everything within a few seconds; unfinished executions are taken over at the next start. */
+  close(): Promise<void>;
+}
+
+/** History is kept for 60 days and at most the last 1000 executions of a job ("Scheduler Limits and Defaults"). */
+const HISTORY_LIFE_MS = 60 * 86_400_000;
+const HISTORY_KEPT = 1000;
+/** An event that is over can come back under its id; after so long it does not. */
+const AGREEMENT_LIFE_MS = 30 * 86_400_000;
+const PRUNE_EVERY_MS = 86_400_000;
+
+/** `forewarn scheduler`: serves until `signal` aborts. */
+export async function runScheduler(
+  options: { readonly config: string | undefined; readonly environment: Environment; readonly folder: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const settings = await readSchedulerSettings(options.config, options.environment, options.folder);
+  const log = createLog('scheduler', settings.logLevel);
+  log.info({ settings: { ...settings, unmanaged: [...settings.unmanaged] } }, 'starting');
+  const scheduler = await startScheduler(settings, log, systemClock);
+  log.info({ listen: formatAddress(scheduler.listening) }, 'ready');
+  await aborted(signal);
+  log.info({}, 'stopping');
+  await scheduler.close();
+  log.info({}, 'stopped');
+}
+
+/** Starts all parts, in the order in which they need each other. What was opened is closed again when a later part fails. */
+export async function startScheduler(settings: SchedulerSettings, log: Log, clock: Clock): Promise<Scheduler> {
+  const closers = new Closers();
+  try {
+    const store = await openSqliteStore(settings.storeFile);
+    closers.add(async () => {
+      await store.close();
+    });
+    return await open({ settings, log, clock, closers, store });
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+interface Opening {
+  readonly settings: SchedulerSettings;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly closers: Closers;
+  readonly store: Store;
+}
+
+async function open(opening: Opening): Promise<Scheduler> {
+  const { settings, log, clock, closers, store } = opening;
+  const watch = createWatchHub(clock);
+  const { registry, coordination, rollouts } = await openFleet(opening, watch);
+  const http = createHttpPerformer(settings.allowPrivate);
+  closers.add(async () => {
+    await http.close();
+  });
+  const engine = createEngine({
+    store,
+    clock,
+    random: systemRandom,
+    log: log.child({ part: 'engine' }),
+    perform: performer(http, rollouts),
+    publish: watch.publish,
+  });
+  closers.add(async () => {
+    await engine.close();
+  });
+  closers.add(keepPruned(store, clock, log));
+
+  let listening = settings.listen;
+  const gateway = createGateway({
+    clock,
+    registry,
+    watch,
+    random: systemRandom,
+    log: log.child({ part: 'gateway' }),
+    coordination,
+    onReport: (report) => {
+      rollouts.report(report);
+    },
+  });
+  closers.add(async () => {
+    await gateway.close();
+  });
+  const watchServer = createWatchServer(watch);
+  closers.add(() => {
+    watchServer.close();
+  });
+  const app = createApp({
+    store,
+    clock,
+    random: systemRandom,
+    log: log.child({ part: 'api' }),
+    engine,
+    registry,
+    unmanaged: settings.unmanaged,
+    refusals: () => coordination.refusals(),
+    listening: () => listening,
+    nameOf: (record, canonical) => nameIn(registry, record, canonical),
+  });
+  const server = createApiServer({ app, gateway, watch: watchServer, listening: () => listening });
+  listening = await listen(server, settings.listen, 'listen');
+  closers.add(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await engine.start();
+  return {
+    listening,
+    close: async () => {
+      await closers.close();
+    },
+  };
+}
+
+/** What knows the VMs: who they are, what they have agreed, what is rolled over them. */
+async function openFleet(
+  { settings, log, clock, closers, store }: Opening,
+  watch: WatchHub,
+): Promise<{ readonly registry: Registry; readonly coordination: Coordination; readonly rollouts: RolloutRunner }> {
+  const registry = new Registry(store.vms);
+  await registry.load();
+  const coordination = createCoordination({
+    store: store.agreements,
+    clock,
+    log: log.child({ part: 'coordination' }),
+    unmanaged: settings.unmanaged,
+    publish: watch.publish,
+    push: (record) => {
+      pushToMembers(registry, record);
+    },
+    nameOf: (record, canonical) => nameIn(registry, record, canonical),
+  });
+  await coordination.load();
+  const rollouts = new RolloutRunner({
+    clock,
+    registry,
+    publish: watch.publish,
+    store: store.rollouts,
+    log: log.child({ part: 'rollout' }),
+    claimedKeys: () => coordination.claimedKeys(),
+  });
+  closers.add(async () => {
+    await rollouts.close();
+  });
+  return { registry, coordination, rollouts };
+}
+
+/** Records hold canonical names; people know the ones that the agents say. */
+function nameIn(registry: Registry, record: Pick<AgreementRecord, 'scope'>, canonical: string): string {
+  return registry.nameOf(vmKey(record.scope, canonical)) ?? canonical;
+}
+
+function performer(http: HttpPerformer, rollouts: RolloutRunner): PerformAction {
+  return async (claim, signal) => {
+    const { action } = claim.job.definition;
+    return action.type === 'Fleet'
+      ? await rollouts.perform(action, claim, signal)
+      : await http.perform(action, claim, signal);
+  };
+}
+
+/** Every connected VM of the scope that is named in the record, or has an entry in it. */
+function pushToMembers(registry: Registry, record: AgreementRecord): void {
+  for (const vm of registry.allLive()) {
+    if (vm.identity.scope !== record.scope) continue;
+    const name = canonicalName(vm.identity.name);
+    if (record.resources.includes(name) || record.members[name] !== undefined) vm.send({ kind: 'record', record });
+  }
+}
+
+/** Forgets what has been kept for long enough, now and once a day; the returned function ends that. */
+function keepPruned(store: Store, clock: Clock, log: Log): () => Promise<void> {
+  let cancel = (): void => {};
+  let work = Promise.resolve();
+  const prune = async (): Promise<void> => {
+    try {
+      await store.executions.prune(clock.now() - HISTORY_LIFE_MS, HISTORY_KEPT);
+      await store.agreements.prune(clock.now() - AGREEMENT_LIFE_MS);
+    } catch (error) {
+      log.warn({ err: describeError(error) }, 'old records could not be deleted');
+    }
+    cancel = clock.after(PRUNE_EVERY_MS, () => {
+      work = prune();
+    });
+  };
+  work = prune();
+  return async () => {
+    cancel();
+    await work;
+    cancel();
+  };
+}

@@ -1,0 +1,61 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { canonicalName } from '../common/agreement/names.ts';
+import type { Environment } from '../common/runtime/environment.ts';
+import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
+import { formatAddress, isLoopback, listenAddressSchema, type ListenAddress } from '../common/runtime/listen.ts';
+import { LOG_LEVELS } from '../common/runtime/log.ts';
+import { loadSettings, parseSettings } from '../common/runtime/settings.ts';
+
+const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 7080 };
+
+const schema = z.strictObject({
+  listen: listenAddressSchema.default(DEFAULT_LISTEN),
+  store: z.strictObject({ sqlite: z.string().min(1).default('forewarn.db') }).default({ sqlite: 'forewarn.db' }),
+  http: z.strictObject({ allowPrivate: z.boolean().default(false) }).default({ allowPrivate: false }),
+  coordination: z
+    .strictObject({ unmanaged: z.array(z.string().min(1).max(256)).max(10_000).default([]) })
+    .default({ unmanaged: [] }),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).default({ level: 'info' }),
+});
+
+/** The scheduler's settings, checked; see `examples/shop/scheduler.yaml` for the file. */
+export interface SchedulerSettings {
+  readonly listen: ListenAddress;
+  /** Absolute path of the database. */
+  readonly storeFile: string;
+  /** HTTP jobs may call loopback and private addresses; link-local ones never. */
+  readonly allowPrivate: boolean;
+  /** Canonical names of VMs that the operator says have no agent: nobody waits for their promise. */
+  readonly unmanaged: ReadonlySet<string>;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+}
+
+/**
+ * Reads the settings file, or the defaults without one (the store is then `forewarn.db` in `folder`). Throws a
+ * `SettingsError`, or a `UserError` when the settings would serve the world without authentication.
+ */
+export async function readSchedulerSettings(
+  file: string | undefined,
+  environment: Environment,
+  folder: string,
+): Promise<SchedulerSettings> {
+  const raw =
+    file === undefined
+      ? parseSettings({ file: 'defaults', text: '{}' }, schema, environment)
+      : await loadSettings(file, schema, environment);
+  if (!isLoopback(raw.listen.host)) {
+    throw new UserError(
+      'LISTEN_NOT_LOOPBACK',
+      `the setting listen is ${formatAddress(raw.listen)}, but without authentication the scheduler serves this machine only`,
+      { hint: 'give listen an address of 127.0.0.0/8 or [::1]', exitStatus: EXIT_USAGE },
+    );
+  }
+  return {
+    listen: raw.listen,
+    storeFile: path.resolve(file === undefined ? folder : path.dirname(file), raw.store.sqlite),
+    allowPrivate: raw.http.allowPrivate,
+    unmanaged: new Set(raw.coordination.unmanaged.map(canonicalName)),
+    logLevel: raw.log.level,
+  };
+}

@@ -1,0 +1,182 @@
+import type { Kysely, Selectable } from 'kysely';
+import { z } from 'zod';
+import { jobDefinitionSchema, JOB_STATES } from '../jobs/definition.ts';
+import {
+  collectionKey,
+  COLLECTION_STATES,
+  quotaSchema,
+  SKUS,
+  type CollectionRef,
+  type Job,
+  type JobCollection,
+  type JobRef,
+} from '../jobs/job.ts';
+import type { JobStore } from './store.ts';
+import type { CollectionsTable, JobsTable, Tables } from './tables.ts';
+
+const tagsSchema = z.record(z.string(), z.string());
+
+/** Job collections and jobs in SQL. */
+export function createJobStore(db: Kysely<Tables>): JobStore {
+  return {
+    changeCollection: async (ref, change) =>
+      await db.transaction().execute(async (tx) => {
+        const current = await findCollection(tx, ref);
+        const next = change(current);
+        if (next === undefined) return current;
+        const row = toCollectionRow(next);
+        await tx
+          .insertInto('collections')
+          .values(row)
+          .onConflict((conflict) => conflict.column('key').doUpdateSet(row))
+          .execute();
+        return next;
+      }),
+    findCollection: async (ref) => await findCollection(db, ref),
+    listCollections: async (of) => {
+      const rows = await db.selectFrom('collections').selectAll().orderBy('name').execute();
+      return rows
+        .filter((row) => isSame(row.subscription, of.subscription))
+        .filter((row) => of.resourceGroup === undefined || isSame(row.resource_group, of.resourceGroup))
+        .map(fromCollectionRow);
+    },
+    deleteCollection: async (ref) => {
+      const result = await db.deleteFrom('collections').where('key', '=', collectionKey(ref)).executeTakeFirst();
+      return result.numDeletedRows > 0n;
+    },
+    changeJob: async (ref, change) =>
+      await db.transaction().execute(async (tx) => {
+        const current = await findJob(tx, ref);
+        const { others } = await tx
+          .selectFrom('jobs')
+          .select((select) => select.fn.countAll<number>().as('others'))
+          .where('collection_key', '=', collectionKey(ref))
+          .where('key', '!=', ref.job.toLowerCase())
+          .executeTakeFirstOrThrow();
+        const next = change(current, others);
+        if (next === undefined) return current;
+        await saveJob(tx, next);
+        return next;
+      }),
+    findJob: async (ref) => await findJob(db, ref),
+    listJobs: async (ref) => {
+      const rows = await selectJobs(db)
+        .where('jobs.collection_key', '=', collectionKey(ref))
+        .orderBy('jobs.name')
+        .execute();
+      return rows.map(fromJobRow);
+    },
+    deleteJob: async (ref) => {
+      const result = await db
+        .deleteFrom('jobs')
+        .where('collection_key', '=', collectionKey(ref))
+        .where('key', '=', ref.job.toLowerCase())
+        .executeTakeFirst();
+      return result.numDeletedRows > 0n;
+    },
+  };
+}
+
+/** Jobs with the names of the collection they are in. */
+export function selectJobs(db: Kysely<Tables>) {
+  return db
+    .selectFrom('jobs')
+    .innerJoin('collections', 'collections.key', 'jobs.collection_key')
+    .selectAll('jobs')
+    .select(['collections.subscription', 'collections.resource_group', 'collections.name as collection']);
+}
+
+type JobRow = Selectable<JobsTable> & {
+  readonly subscription: string;
+  readonly resource_group: string;
+  readonly collection: string;
+};
+
+export function fromJobRow(row: JobRow): Job {
+  return {
+    id: row.id,
+    subscription: row.subscription,
+    resourceGroup: row.resource_group,
+    collection: row.collection,
+    job: row.name,
+    definition: jobDefinitionSchema.parse(JSON.parse(row.definition)),
+    state: z.enum(JOB_STATES).parse(row.state),
+    anchorMs: row.anchor_at,
+    nextAtMs: row.next_at ?? undefined,
+    made: row.made,
+    executionCount: row.execution_count,
+    failureCount: row.failure_count,
+    faultedCount: row.faulted_count,
+    lastExecutionAtMs: row.last_execution_at ?? undefined,
+  };
+}
+
+/** Inside a transaction of the caller. */
+export async function saveJob(tx: Kysely<Tables>, job: Job): Promise<void> {
+  const row = {
+    id: job.id,
+    collection_key: collectionKey(job),
+    key: job.job.toLowerCase(),
+    name: job.job,
+    definition: JSON.stringify(job.definition),
+    state: job.state,
+    anchor_at: job.anchorMs,
+    next_at: job.nextAtMs ?? null,
+    made: job.made,
+    execution_count: job.executionCount,
+    failure_count: job.failureCount,
+    faulted_count: job.faultedCount,
+    last_execution_at: job.lastExecutionAtMs ?? null,
+  };
+  await tx
+    .insertInto('jobs')
+    .values(row)
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+    .execute();
+}
+
+async function findJob(db: Kysely<Tables>, ref: JobRef): Promise<Job | undefined> {
+  const row = await selectJobs(db)
+    .where('jobs.collection_key', '=', collectionKey(ref))
+    .where('jobs.key', '=', ref.job.toLowerCase())
+    .executeTakeFirst();
+  return row === undefined ? undefined : fromJobRow(row);
+}
+
+async function findCollection(db: Kysely<Tables>, ref: CollectionRef): Promise<JobCollection | undefined> {
+  const row = await db.selectFrom('collections').selectAll().where('key', '=', collectionKey(ref)).executeTakeFirst();
+  return row === undefined ? undefined : fromCollectionRow(row);
+}
+
+function toCollectionRow(collection: JobCollection): CollectionsTable {
+  return {
+    key: collectionKey(collection),
+    subscription: collection.subscription,
+    resource_group: collection.resourceGroup,
+    name: collection.collection,
+    location: collection.location,
+    tags: collection.tags === undefined ? null : JSON.stringify(collection.tags),
+    sku: collection.sku,
+    quota: collection.quota === undefined ? null : JSON.stringify(collection.quota),
+    state: collection.state,
+    created_at: collection.createdAtMs,
+  };
+}
+
+function fromCollectionRow(row: Selectable<CollectionsTable>): JobCollection {
+  return {
+    subscription: row.subscription,
+    resourceGroup: row.resource_group,
+    collection: row.name,
+    location: row.location,
+    tags: row.tags === null ? undefined : tagsSchema.parse(JSON.parse(row.tags)),
+    sku: z.enum(SKUS).parse(row.sku),
+    quota: row.quota === null ? undefined : quotaSchema.parse(JSON.parse(row.quota)),
+    state: z.enum(COLLECTION_STATES).parse(row.state),
+    createdAtMs: row.created_at,
+  };
+}
+
+function isSame(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
