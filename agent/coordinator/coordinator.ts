@@ -1,0 +1,61 @@
+import type { AgreementCommand, AgreementRecord, Outcome } from '../../common/agreement/record.ts';
+import type { Activity, AgentHealth, SchedulerMessage, VmIdentity } from '../../common/protocol/messages.ts';
+
+/**
+ * Whoever keeps the records of agreements. It stores them under compare-and-set and decides nothing.
+ * Undefined means: no answer, so that nobody knows whether it was applied.
+ */
+export interface Coordinator {
+  submit(command: AgreementCommand): Promise<Answer | undefined>;
+  /** Every record that holds an entry of this VM or names it. */
+  reconcile(): Promise<readonly AgreementRecord[] | undefined>;
+  /** For the fleet's timeline and in answer to orders. Kept for later while there is no connection, the newest of them. */
+  tell(message: Told): void;
+}
+
+export interface Answer {
+  readonly outcome: Outcome;
+  readonly record: AgreementRecord | undefined;
+}
+
+export type Told =
+  | { readonly kind: 'activity'; readonly activity: Activity }
+  | {
+      readonly kind: 'drained';
+      readonly workId: string;
+      readonly attempt: number;
+      readonly proven: boolean;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: 'taskDone';
+      readonly workId: string;
+      readonly attempt: number;
+      readonly ok: boolean;
+      readonly exitStatus: number | null;
+      readonly output: string;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: 'restored';
+      readonly workId: string;
+      readonly attempt: number;
+      readonly healthy: boolean;
+      readonly detail: string;
+    };
+
+/** What a coordinator that is connected for good (a scheduler) says without being asked. */
+export interface CoordinatorEvents {
+  connected(): void;
+  disconnected(reason: string): void;
+  record(record: AgreementRecord): void;
+  order(message: Extract<SchedulerMessage, { kind: 'drain' | 'task' | 'restore' }>): void;
+  /** Asked for with every heartbeat. */
+  health(): AgentHealth;
+}
+
+/** Who connects. */
+export interface CoordinatorIdentity {
+  readonly identity: VmIdentity;
+  readonly agentVersion: string;
+}

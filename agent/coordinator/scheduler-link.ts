@@ -1,0 +1,250 @@
+import { WebSocket } from 'ws';
+import type { AgreementRecord } from '../../common/agreement/record.ts';
+import {
+  AGENT_PATH,
+  DEAD_AFTER_MS,
+  HEARTBEAT_MS,
+  MAX_MESSAGE_BYTES,
+  PROTOCOL_VERSION,
+  schedulerMessageSchema,
+  type AgentMessage,
+  type SchedulerMessage,
+} from '../../common/protocol/messages.ts';
+import { backoffMs } from '../../common/runtime/backoff.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import type { RandomSource } from '../../common/runtime/random.ts';
+import type { Answer, Coordinator, CoordinatorEvents, CoordinatorIdentity, Told } from './coordinator.ts';
+import { readInventory } from './inventory.ts';
+
+/** A command without an answer for this long may be asked again. Below the pause of a refused candidate (LEASE_RETRY_MS). */
+const ANSWER_TIMEOUT_MS = 1400;
+
+const HANDSHAKE_TIMEOUT_MS = 3000;
+
+/** A scheduler that restarts is back within seconds; a fleet that lost it together comes back spread over this. */
+const RECONNECT = { baseMs: 250, maxMs: 5000 };
+
+/** What is told while nobody listens: an event makes about a dozen lines. The oldest go first. */
+const MAX_WAITING = 500;
+
+export interface SchedulerLinkOptions {
+  readonly url: string;
+  readonly who: CoordinatorIdentity;
+  readonly events: CoordinatorEvents;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly log: Log;
+}
+
+type Waiting = (message: Extract<SchedulerMessage, { kind: 'answer' | 'records' }> | undefined) => void;
+
+/** The scheduler as coordinator: one WebSocket that this side opens, keeps open and opens again. */
+export class SchedulerLink implements Coordinator {
+  readonly #options: SchedulerLinkOptions;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #untold: Told[] = [];
+  #socket: WebSocket | undefined;
+  #isWelcome = false;
+  #nextId = 1;
+  #failures = 0;
+  #heardAtMs = 0;
+  #isClosed = false;
+  #trouble = '';
+  #cancelTimer: () => void = () => {};
+
+  constructor(options: SchedulerLinkOptions) {
+    this.#options = options;
+  }
+
+  /** Connects now and again whenever the connection is lost, until `close`. */
+  open(): void {
+    const { url, log } = this.#options;
+    const socket = new WebSocket(agentUrl(url), {
+      maxPayload: MAX_MESSAGE_BYTES,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      perMessageDeflate: false,
+      headers: { 'x-forewarn': 'true' },
+    });
+    this.#socket = socket;
+    this.#heardAtMs = this.#options.clock.monotonic();
+    let reason = 'the scheduler closed the connection';
+    socket.on('open', () => {
+      this.#sayHello();
+    });
+    socket.on('message', (data, isBinary) => {
+      this.#heardAtMs = this.#options.clock.monotonic();
+      if (!isBinary && Buffer.isBuffer(data)) this.#receive(data.toString('utf8'));
+    });
+    socket.on('pong', () => {
+      this.#heardAtMs = this.#options.clock.monotonic();
+    });
+    socket.on('error', (error) => {
+      reason = error.message;
+    });
+    socket.on('close', () => {
+      this.#lost(reason);
+    });
+    log.debug({ url }, 'connecting to the scheduler');
+  }
+
+  async submit(command: Extract<AgentMessage, { kind: 'command' }>['command']): Promise<Answer | undefined> {
+    const id = this.#nextId++;
+    const answer = await this.#ask(id, { kind: 'command', id, command });
+    return answer?.kind === 'answer' ? { outcome: answer.outcome, record: answer.record } : undefined;
+  }
+
+  async reconcile(): Promise<readonly AgreementRecord[] | undefined> {
+    const id = this.#nextId++;
+    const answer = await this.#ask(id, { kind: 'reconcile', id });
+    return answer?.kind === 'records' ? answer.records : undefined;
+  }
+
+  tell(message: Told): void {
+    if (this.#isWelcome && this.#send(message)) return;
+    this.#untold.push(message);
+    if (this.#untold.length > MAX_WAITING) this.#untold.shift();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTimer();
+    this.#socket?.terminate();
+  }
+
+  #sayHello(): void {
+    const { who, events } = this.#options;
+    this.#send({
+      kind: 'hello',
+      protocol: PROTOCOL_VERSION,
+      agentVersion: who.agentVersion,
+      identity: who.identity,
+      health: events.health(),
+    });
+    this.#beatLater();
+  }
+
+  /** Says that this VM lives, and gives the connection up when nothing was heard for too long. */
+  #beatLater(): void {
+    const { clock, events } = this.#options;
+    this.#cancelTimer = clock.after(HEARTBEAT_MS, () => {
+      if (clock.monotonic() - this.#heardAtMs > DEAD_AFTER_MS) {
+        this.#socket?.terminate();
+        return;
+      }
+      if (this.#isWelcome) this.#send({ kind: 'heartbeat', health: events.health() });
+      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.ping();
+      this.#beatLater();
+    });
+  }
+
+  /** Says at once what has changed, so that whoever waits for this VM does not wait for the next heartbeat. */
+  beat(): void {
+    if (this.#isWelcome) this.#send({ kind: 'heartbeat', health: this.#options.events.health() });
+  }
+
+  async #ask(id: number, message: AgentMessage): Promise<Parameters<Waiting>[0]> {
+    return await new Promise((resolve) => {
+      const cancel = this.#options.clock.after(ANSWER_TIMEOUT_MS, () => {
+        answer(undefined);
+      });
+      const answer: Waiting = (message) => {
+        cancel();
+        this.#waiting.delete(id);
+        resolve(message);
+      };
+      this.#waiting.set(id, answer);
+      if (!this.#isWelcome || !this.#send(message)) answer(undefined);
+    });
+  }
+
+  #send(message: AgentMessage): boolean {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  #receive(text: string): void {
+    const { events, log } = this.#options;
+    const message = parseMessage(text);
+    if (message === undefined) {
+      log.warn({ text: text.slice(0, 200) }, 'the scheduler sent what this agent does not understand');
+      return;
+    }
+    switch (message.kind) {
+      case 'welcome':
+        this.#welcome();
+        return;
+      case 'refused':
+        this.#trouble = message.reason;
+        log.error({ reason: message.reason }, 'the scheduler refuses this VM');
+        return;
+      case 'answer':
+      case 'records':
+        this.#waiting.get(message.id)?.(message);
+        return;
+      case 'record':
+        events.record(message.record);
+        return;
+      case 'drain':
+      case 'task':
+      case 'restore':
+        events.order(message);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #welcome(): void {
+    const { events, log } = this.#options;
+    this.#isWelcome = true;
+    this.#failures = 0;
+    this.#trouble = '';
+    log.info({ url: this.#options.url }, 'connected to the scheduler');
+    events.connected();
+    for (const message of this.#untold.splice(0)) this.tell(message);
+    void this.#sendInventory();
+  }
+
+  /** Never fails: a VM whose inventory cannot be read is still a VM. */
+  async #sendInventory(): Promise<void> {
+    try {
+      const inventory = await readInventory(this.#options.clock);
+      if (this.#isWelcome) this.#send({ kind: 'inventory', inventory });
+    } catch (error) {
+      this.#options.log.warn({ error }, 'the inventory of this VM cannot be read');
+    }
+  }
+
+  #lost(reason: string): void {
+    const { clock, random, log, events } = this.#options;
+    this.#cancelTimer();
+    const wasWelcome = this.#isWelcome;
+    this.#isWelcome = false;
+    // Each answer removes itself from the map, which iteration over a map allows.
+    for (const answer of this.#waiting.values()) answer(undefined);
+    if (this.#isClosed) return;
+    if (wasWelcome) events.disconnected(reason);
+    if (reason !== this.#trouble) log.warn({ url: this.#options.url, reason }, 'no connection to the scheduler');
+    this.#trouble = reason;
+    this.#cancelTimer = clock.after(backoffMs(this.#failures++, RECONNECT, random.fraction()), () => {
+      this.open();
+    });
+  }
+}
+
+function agentUrl(base: string): URL {
+  const url = new URL(AGENT_PATH, base);
+  url.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:';
+  return url;
+}
+
+function parseMessage(text: string): SchedulerMessage | undefined {
+  try {
+    const parsed = schedulerMessageSchema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,75 @@
+import type { AgreementCommand } from '../../common/agreement/record.ts';
+import type { Activity } from '../../common/protocol/messages.ts';
+import type { DurableState } from './state.ts';
+
+/** Phases of an event at which an operator's executables run, in the order in which they can occur. */
+export const HOOK_PHASES = [
+  'seen',
+  'prepare',
+  'ready',
+  'failed',
+  'approved',
+  'started',
+  'cancelled',
+  'restored',
+] as const;
+export type HookPhase = (typeof HOOK_PHASES)[number];
+
+/**
+ * What the core wants done. Whoever performs it answers every action of the first group with exactly one observation, also
+ * when it failed or took too long; the second group has no answer.
+ */
+export type Action =
+  /** Append to the journal, durably; → `persisted` or `persist-failed`. Later revisions contain earlier ones. */
+  | { readonly kind: 'persist'; readonly revision: number; readonly durable: DurableState }
+  /** Ask the coordinator for its records of this VM; → `records`, or `unanswered`. */
+  | { readonly kind: 'reconcile'; readonly id: number }
+  /** Write to the record of an event; → `answer` or `unanswered`. */
+  | { readonly kind: 'submit'; readonly id: number; readonly command: AgreementCommand }
+  /** GET made for this purpose, now, without If-None-Match; → `read`. */
+  | { readonly kind: 'read-fresh'; readonly token: number; readonly eventId: string }
+  /** The approval itself; → `posted`. Sent only after a fresh read and (for several VMs) an accepted intent. */
+  | { readonly kind: 'post'; readonly token: number; readonly eventId: string }
+  /** Turn traffic away at every balancer, again when one has forgotten; → `turned-away`. */
+  | { readonly kind: 'drain.start' }
+  /** Look once whether traffic is left; → `drain-read`. Performed a moment after the last read, not at once. */
+  | { readonly kind: 'drain.read'; readonly token: number }
+  /** Let traffic in again; → `back-in`. */
+  | { readonly kind: 'drain.restore' }
+  /** Run the executables of a phase; → `hook`. `key` is the entry's. */
+  | { readonly kind: 'hook'; readonly key: string; readonly phase: HookPhase; readonly subject: HookSubject }
+  /** For the timeline of the fleet. */
+  | {
+      readonly kind: 'activity';
+      readonly activity: Activity['kind'];
+      readonly eventId: string | undefined;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: 'log';
+      readonly level: 'info' | 'warn' | 'error';
+      readonly eventId: string | undefined;
+      readonly message: string;
+      readonly detail: string;
+    }
+  | {
+      readonly kind: 'reply.drained';
+      readonly workId: string;
+      readonly attempt: number;
+      readonly proven: boolean;
+      readonly detail: string;
+    }
+  | { readonly kind: 'reply.restored'; readonly workId: string; readonly attempt: number };
+
+/** What hooks are told, as JSON on their standard input. */
+export interface HookSubject {
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly status: string;
+  readonly resources: readonly string[];
+  /** Epoch milliseconds, null once it has started. */
+  readonly notBeforeMs: number | null;
+  readonly description: string;
+  readonly source: string;
+  readonly durationSeconds: number;
+}

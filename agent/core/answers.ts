@@ -1,0 +1,39 @@
+import { LEASE_RETRY_MS, type AgreementRecord, type Outcome } from '../../common/agreement/record.ts';
+import { absorbIntendAnswer } from './approval.ts';
+import type { Draft } from './draft.ts';
+import { absorbRecord } from './reconcile.ts';
+import { absorbReportAnswer } from './report.ts';
+
+/** The coordinator's answer to a command, or (outcome undefined) none. */
+export function absorbAnswer(
+  draft: Draft,
+  id: number,
+  outcome: Outcome | undefined,
+  record: AgreementRecord | undefined,
+): void {
+  const { outstanding } = draft.state.coordinator;
+  const waiting = outstanding[id];
+  if (record !== undefined) absorbRecord(draft, record);
+  if (waiting === undefined) return;
+  delete outstanding[id];
+  const entry = draft.state.events[waiting.key];
+  if (entry === undefined) return;
+  const retryAtMs = draft.now.monotonicMs + LEASE_RETRY_MS;
+  switch (waiting.kind) {
+    case 'report':
+      absorbReportAnswer(draft, entry, waiting.number, outcome);
+      return;
+    case 'campaign':
+      entry.lead =
+        outcome?.kind === 'accepted' && record !== undefined
+          ? { term: record.term, renewedAtMs: waiting.atMs, retryAtMs: 0 }
+          : { term: undefined, renewedAtMs: 0, retryAtMs };
+      return;
+    case 'intend':
+      absorbIntendAnswer(draft, entry, { id, outcome, record });
+      return;
+    default:
+      // approve, reopen, end: the record tells what is left to do; a lost term is campaigned for again.
+      if (outcome?.kind !== 'accepted') entry.lead = { term: undefined, renewedAtMs: 0, retryAtMs };
+  }
+}

@@ -1,0 +1,18 @@
+import type { AgreementCommand } from '../../common/agreement/record.ts';
+import { takeId, type Draft } from './draft.ts';
+
+/** Sends a command about the entry's event; at most one of a kind is under way for an event. */
+export function submit(draft: Draft, key: string, command: AgreementCommand): number {
+  const id = takeId(draft);
+  const number = command.kind === 'report' ? command.number : 0;
+  draft.state.coordinator.outstanding[id] = { key, kind: command.kind, atMs: draft.now.monotonicMs, number };
+  draft.actions.push({ kind: 'submit', id, command });
+  return id;
+}
+
+/** Is a command of one of these kinds about the event waiting for its answer? */
+export function isWaiting(draft: Draft, key: string, kinds: readonly AgreementCommand['kind'][]): boolean {
+  return Object.values(draft.state.coordinator.outstanding).some(
+    (waiting) => waiting.key === key && kinds.some((kind) => kind === waiting.kind),
+  );
+}

@@ -1,0 +1,203 @@
+import { absorbPosted, absorbRead, advanceApproval } from './approval.ts';
+import type { Action } from './action.ts';
+import { absorbPoll } from './document.ts';
+import { changePromise, isDurable, isLive, openDraft, recordActivity, runHook, type Draft } from './draft.ts';
+import { advanceLead } from './lead.ts';
+import { absorbMaintenanceDrain, absorbMaintenanceRestore, advanceMaintenance } from './maintenance.ts';
+import type { Observation } from './observation.ts';
+import { absorbDrainRead, absorbGate, advancePreparation } from './preparation.ts';
+import {
+  absorbConnected,
+  absorbDisconnected,
+  absorbRecord,
+  absorbRecords,
+  advanceReconciliation,
+} from './reconcile.ts';
+import { absorbAnswer } from './answers.ts';
+import { advanceReport } from './report.ts';
+import { absorbBackIn, absorbRestoredHook, absorbTurnedAway, advanceRotation } from './rotation.ts';
+import { durableOf } from './durable.ts';
+import type { AgentState, EventEntry, Instant } from './state.ts';
+
+/**
+ * What a VM does about events: the pure heart of the agent.
+ *
+ *   seen ──▶ binding ──▶ prepared ──▶ (approved) ──▶ (started) ──▶ released ──▶ forgotten
+ *              │  ▲          │                                        ▲
+ *              │  └──────────┘ the event names other VMs              │
+ *              └──────────────────────────────────────────────────────┘ gone for long enough, also without a start
+ *
+ * The contract with whoever drives it (the agent's shell, or a simulator):
+ * - `decide` is called with one observation at a time and returns the next state and the actions it wants performed, in
+ *   order. It reads no clock and keeps nothing; `state` is plain data and is not changed.
+ * - Every action that has an answer (action.ts) is answered once, by an observation, also when it failed. Actions may be
+ *   performed at the same time, except that `drain.*` keep their order and hooks of the phases prepare, ready and restored
+ *   keep theirs.
+ * - What is durable is only what a `persisted` observation has confirmed; a crash loses everything else, and the driver
+ *   starts again with `initialState(settings, newest persisted, now)`. Nothing rests on a promise before it is confirmed.
+ * - `now` holds both times of one moment. Monotonic time may start anew after a crash, never before.
+ * - `tick` must come now and then (a second is enough), so that waits end.
+ */
+export function decide(
+  state: AgentState,
+  observation: Observation,
+  now: Instant,
+): { readonly state: AgentState; readonly actions: readonly Action[] } {
+  const draft = openDraft(state, now);
+  absorb(draft, observation);
+  advanceReconciliation(draft);
+  for (const [key, entry] of Object.entries(draft.state.maintenance)) {
+    if (!entry.isReleased) advancePreparation(draft, key, entry);
+  }
+  advanceMaintenance(draft);
+  for (const [key, entry] of Object.entries(draft.state.events)) advanceEvent(draft, key, entry);
+  advanceRotation(draft);
+  forget(draft);
+  persist(draft, state.revision);
+  return { state: draft.state, actions: draft.actions };
+}
+
+function absorb(draft: Draft, observation: Observation): void {
+  switch (observation.kind) {
+    case 'tick':
+      return;
+    case 'poll':
+      absorbPoll(draft, observation.result);
+      return;
+    case 'read':
+      absorbRead(draft, observation.token, observation.result);
+      return;
+    case 'posted':
+      absorbPosted(draft, observation);
+      return;
+    case 'persisted':
+      draft.state.persistedRevision = Math.max(draft.state.persistedRevision, observation.revision);
+      return;
+    case 'persist-failed':
+      draft.state.persistRetryAtMs = draft.now.monotonicMs + PERSIST_RETRY_MS;
+      return;
+    case 'connected':
+      absorbConnected(draft);
+      return;
+    case 'disconnected':
+      absorbDisconnected(draft);
+      return;
+    case 'records':
+      absorbRecords(draft, observation.id, observation.records);
+      return;
+    case 'record':
+      absorbRecord(draft, observation.record);
+      return;
+    case 'answer':
+      absorbAnswer(draft, observation.id, observation.outcome, observation.record);
+      return;
+    case 'unanswered':
+      absorbAnswer(draft, observation.id, undefined, undefined);
+      return;
+    case 'turned-away':
+      absorbTurnedAway(draft, observation.ok, observation.detail);
+      return;
+    case 'drain-read':
+      absorbReadOfDrain(draft, observation);
+      return;
+    case 'back-in':
+      absorbBackIn(draft, observation.ok, observation.detail);
+      return;
+    case 'hook':
+      absorbHook(draft, observation);
+      return;
+    case 'maintenance-drain':
+      absorbMaintenanceDrain(draft, observation);
+      return;
+    case 'maintenance-restore':
+      absorbMaintenanceRestore(draft, observation.workId, observation.attempt);
+      return;
+    default:
+      observation satisfies never;
+  }
+}
+
+/** A disk that is full may be emptied; trying more often than this would only fill the log. */
+const PERSIST_RETRY_MS = 1000;
+
+/** A released event is kept for so long after its release, so that its record can still be ended by this VM. */
+const END_WITHIN_MS = 60_000;
+
+/** Released events kept at most, the oldest dropped first; each is a few hundred bytes of every journal line. */
+const MAX_RELEASED = 200;
+
+function advanceEvent(draft: Draft, key: string, entry: EventEntry): void {
+  const { promise } = entry;
+  if (entry.record?.phase === 'approved' && !promise.approved && isLive(entry)) {
+    promise.approved = true;
+    draft.state.revision++;
+    runHook(draft, key, entry, 'approved');
+  }
+  if (isLive(entry)) {
+    advancePreparation(draft, key, entry);
+    advancePromise(draft, entry);
+  }
+  advanceReport(draft, key, entry);
+  advanceLead(draft, key, entry);
+  advanceApproval(draft, entry);
+}
+
+/** binding → prepared, the moment everything is proven; the promise counts once it is on disk. */
+function advancePromise(draft: Draft, entry: EventEntry): void {
+  const { promise } = entry;
+  const isWanted = promise.promise === 'binding' && !promise.started && entry.isPresent;
+  if (!isWanted || entry.preparation.step !== 'proven' || !isDurable(draft, entry)) return;
+  changePromise(draft, entry, { promise: 'prepared' });
+  entry.preparedAtMs = draft.now.monotonicMs;
+  recordActivity(draft, 'promise.prepared', promise.eventId, 'stays out until the event has ended');
+}
+
+function absorbReadOfDrain(
+  draft: Draft,
+  read: { readonly token: number; readonly clear: boolean; readonly detail: string },
+): void {
+  const { state } = draft;
+  if (state.rotation.readToken !== read.token) return;
+  state.rotation.readToken = undefined;
+  for (const entry of Object.values(state.events)) if (isLive(entry)) absorbDrainRead(entry, read);
+  for (const entry of Object.values(state.maintenance)) if (!entry.isReleased) absorbDrainRead(entry, read);
+}
+
+function absorbHook(draft: Draft, hook: Extract<Observation, { kind: 'hook' }>): void {
+  const { key, phase, ok, detail } = hook;
+  const entry = draft.state.events[key] ?? draft.state.maintenance[key];
+  if (entry === undefined) return;
+  entry.runningHooks = entry.runningHooks.filter((running) => running !== phase);
+  if (phase === 'prepare' || phase === 'ready') absorbGate(draft, key, entry, { phase, ok, detail });
+  else if (phase === 'restored') absorbRestoredHook(draft, entry, ok);
+  else if ('promise' in entry && phase !== 'failed') {
+    // Once for each event; after a crash in between perhaps once more.
+    entry.promise.hooks = [...entry.promise.hooks, phase];
+    draft.state.revision++;
+  }
+}
+
+function forget(draft: Draft): void {
+  const { state, now } = draft;
+  const { hasCoordinator } = state.settings;
+  const released = Object.entries(state.events).filter(([, entry]) => !isLive(entry) && !entry.isPresent);
+  for (const [index, [key, entry]] of released.entries()) {
+    const { promise, record } = entry;
+    const isHeard = !hasCoordinator || entry.reportedNumber >= promise.number;
+    const isEnded =
+      record === undefined || record.phase === 'ended' || now.monotonicMs - entry.releasedAtMs > END_WITHIN_MS;
+    const isDone = promise.hooks.includes('restored') && isHeard && (isEnded || !hasCoordinator);
+    if ((isDone && state.rotation.state === 'in') || index < released.length - MAX_RELEASED) {
+      delete state.events[key];
+      state.revision++;
+    }
+  }
+}
+
+function persist(draft: Draft, before: number): void {
+  const { state, now } = draft;
+  const isRetry = state.persistRetryAtMs !== undefined && now.monotonicMs >= state.persistRetryAtMs;
+  if (state.revision === before && !isRetry) return;
+  state.persistRetryAtMs = undefined;
+  draft.actions.unshift({ kind: 'persist', revision: state.revision, durable: durableOf(state) });
+}

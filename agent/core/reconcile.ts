@@ -1,0 +1,151 @@
+import { canonicalEventId, subjectHash } from '../../common/agreement/names.ts';
+import { LEASE_RETRY_MS, type AgreementRecord, type MemberEntry } from '../../common/agreement/record.ts';
+import { freshProgress, REENABLE_MS } from './document.ts';
+import { changePromise, isHeld, isLive, ownName, takeId, writeLog, type Draft } from './draft.ts';
+import type { AgentState, EventEntry } from './state.ts';
+
+/**
+ * After boot a VM does not know what it has promised: the journal may be gone with its disk. It stays out until the
+ * metadata service has told of the events and the coordinator of the promises; only if nothing can be reached and the
+ * journal knows of no promise either does it open after this long, because then there is most likely nothing to wait for.
+ */
+export const BLIND_OPEN_MS = 60_000;
+
+/** May the VM be in rotation as far as its past is concerned? */
+export function isReconciled(state: AgentState): boolean {
+  return state.boot.isOpenedBlindly || (state.boot.hasPolled && state.boot.hasReconciled);
+}
+
+/** Asks the coordinator after each connection, and decides when waiting for an answer has to end. */
+export function advanceReconciliation(draft: Draft): void {
+  const { state, now } = draft;
+  const { coordinator, boot } = state;
+  const asked = coordinator.reconcile;
+  const isOverdue = asked === undefined || now.monotonicMs - asked.atMs >= LEASE_RETRY_MS;
+  if (coordinator.isConnected && !coordinator.isReady && isOverdue) {
+    coordinator.reconcile = { id: takeId(draft), atMs: now.monotonicMs };
+    draft.actions.push({ kind: 'reconcile', id: coordinator.reconcile.id });
+  }
+  if (isReconciled(state) || isHeld(state)) return;
+  if (!boot.hasPolled && now.monotonicMs - boot.atMs >= BLIND_OPEN_MS) {
+    openBlindly(draft, 'the metadata service has not answered since boot and no promise is known');
+  } else if (boot.hasPolled && boot.quietSinceMs !== undefined && now.monotonicMs - boot.quietSinceMs >= REENABLE_MS) {
+    // By rule 5 whatever this VM may have promised is over: no event has named it for longer than one may stay hidden.
+    openBlindly(draft, 'the coordinator cannot be reached, and no event has named this VM for five minutes');
+  }
+}
+
+function openBlindly(draft: Draft, detail: string): void {
+  draft.state.boot.isOpenedBlindly = true;
+  writeLog(draft, 'error', 'entering rotation without having reconciled', { detail });
+}
+
+export function absorbConnected(draft: Draft): void {
+  const { coordinator } = draft.state;
+  coordinator.isConnected = true;
+  coordinator.isReady = false;
+  coordinator.reconcile = undefined;
+}
+
+/** What was under way may or may not have been applied: everything is asked again after the next `reconcile`. */
+export function absorbDisconnected(draft: Draft): void {
+  const { state } = draft;
+  state.coordinator = { isConnected: false, isReady: false, reconcile: undefined, outstanding: {} };
+  for (const entry of Object.values(state.events)) {
+    entry.lead = { term: undefined, renewedAtMs: 0, retryAtMs: 0 };
+    if (entry.approval.step === 'intend') entry.approval = { step: 'idle', retryAtMs: 0 };
+  }
+}
+
+/** The coordinator's copy of this VM's promises. Promises that the journal has lost are taken up again. */
+export function absorbRecords(draft: Draft, id: number, records: readonly AgreementRecord[]): void {
+  const { state } = draft;
+  if (state.coordinator.reconcile?.id !== id) return;
+  for (const record of records) {
+    absorbRecord(draft, record);
+    const copy = record.members[ownName(state)];
+    // Another machine that goes by this name made those promises; they are not this VM's to keep.
+    if (copy === undefined || copy.vmId !== state.settings.identity.vmId) continue;
+    if (copy.number > state.number) {
+      state.number = copy.number;
+      state.revision++;
+    }
+    adoptPromise(draft, record, copy);
+  }
+  state.coordinator.isReady = true;
+  state.coordinator.reconcile = undefined;
+  state.boot.hasReconciled = true;
+}
+
+function adoptPromise(draft: Draft, record: AgreementRecord, copy: MemberEntry): void {
+  const key = canonicalEventId(record.eventId);
+  const entry = draft.state.events[key];
+  const isPrepared = copy.promise === 'prepared';
+  if (entry === undefined) {
+    if (isPrepared || copy.promise === 'binding') addLostPromise(draft, key, record, copy);
+    return;
+  }
+  if (copy.number === entry.promise.number && copy.promise === entry.promise.promise) {
+    entry.reportedNumber = Math.max(entry.reportedNumber, copy.number);
+  } else if (copy.number >= entry.promise.number && entry.promise.promise !== 'none') {
+    // The journal is older than the copy: continue above its number, and never below what was promised.
+    const isStill = isLive(entry) && isPrepared && copy.hash === entry.promise.hash;
+    changePromise(draft, entry, isStill ? { promise: 'prepared' } : {});
+    if (isStill) {
+      entry.preparation = { ...entry.preparation, step: 'proven' };
+      entry.preparedAtMs = draft.now.monotonicMs;
+    }
+  }
+}
+
+function addLostPromise(draft: Draft, key: string, record: AgreementRecord, copy: MemberEntry): void {
+  const { state, now } = draft;
+  // The record's VMs are those this VM promised about only if the hashes agree; else the next document will tell.
+  const isSame = copy.hash === subjectHash(record);
+  const entry: EventEntry = {
+    promise: {
+      eventId: record.eventId,
+      eventType: record.eventType,
+      resources: record.resources,
+      hash: isSame ? copy.hash : subjectHash(record),
+      promise: copy.promise === 'prepared' && isSame ? 'prepared' : 'binding',
+      number: copy.number,
+      localIntent: false,
+      posted: false,
+      approved: record.phase === 'approved',
+      started: false,
+      notBeforeMs: undefined,
+      description: '',
+      source: '',
+      durationSeconds: -1,
+      hooks: [],
+    },
+    ...freshProgress(draft),
+    isPresent: false,
+    status: 'Unknown',
+    record,
+    leaseSeenAtMs: now.monotonicMs,
+  };
+  state.events[key] = entry;
+  if (entry.promise.promise === 'prepared') {
+    entry.preparation = { ...entry.preparation, step: 'proven' };
+    entry.preparedAtMs = now.monotonicMs;
+  }
+  changePromise(draft, entry, {});
+  writeLog(draft, 'warn', 'took up a promise that only the coordinator remembered', {
+    eventId: record.eventId,
+    detail: `${copy.promise}, number ${copy.number}`,
+  });
+  // The document that was read before this copy arrived says nothing yet: absence counts from the next poll on.
+  if (state.document?.events.some((event) => canonicalEventId(event.eventId) === key) === true) entry.isPresent = true;
+}
+
+/** Keeps the newest record of an event that this VM has a part in. */
+export function absorbRecord(draft: Draft, record: AgreementRecord): void {
+  const entry = draft.state.events[canonicalEventId(record.eventId)];
+  if (entry === undefined || record.scope !== draft.state.settings.identity.scope) return;
+  const before = entry.record?.lease;
+  if (before?.holder !== record.lease?.holder || before?.expiresAtMs !== record.lease?.expiresAtMs)
+    entry.leaseSeenAtMs = draft.now.monotonicMs;
+  entry.record = record;
+}

@@ -1,0 +1,56 @@
+import { LEASE_RETRY_MS, type Outcome } from '../../common/agreement/record.ts';
+import { isWaiting, submit } from './commands.ts';
+import { changePromise, isDurable, ownName, writeLog, type Draft } from './draft.ts';
+import type { EventEntry } from './state.ts';
+
+/** A VM that another machine impersonates (or that was made anew under its old name) cannot mend that by asking often. */
+const IDENTITY_RETRY_MS = 30_000;
+
+/** Tells the coordinator the newest thing this VM has promised, once it is on disk, until that is accepted. */
+export function advanceReport(draft: Draft, key: string, entry: EventEntry): void {
+  const { state, now } = draft;
+  const { promise } = entry;
+  if (!state.coordinator.isReady || promise.promise === 'none' || entry.reportedNumber >= promise.number) return;
+  if (!isDurable(draft, entry) || now.monotonicMs < entry.reportRetryAtMs || isWaiting(draft, key, ['report'])) return;
+  submit(draft, key, {
+    kind: 'report',
+    scope: state.settings.identity.scope,
+    eventId: promise.eventId,
+    name: state.settings.identity.name,
+    vmId: state.settings.identity.vmId,
+    number: promise.number,
+    eventType: promise.eventType,
+    resources: promise.resources,
+    promise: promise.promise,
+    deadlineReached: false,
+    localIntent: promise.localIntent,
+  });
+}
+
+/** The coordinator's answer to a report, or (undefined) none. */
+export function absorbReportAnswer(
+  draft: Draft,
+  entry: EventEntry,
+  number: number,
+  outcome: Outcome | undefined,
+): void {
+  const nowMs = draft.now.monotonicMs;
+  if (outcome?.kind === 'accepted') {
+    entry.reportedNumber = Math.max(entry.reportedNumber, number);
+    return;
+  }
+  entry.reportRetryAtMs = nowMs + LEASE_RETRY_MS;
+  if (outcome === undefined) return;
+  const copy = entry.record?.members[ownName(draft.state)];
+  if (outcome.reason === 'stale-number' && copy !== undefined && copy.number >= draft.state.number) {
+    // The journal lost numbers that were used before: go on above the coordinator's.
+    draft.state.number = copy.number;
+    changePromise(draft, entry, {});
+    return;
+  }
+  if (outcome.reason === 'other-identity') entry.reportRetryAtMs = nowMs + IDENTITY_RETRY_MS;
+  writeLog(draft, 'error', 'the coordinator refused what this VM reports', {
+    eventId: entry.promise.eventId,
+    detail: outcome.reason,
+  });
+}

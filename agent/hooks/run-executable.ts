@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process';
+import type { Clock } from '../../common/runtime/clock.ts';
+import { describeError, systemErrorCode } from '../../common/runtime/errors.ts';
+
+/** Output that is kept of one run; the rest is read and dropped, so that the program does not block on a full pipe. */
+const MAX_OUTPUT_BYTES = 32 * 1024;
+
+/** After SIGTERM a program has this long to tidy up before SIGKILL. */
+const GRACE_MS = 3000;
+
+/** A process that left the group may hold the pipes open for ever; its output is not waited for. */
+const OUTPUT_GRACE_MS = 300;
+
+export interface Run {
+  readonly file: string;
+  readonly folder: string;
+  /** Written to standard input. */
+  readonly input: string;
+  /** The whole environment: nothing of the agent's own is inherited. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+export interface RunResult {
+  readonly ok: boolean;
+  /** Null when a signal ended it or it never ran. */
+  readonly exitStatus: number | null;
+  /** Standard output and error as they came, the beginning of it. */
+  readonly output: string;
+  /** For people: how it ended. */
+  readonly detail: string;
+}
+
+/**
+ * Runs one executable without a shell, in a process group of its own, and ends the whole group when it is done, takes too
+ * long, or `signal` aborts. Never rejects.
+ */
+export async function runExecutable(run: Run, clock: Clock, signal: AbortSignal): Promise<RunResult> {
+  return await new Promise((resolve) => {
+    const child = spawn(run.file, [], {
+      cwd: run.folder,
+      env: { ...run.environment },
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const output = collectOutput();
+    let ended: string | undefined;
+    let cancelKill: () => void = () => {};
+    const end = (reason: string): void => {
+      if (ended !== undefined) return;
+      ended = reason;
+      killGroup(child.pid, 'SIGTERM');
+      cancelKill = clock.after(GRACE_MS, () => {
+        killGroup(child.pid, 'SIGKILL');
+      });
+    };
+    const cancelTimeout = clock.after(run.timeoutMs, () => {
+      end(`did not exit within ${run.timeoutMs} ms (sent SIGTERM, then SIGKILL)`);
+    });
+    const onAbort = (): void => {
+      end('was ended because the agent stops');
+    };
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const finish = (result: Pick<RunResult, 'ok' | 'exitStatus' | 'detail'>): void => {
+      cancelTimeout();
+      cancelKill();
+      signal.removeEventListener('abort', onAbort);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve({ ...result, output: output.text() });
+    };
+    child.stdout.on('data', (chunk: Buffer) => {
+      output.take(chunk);
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      output.take(chunk);
+    });
+    // A program that does not read its input is none the worse for it.
+    child.stdin.on('error', () => {});
+    child.stdin.end(run.input);
+    child.on('error', (error) => {
+      finish({ ok: false, exitStatus: null, detail: `could not be run: ${describeError(error)}` });
+    });
+    child.on('exit', (exitStatus, exitSignal) => {
+      // What it left running in its group ends with it.
+      killGroup(child.pid, 'SIGKILL');
+      const how = exitStatus === null ? `was ended by ${exitSignal}` : `exited with status ${exitStatus}`;
+      const done = (): void => {
+        cancelWait();
+        finish({ ok: exitStatus === 0 && ended === undefined, exitStatus, detail: ended ?? how });
+      };
+      const cancelWait = clock.after(OUTPUT_GRACE_MS, done);
+      child.once('close', done);
+    });
+  });
+}
+
+function collectOutput(): { take(chunk: Buffer): void; text(): string } {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  return {
+    take: (chunk) => {
+      if (length >= MAX_OUTPUT_BYTES) return;
+      chunks.push(chunk.subarray(0, MAX_OUTPUT_BYTES - length));
+      length += chunk.length;
+    },
+    text: () => Buffer.concat(chunks).toString('utf8') + (length > MAX_OUTPUT_BYTES ? '\n[cut]' : ''),
+  };
+}
+
+function killGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    // ESRCH: nobody is left in the group.
+    if (systemErrorCode(error) !== 'ESRCH') throw error;
+  }
+}

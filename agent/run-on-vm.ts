@@ -1,0 +1,181 @@
+import { getuid } from 'node:process';
+import type { AgentHealth, VmIdentity } from '../common/protocol/messages.ts';
+import { probeApplication } from './application-probe.ts';
+import type { CoordinatorEvents } from './coordinator/coordinator.ts';
+import { SchedulerLink } from './coordinator/scheduler-link.ts';
+import { initialState, reasonsOut } from './core/durable.ts';
+import { isReconciled } from './core/reconcile.ts';
+import type { Observation } from './core/observation.ts';
+import type { AgentState, CoreSettings } from './core/state.ts';
+import type { OpenDrains } from './drain/open-drains.ts';
+import { runHooks } from './hooks/hooks.ts';
+import { createTaskRunner } from './hooks/tasks.ts';
+import type { Journal } from './journal/journal.ts';
+import { createEventsClient } from './metadata/events-client.ts';
+import { obey } from './orders.ts';
+import { runPollLoop } from './poll-loop.ts';
+import { createShell, type Shell } from './shell.ts';
+import type { AgentTools } from './tools.ts';
+
+/** How often waits of the core are looked at: its shortest are tenths of a second. */
+const TICK_MS = 250;
+
+/** An agent that knows its VM. */
+export interface RunningAgent {
+  state(): AgentState;
+  /** Monotonic time at which the loop last moved. */
+  lastTickMs(): number;
+  /** Resolves when the agent was told to stop. */
+  readonly done: Promise<void>;
+}
+
+/** Starts the agent's loops for the VM that `identity` names. */
+export function runOnVm(
+  tools: AgentTools,
+  vm: { readonly identity: VmIdentity; readonly journal: Journal; readonly drains: OpenDrains },
+): RunningAgent {
+  const { settings, clock, log, signal } = tools;
+  const { identity } = vm;
+  const metadata = createEventsClient(settings.metadata.endpoint);
+  const ownUserId = getuid?.() ?? 0;
+  const hooks = settings.hooks && {
+    ...settings.hooks,
+    timeoutMs: settings.hooks.timeout,
+    vmName: identity.name,
+    ownUserId,
+  };
+  const application = { isUp: true };
+  const link = connectScheduler(tools, identity, {
+    health: () => healthOf(shell.state(), application.isUp),
+    observe: (observation) => {
+      shell.observe(observation);
+    },
+    order: (order) => {
+      obey(order, { shell, tasks, link, clock, log });
+    },
+  });
+  const tasks = createTaskRunner(settings.tasks && { ...settings.tasks, vmName: identity.name, ownUserId }, tools);
+  const shell = createShell({
+    initial: initialState(coreSettings(tools, identity), vm.journal.found, {
+      wallMs: clock.now(),
+      monotonicMs: clock.monotonic(),
+    }),
+    journal: vm.journal,
+    metadata,
+    drains: vm.drains.drains,
+    coordinator: link,
+    runHooks: async (phase, subject) =>
+      hooks === undefined
+        ? { ok: true, detail: '' }
+        : await runHooks(hooks, { phase, subject }, { clock, log: log.child({ part: 'hooks' }), signal }),
+    rotationChanged: () => link?.beat(),
+    clock,
+    log,
+    signal,
+  });
+  const tick = { lastMs: clock.monotonic() };
+  const run = async (): Promise<void> => {
+    link?.open();
+    link?.tell({
+      kind: 'activity',
+      activity: { kind: 'agent.started', atMs: clock.now(), detail: `version ${tools.agentVersion}` },
+    });
+    try {
+      await Promise.all([
+        runTickLoop(tools, shell, tick),
+        runProbeLoop(tools, application, () => link?.beat()),
+        runPollLoop({
+          poll: async () => await metadata.poll(),
+          observe: (result) => {
+            shell.observe({ kind: 'poll', result });
+          },
+          periodMs: settings.metadata.poll,
+          clock,
+          log,
+          signal,
+        }),
+      ]);
+    } finally {
+      link?.close();
+    }
+  };
+  return { state: () => shell.state(), lastTickMs: () => tick.lastMs, done: run() };
+}
+
+function connectScheduler(
+  tools: AgentTools,
+  identity: VmIdentity,
+  agent: Pick<CoordinatorEvents, 'health' | 'order'> & { observe(observation: Observation): void },
+): SchedulerLink | undefined {
+  const { settings, clock, random, log } = tools;
+  if (settings.scheduler === undefined) return undefined;
+  return new SchedulerLink({
+    url: settings.scheduler.url,
+    who: { identity, agentVersion: tools.agentVersion },
+    events: {
+      ...agent,
+      connected: () => {
+        agent.observe({ kind: 'connected' });
+      },
+      disconnected: () => {
+        agent.observe({ kind: 'disconnected' });
+      },
+      record: (record) => {
+        agent.observe({ kind: 'record', record });
+      },
+    },
+    clock,
+    random,
+    log: log.child({ part: 'coordinator' }),
+  });
+}
+
+function coreSettings(tools: AgentTools, identity: VmIdentity): CoreSettings {
+  const { settings } = tools;
+  return {
+    identity: { scope: identity.scope, name: identity.name, vmId: identity.vmId },
+    hasCoordinator: settings.scheduler !== undefined,
+    absentForMs: settings.events.absentFor,
+    detectionMs: settings.gate?.detection ?? 0,
+    drainTimeoutMs: settings.drain.timeout,
+  };
+}
+
+async function runTickLoop(tools: AgentTools, shell: Shell, tick: { lastMs: number }): Promise<void> {
+  while (!tools.signal.aborted) {
+    tick.lastMs = tools.clock.monotonic();
+    shell.observe({ kind: 'tick' });
+    await tools.clock.sleep(TICK_MS, tools.signal);
+  }
+}
+
+/** Keeps `application` true to what the application's own probe says, where the operator set one. */
+async function runProbeLoop(tools: AgentTools, application: { isUp: boolean }, changed: () => void): Promise<void> {
+  const url = tools.settings.gate?.applicationProbe;
+  if (url === undefined) return;
+  while (!tools.signal.aborted) {
+    const isUp = await probeApplication(url);
+    if (isUp !== application.isUp) {
+      application.isUp = isUp;
+      tools.log.info({ isUp }, 'the application began or ceased to answer its probe');
+      changed();
+    }
+    await tools.clock.sleep(tools.settings.metadata.poll, tools.signal);
+  }
+}
+
+function healthOf(state: AgentState, isApplicationUp: boolean): AgentHealth {
+  const inRotation = state.rotation.state === 'in';
+  const isPolling = state.lastPoll?.ok ?? false;
+  const reasons = [
+    ...reasonsOut(state),
+    ...(isPolling ? [] : ['cannot read events']),
+    ...(isApplicationUp ? [] : ['the application does not answer its probe']),
+  ];
+  return {
+    inRotation,
+    healthy: inRotation && isReconciled(state) && isPolling && isApplicationUp,
+    // The protocol takes so many and so long ones.
+    reasons: reasons.slice(0, 32).map((reason) => reason.slice(0, 500)),
+  };
+}

@@ -1,0 +1,88 @@
+import path from 'node:path';
+import { z } from 'zod';
+import type { Environment } from '../common/runtime/environment.ts';
+import { durationSchema } from '../common/runtime/duration.ts';
+import { listenAddressSchema } from '../common/runtime/listen.ts';
+import { LOG_LEVELS } from '../common/runtime/log.ts';
+import { loadSettings } from '../common/runtime/settings.ts';
+
+const text = z.string();
+const nonEmpty = text.min(1, { error: 'expected some text, got ""' });
+
+/** A base address of a server: only the kinds that the client behind it speaks. */
+function urlSchema(protocols: readonly string[]): z.ZodType<string> {
+  const example = `${protocols[0]}//127.0.0.1:8080`;
+  return text.refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+    error: (issue) => `expected an address like "${example}", got ${JSON.stringify(issue.input)}`,
+  });
+}
+
+const portSchema = z
+  .union([z.int(), text.regex(/^\d{1,5}$/).transform(Number)])
+  .refine((port) => port > 0 && port < 65_536, {
+    error: (issue) => `expected a port between 1 and 65535, got ${JSON.stringify(issue.input)}`,
+  });
+
+const variables = z.record(text.regex(/^[A-Za-z_][A-Za-z0-9_]*$/), text).default({});
+
+/** The settings file of the agent. Every key is optional; an empty file is right for a stand-alone VM on Azure. */
+export const agentSettingsSchema = z.strictObject({
+  metadata: z
+    .strictObject({
+      endpoint: urlSchema(['http:']).default('http://169.254.169.254'),
+      poll: durationSchema
+        .refine((ms) => ms >= 200, { error: 'expected at least "200ms": the service allows 5 requests a second' })
+        .default(1000),
+    })
+    .prefault({}),
+  identity: z
+    .strictObject({ name: nonEmpty.optional(), scope: nonEmpty.optional(), role: text.default('') })
+    .prefault({}),
+  state: nonEmpty.default('/var/lib/forewarn'),
+  socket: nonEmpty.default('/run/forewarn/agent.sock'),
+  scheduler: z.strictObject({ url: urlSchema(['http:', 'https:', 'ws:', 'wss:']) }).optional(),
+  gate: z
+    .strictObject({
+      listen: listenAddressSchema,
+      detection: durationSchema.default(15_000),
+      applicationProbe: urlSchema(['http:']).optional(),
+    })
+    .optional(),
+  haproxy: z
+    .array(
+      z.strictObject({
+        sockets: z.array(nonEmpty).min(1, { error: 'expected at least one socket' }).max(32),
+        server: text.regex(/^[^\s/;]+\/[^\s/;]+$/, { error: 'expected "backend/server"' }),
+      }),
+    )
+    .max(64)
+    .default([]),
+  connections: z.strictObject({ ports: z.array(portSchema).min(1).max(64) }).optional(),
+  drain: z.strictObject({ timeout: durationSchema.default(60_000) }).prefault({}),
+  hooks: z
+    .strictObject({ folder: nonEmpty, timeout: durationSchema.default(30_000), environment: variables })
+    .optional(),
+  tasks: z.strictObject({ folder: nonEmpty, environment: variables }).optional(),
+  events: z.strictObject({ absentFor: durationSchema.default(10_000) }).prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
+});
+
+/** The validated settings; durations in milliseconds, paths absolute. */
+export type AgentSettings = z.output<typeof agentSettingsSchema>;
+
+/** Loads and validates the file; paths in it are relative to it. Throws a `SettingsError` that lists every problem. */
+export async function loadAgentSettings(file: string, environment: Environment): Promise<AgentSettings> {
+  const settings = await loadSettings(file, agentSettingsSchema, environment);
+  const base = path.dirname(path.resolve(file));
+  const absolute = (value: string): string => path.resolve(base, value);
+  return {
+    ...settings,
+    state: absolute(settings.state),
+    socket: absolute(settings.socket),
+    hooks: settings.hooks && { ...settings.hooks, folder: absolute(settings.hooks.folder) },
+    tasks: settings.tasks && { ...settings.tasks, folder: absolute(settings.tasks.folder) },
+  };
+}
+
+/** Absence for a shorter time than this was seen to be wrong in simulations with passing faults of the service. */
+export const SAFE_ABSENCE_MS = 10_000;

@@ -1,0 +1,87 @@
+import type { Action } from './core/action.ts';
+import { decide } from './core/decide.ts';
+import type { Observation } from './core/observation.ts';
+import type { AgentState } from './core/state.ts';
+import { createPerformer, createPersister, type PerformParts } from './perform.ts';
+
+export interface ShellParts extends PerformParts {
+  readonly initial: AgentState;
+  /** The VM came into rotation or left it. */
+  rotationChanged(): void;
+}
+
+export interface Shell {
+  /** Tells the core something, and performs what it wants. Nothing is observed any more once `signal` has aborted. */
+  observe(observation: Observation): void;
+  state(): AgentState;
+}
+
+/** Performs the core's actions and brings their answers back. Keeps the state; decides nothing. */
+export function createShell(parts: ShellParts): Shell {
+  const { clock, signal } = parts;
+  let state = parts.initial;
+  const perform = createPerformer(parts);
+  const persist = createPersister(parts.journal, parts.log);
+
+  const observe = (observation: Observation): void => {
+    if (signal.aborted) return;
+    const wasIn = state.rotation.state === 'in';
+    const decision = decide(state, observation, { wallMs: clock.now(), monotonicMs: clock.monotonic() });
+    state = decision.state;
+    for (const action of decision.actions) {
+      // A rejection here is a bug of ours: the process ends with it, and comes back drained.
+      if (isTold(action)) tellOthers(action, parts);
+      else void answer(action);
+    }
+    if ((state.rotation.state === 'in') !== wasIn) parts.rotationChanged();
+  };
+
+  const answer = async (action: Exclude<Action, UnansweredAction>): Promise<void> => {
+    observe(action.kind === 'persist' ? await persist(action) : await perform(action));
+  };
+
+  return { observe, state: () => state };
+}
+
+type UnansweredAction = Extract<Action, { kind: 'activity' | 'log' | 'reply.drained' | 'reply.restored' }>;
+
+function isTold(action: Action): action is UnansweredAction {
+  const { kind } = action;
+  return kind === 'activity' || kind === 'log' || kind === 'reply.drained' || kind === 'reply.restored';
+}
+
+function tellOthers(action: UnansweredAction, parts: ShellParts): void {
+  const { log, coordinator, clock } = parts;
+  switch (action.kind) {
+    case 'log':
+      log[action.level]({ event_id: action.eventId, detail: action.detail }, action.message);
+      return;
+    case 'activity': {
+      const { activity, eventId, detail } = action;
+      log.info({ event_id: eventId, detail }, activity);
+      coordinator?.tell({
+        kind: 'activity',
+        activity: {
+          kind: activity,
+          atMs: clock.now(),
+          // The protocol takes so much.
+          ...(eventId === undefined ? {} : { eventId: eventId.slice(0, 64) }),
+          detail: detail.slice(0, 2000),
+        },
+      });
+      return;
+    }
+    case 'reply.drained': {
+      const { workId, attempt, proven, detail } = action;
+      coordinator?.tell({ kind: 'drained', workId, attempt, proven, detail: detail.slice(0, 2000) });
+      return;
+    }
+    case 'reply.restored': {
+      const { workId, attempt } = action;
+      coordinator?.tell({ kind: 'restored', workId, attempt, healthy: true, detail: 'back in rotation' });
+      return;
+    }
+    default:
+      action satisfies never;
+  }
+}

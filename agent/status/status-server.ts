@@ -1,0 +1,93 @@
+import { createServer, type ServerResponse } from 'node:http';
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { describeError, EXIT_USAGE, systemErrorCode, UserError } from '../../common/runtime/errors.ts';
+import type { AgentStatus } from './status.ts';
+
+/** What the control socket answers from. */
+export interface StatusSource {
+  status(): AgentStatus | undefined;
+  /** The agent's loop has made progress lately. */
+  isAlive(): boolean;
+}
+
+/** Longest path of a Unix socket on Linux, without its final zero (unix(7)). */
+const MAX_SOCKET_PATH = 107;
+
+/**
+ * The agent's control server on a Unix socket that only its own user can open: `/status`, `/healthz` (the loop moves),
+ * `/readyz` (reconciled, in or out of rotation for a known reason). Nothing can be changed through it.
+ */
+export async function openStatusServer(socket: string, source: StatusSource): Promise<{ close(): Promise<void> }> {
+  if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
+    throw new UserError('SOCKET_PATH_TOO_LONG', `socket: expected at most ${MAX_SOCKET_PATH} bytes, got ${socket}`, {
+      hint: 'give the setting socket a shorter path',
+      exitStatus: EXIT_USAGE,
+    });
+  }
+  const server = createServer({ keepAlive: false }, (request, response) => {
+    request.resume();
+    const target = request.url?.split('?')[0];
+    if (request.method !== 'GET') answer(response, 405, { error: 'only GET' });
+    else if (target === '/healthz') answer(response, source.isAlive() ? 200 : 503, { ok: source.isAlive() });
+    else if (target === '/status' || target === '/readyz') {
+      const status = source.status();
+      const isReady = status !== undefined && status.reconciled.metadata && status.reconciled.coordinator;
+      if (target === '/readyz') answer(response, isReady ? 200 : 503, { ready: isReady });
+      else if (status === undefined) answer(response, 503, { error: 'the agent does not know yet which VM it is on' });
+      else answer(response, 200, status);
+    } else answer(response, 404, { error: 'expected /status, /healthz or /readyz' });
+  });
+  await mkdir(path.dirname(socket), { recursive: true });
+  await removeStale(socket);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(cannotListen(socket, describeError(error), error));
+    });
+    server.listen(socket, () => {
+      resolve();
+    });
+  });
+  await chmod(socket, 0o600);
+  return {
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      });
+    },
+  };
+}
+
+/** A socket that nobody listens on was left by an agent that was killed; one that is answered belongs to a running agent. */
+async function removeStale(socket: string): Promise<void> {
+  const state = await new Promise<'free' | 'stale' | 'used'>((resolve) => {
+    const probe = connect(socket);
+    probe.on('connect', () => {
+      probe.destroy();
+      resolve('used');
+    });
+    probe.on('error', (error) => {
+      resolve(systemErrorCode(error) === 'ENOENT' ? 'free' : 'stale');
+    });
+  });
+  if (state === 'used') throw cannotListen(socket, 'another agent is listening there');
+  if (state === 'stale') await rm(socket, { force: true });
+}
+
+function cannotListen(socket: string, reason: string, cause?: unknown): UserError {
+  return new UserError('LISTEN_FAILED', `cannot listen on ${socket} (setting socket): ${reason}`, {
+    hint: 'stop the other agent, or give the setting socket another path',
+    exitStatus: EXIT_USAGE,
+    cause,
+  });
+}
+
+function answer(response: ServerResponse, status: number, body: unknown): void {
+  const text = `${JSON.stringify(body)}\n`;
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
