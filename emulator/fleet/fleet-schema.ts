@@ -6,18 +6,25 @@ import { DEFAULT_PLATFORM_SETTINGS } from '../platform/state.ts';
 /** Most VMs of one role or scale set, and of the stand-alone list: each has a listener of its own. */
 const MAX_INSTANCES = 1000;
 
+/** The message of a key that is not what it should be. */
+function expected(what: string): (issue: { readonly input?: unknown }) => string {
+  return (issue) => `expected ${what}, got ${JSON.stringify(issue.input) ?? 'nothing'}`;
+}
+
 /** Names become folder names, environment variables and parts of addresses. */
 const nameSchema = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, { error: 'expected a name of letters, digits, "_", "-" and "."' });
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, { error: expected('a name of letters, digits, "_", "-" and "."') });
 
 const commandSchema = z
-  .array(z.string().min(1), { error: 'expected a command as a list, like [node, app.mjs]' })
-  .min(1, { error: 'expected a command as a list, like [node, app.mjs]' });
+  .array(z.string().min(1), { error: expected('a command as a list, like [node, app.mjs]') })
+  .min(1, { error: expected('a command as a list, like [node, app.mjs]') });
 
 const runSchema = z.record(nameSchema, commandSchema).default({});
 const portsSchema = z
-  .array(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, { error: 'expected a port name of lower-case letters and digits' }))
+  .array(
+    z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, { error: expected('a port name of lower-case letters and digits') }),
+  )
   .default([]);
 const environmentSchema = z.record(z.string().min(1), z.string()).default({});
 const tagsSchema = z.record(z.string().min(1), z.string()).default({});
@@ -36,8 +43,11 @@ const vmShape = {
  */
 const probeSchema = z.strictObject({
   port: z.string(),
-  path: z.string().startsWith('/', { error: 'expected a path that starts with "/"' }).default('/'),
-  interval: durationSchema.default(15_000).refine((ms) => ms >= 50, { error: 'expected at least 50ms' }),
+  path: z
+    .string()
+    .startsWith('/', { error: expected('a path that starts with "/"') })
+    .default('/'),
+  interval: durationSchema.default(15_000).refine((ms) => ms >= 50, { error: expected('at least 50ms') }),
   threshold: z.int().min(1).max(20).default(2),
 });
 
