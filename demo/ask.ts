@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { UserError } from '../common/runtime/errors.ts';
-import { requestJson, type JsonRequest } from '../common/runtime/http-json.ts';
+import type { Clock } from '../common/runtime/clock.ts';
+import { requestJson, type JsonRequest, type JsonResponse } from '../common/runtime/http-json.ts';
+
+import { send } from './load/send.ts';
 
 /** A program of the demonstration and how messages call it. */
 export interface Asked {
@@ -25,7 +28,34 @@ export async function ask<Schema extends z.ZodType>(
     { ...wanted, timeoutMs: ANSWER_TIMEOUT_MS },
     { what: asked.what, option: 'its settings file' },
   );
-  const question = `${wanted.method} ${wanted.path}`;
+  return readAnswer(asked, `${wanted.method} ${wanted.path}`, response, schema);
+}
+
+/**
+ * The same for an application inside a VM, on a connection that is closed at once: one that is kept, even idle, would be a
+ * client that the VM's drain has to wait for.
+ */
+export async function askOnce<Schema extends z.ZodType>(
+  asked: Asked,
+  path: string,
+  schema: Schema,
+  clock: Clock,
+): Promise<z.output<Schema>> {
+  const url = new URL(path, asked.url);
+  const result = await send({ url, method: 'GET', agent: false, timeoutMs: ANSWER_TIMEOUT_MS }, clock);
+  if (result.kind === 'failed') {
+    throw new UserError('NO_ANSWER', `the ${asked.what} did not answer GET ${path}: ${result.reason}`);
+  }
+  const text = JSON.stringify(result.body) ?? '';
+  return readAnswer(asked, `GET ${path}`, { status: result.status, body: result.body, text }, schema);
+}
+
+function readAnswer<Schema extends z.ZodType>(
+  asked: Asked,
+  question: string,
+  response: JsonResponse,
+  schema: Schema,
+): z.output<Schema> {
   if (response.status < 200 || response.status > 299) {
     throw new UserError(
       'ANSWER_REFUSED',

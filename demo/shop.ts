@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../common/runtime/clock.ts';
 import { UserError } from '../common/runtime/errors.ts';
-import { ask, type Asked } from './ask.ts';
+import { ask, askOnce, type Asked } from './ask.ts';
 import type { Cast } from './programs/cast.ts';
 import { waitFor, type Seen } from './wait.ts';
 
@@ -23,8 +23,8 @@ export interface Shop {
   untilOver(eventId: string, signal: AbortSignal): Promise<EventStory>;
   /** Hands a job file of the example fleet to the scheduler, which starts it at once, and waits for its end. */
   runJob(name: string, file: string, signal: AbortSignal): Promise<JobEnd>;
-  /** How many web instances are out of service right now, as the public address sees it. */
-  countOut(): Promise<number>;
+  /** How many VMs of a role are out of rotation right now, as their agents say. */
+  countOut(role: string): Promise<number>;
 }
 
 export interface AnnouncedEvent {
@@ -79,6 +79,7 @@ const vmsSchema = z.object({
   value: z.array(
     z.object({
       name: z.string(),
+      role: z.string(),
       connected: z.boolean(),
       inRotation: z.boolean(),
       healthy: z.boolean(),
@@ -127,8 +128,8 @@ export function createShop(cast: Cast, clock: Clock): Shop {
       const look = async (): Promise<Seen<true>> => await lookForWhole(sources);
       await waitFor({ what: 'every VM to be in service', limitMs: WHOLE_LIMIT_MS, look }, clock, signal);
     },
-    frontEnd: async (vm) => await ask(await application(sources, vm), { method: 'GET', path: '/' }, frontEndSchema),
-    clockOf: async (vm) => await ask(await application(sources, vm), { method: 'GET', path: '/clock' }, clockSchema),
+    frontEnd: async (vm) => await askOnce(await application(sources, vm), '/', frontEndSchema, clock),
+    clockOf: async (vm) => await askOnce(await application(sources, vm), '/clock', clockSchema, clock),
     worker: async (vm) => {
       const { workers } = await ask(sources.queue, { method: 'GET', path: '/status' }, queueSchema);
       const found = workers[vm];
@@ -148,7 +149,10 @@ export function createShop(cast: Cast, clock: Clock): Shop {
       const look = async (): Promise<Seen<JobEnd>> => await lookForJobEnd(sources, name);
       return await waitFor({ what: `job ${name} to end`, limitMs: JOB_LIMIT_MS, look }, clock, signal);
     },
-    countOut: async () => (await fleet(sources)).filter((vm) => vm.isServing === false).length,
+    countOut: async (role) => {
+      const known = await ask(sources.scheduler, { method: 'GET', path: '/forewarn/v1/vms' }, vmsSchema);
+      return known.value.filter((vm) => vm.role === role && !vm.inRotation).length;
+    },
   };
 }
 

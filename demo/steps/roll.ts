@@ -4,7 +4,7 @@ import type { Stage, Step } from './step.ts';
 const VMS = ['FrontEnd_IN_0', 'FrontEnd_IN_1', 'FrontEnd_IN_2'];
 const NEW_VERSION = '2';
 /** How often to count who is out of service. A VM is out for seconds. */
-const COUNT_MS = 250;
+const COUNT_MS = 100;
 
 /** A job of the scheduler over a whole role, one VM at a time. Proven by the version that every instance then answers with. */
 export const rollStep: Step = {
@@ -44,7 +44,7 @@ async function versions(stage: Stage): Promise<readonly string[]> {
 async function countMostOut(stage: Stage, counting: AbortSignal): Promise<number> {
   let most = 0;
   while (!counting.aborted && !stage.signal.aborted) {
-    most = Math.max(most, await stage.shop.countOut());
+    most = Math.max(most, await stage.shop.countOut('FrontEnd'));
     await stage.clock.sleep(COUNT_MS, counting);
   }
   return most;

@@ -22,7 +22,9 @@ export interface TimelineOptions {
 export class Timeline {
   readonly #options: TimelineOptions;
   readonly #recent: Line[] = [];
-  #held: Line[] = [];
+  /** Events that have their approval. */
+  readonly #approved = new Set<string>();
+  #held: { readonly line: Line; readonly entry: Entry }[] = [];
   #cancelFlush: (() => void) | undefined;
   #startMs: number;
   #printed = 0;
@@ -53,7 +55,7 @@ export class Timeline {
     if (line === undefined || this.#isQuiet || isRepeated(line, this.#recent)) return;
     this.#recent.push(line);
     if (this.#recent.length > RECENT_LINES) this.#recent.shift();
-    this.#held.push(line);
+    this.#held.push({ line, entry });
     this.#cancelFlush ??= this.#options.clock.after(HOLD_MS, () => {
       this.#flush();
     });
@@ -62,12 +64,21 @@ export class Timeline {
   #flush(): void {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
-    const lines = this.#held.toSorted((a, b) => a.atMs - b.atMs);
+    const held = this.#held.toSorted((a, b) => a.entry.atMs - b.entry.atMs);
     this.#held = [];
-    for (const line of lines) {
+    for (const { line, entry } of held) {
+      if (this.#isAfterthought(entry)) continue;
       this.#printed += 1;
       if (this.#printed > MAX_LINES) continue;
       this.#options.print(formatLine(line, { startMs: this.#startMs, hasColor: this.#options.hasColor }));
     }
+  }
+
+  /** Who leads is told for the sake of the approval; the book-keeping of the agreement goes on after it, and is not shown. */
+  #isAfterthought({ kind, eventId, source }: Entry): boolean {
+    if (eventId === undefined) return false;
+    const id = eventId.toUpperCase();
+    if (source === 'cloud' && kind === 'event.approved') this.#approved.add(id);
+    return source === 'scheduler' && this.#approved.has(id);
   }
 }

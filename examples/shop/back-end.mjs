@@ -36,6 +36,10 @@ process.on('SIGTERM', () => stopping.abort());
 
 const ready = { msg: 'ready', program: 'back-end', vm, pid: process.pid, boot };
 process.stdout.write(`${JSON.stringify(ready)}\n`);
+// So that the queue knows this process also while it is drained and takes nothing.
+await post('/hello', { vm, pid: process.pid, boot }).catch((error) => {
+  process.stderr.write(`back-end: ${error.message}\n`);
+});
 await Promise.all(Array.from({ length: HANDS }, () => work()));
 
 async function work() {

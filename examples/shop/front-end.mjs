@@ -5,9 +5,10 @@
 //   GET  /healthz  200 while it can serve
 //   GET  /clock    the largest gap this process has seen in its own clock: {"pid", "gapMs", "endedAtMs"}
 //
-// Being drained takes two things of a web application. It asks its clients to close the connections they keep (below, while
-// the file "draining" lies on the disk), because a balancer that works on connections cannot move one that is open. And it
-// never closes an idle kept connection by itself, because a client might be sending its next request down it at that moment.
+// Being drained takes three things of a web application. It asks its clients to close the connections they keep (below, while
+// the file "draining" lies on the disk), because a balancer that works on connections cannot move one that is open. It closes
+// those that nobody uses, because a client that says nothing cannot be asked. And otherwise it never closes a kept connection
+// by itself, because a client might be sending its next request down it at that very moment.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import path from 'node:path';
@@ -38,6 +39,9 @@ const MAX_ORDER_BYTES = 16 * 1024;
 /** The queue is on the same machine; slower than this means that it is broken. */
 const QUEUE_TIMEOUT_MS = 5000;
 
+/** A connection without a request for this long is idle: while this VM is drained, it is closed. */
+const IDLE_MS = 2000;
+
 const drainingFile = path.join(disk, 'draining');
 const versionFile = path.join(disk, 'version');
 const found = leaveMarks();
@@ -55,6 +59,7 @@ const server = createServer((incoming, outgoing) => {
 });
 // 0 = never. The client ends a kept connection, or the answer that says so; not a timer.
 server.keepAliveTimeout = 0;
+closeIdleWhileDraining();
 server.listen(Number(port), '127.0.0.1', () => {
   const ready = { msg: 'ready', program: 'front-end', vm, pid: process.pid, boot, listen: `127.0.0.1:${port}` };
   process.stdout.write(`${JSON.stringify(ready)}\n`);
@@ -64,6 +69,25 @@ server.on('error', (error) => {
   process.exit(1);
 });
 process.on('SIGTERM', () => process.exit(0));
+
+/** A browser keeps its connections open for minutes; without this, one page looked at would hold up the maintenance. */
+function closeIdleWhileDraining() {
+  const usedAt = new Map();
+  server.on('connection', (socket) => {
+    usedAt.set(socket, performance.now());
+    socket.on('close', () => usedAt.delete(socket));
+  });
+  server.on('request', ({ socket }, outgoing) => {
+    usedAt.set(socket, Infinity);
+    outgoing.on('close', () => {
+      if (usedAt.has(socket)) usedAt.set(socket, performance.now());
+    });
+  });
+  setInterval(() => {
+    if (!existsSync(drainingFile)) return;
+    for (const [socket, atMs] of usedAt) if (performance.now() - atMs > IDLE_MS) socket.end();
+  }, 250);
+}
 
 function answer(outgoing, status, value) {
   const body = JSON.stringify(value);

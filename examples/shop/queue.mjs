@@ -1,5 +1,6 @@
 // The shop's queue, in memory, on loopback: FrontEnd puts orders in, BackEnd takes them out.
 //
+//   POST /hello     {"vm", "pid", "boot"}: 200; a worker has started
 //   POST /work      an order: 201 {"id"}
 //   POST /take      {"vm", "pid", "boot", "waitMs"}: 200 {"id", "order"}, or 204 when none came within waitMs
 //   POST /done      {"id", "vm"}: 200
@@ -31,6 +32,10 @@ const workers = {};
 let lastId = 0;
 
 const routes = {
+  'POST /hello': ({ vm, pid, boot }, _query, reply) => {
+    workers[vm] = { pid, boot };
+    reply(200, {});
+  },
   'POST /work': (order, _query, reply) => {
     if (waiting.length >= MAX_WAITING) {
       reply(503, { error: `${MAX_WAITING} orders wait already` });

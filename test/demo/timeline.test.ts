@@ -126,6 +126,24 @@ describe('the timeline', () => {
     expect(recorded).toHaveLength(4);
   });
 
+  it('tells who leads an agreement before the approval, and not what is written down after it', () => {
+    const { printed, timeline } = createTimeline();
+    timeline.begin();
+    const lease = { source: 'scheduler', kind: 'lease.won' } as const;
+    timeline.add(entry({ ...lease, vm: 'a', atMs: START_MS }));
+    timeline.add(entry({ source: 'cloud', kind: 'event.approved', vm: 'a', atMs: START_MS + 1 }));
+    timeline.add(entry({ ...lease, vm: 'b', atMs: START_MS + 2 }));
+    timeline.end(false);
+    timeline.add(entry({ ...lease, vm: 'c', atMs: START_MS + 9000 }));
+    timeline.add(entry({ ...lease, vm: 'd', eventId: 'E2', atMs: START_MS + 9000 }));
+    timeline.end(false);
+    expect(printed.map((line) => line.split(/\s{2,}/).slice(2, 4))).toEqual([
+      ['a', 'leads'],
+      ['a', 'approved'],
+      ['d', 'leads'],
+    ]);
+  });
+
   it('is quiet between the steps, and records all the same', () => {
     const { printed, recorded, timeline } = createTimeline();
     timeline.add(entry());
