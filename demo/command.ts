@@ -11,8 +11,8 @@ interface DemoFlags {
 export function demoCommand(context: CommandContext): Command {
   return new Command('demo')
     .description(
-      'Plays maintenance over a cloud service of five VMs under load, with real processes on this machine: a freeze, a\n' +
-        'reboot of two VMs at once, a redeployment, and a job rolled over all web instances. No request may fail.\n' +
+      'Plays maintenance over a cloud service of five VMs under load, with real processes on this machine: a freeze, a ' +
+        'reboot of two VMs at once, a redeployment, and a job rolled over all web instances. No request may fail. ' +
         'Afterwards the fleet stays up for you to try things, until Ctrl-C.',
     )
     .option('--once', 'end after the four steps: exit status 0, or 1 and the reason when anything failed')

@@ -31,6 +31,8 @@ export interface DemoOptions {
 const REQUESTS_PER_SECOND = 250;
 /** A step with fewer has not shown much. */
 export const MINIMUM_REQUESTS = 1000;
+/** How often failed requests are reported after the steps: a burst of them is one line. */
+const FAILURES_EVERY_MS = 1000;
 /** Exit status of a program that was ended by SIGINT, as shells count. */
 const EXIT_INTERRUPTED = 130;
 
@@ -135,13 +137,27 @@ async function conclude(performance: Performance, end: Conclusion): Promise<void
     }),
   );
   end.print('');
-  end.timeline.begin();
+  end.timeline.begin('endless');
   // The only ways out are Ctrl-C, which is a good end now, and a program that ends by itself.
-  await Promise.race([aborted(stop), end.guard(end.lost)]).catch((error: unknown) => {
+  await Promise.race([reportFailures(performance, end), end.guard(end.lost)]).catch((error: unknown) => {
     if (!stop.aborted) throw error;
   });
   const total = end.ledger.total();
   end.print(`\nIn all: requests ${total.requests}, failed ${total.failed}. Ending every process ...`);
+}
+
+/** Says, until the end, when a request of the load fails: not every thing one may try is maintenance. */
+async function reportFailures({ clock, stop }: Performance, end: Conclusion): Promise<void> {
+  let seen = end.ledger.current().failed;
+  while (await clock.sleep(FAILURES_EVERY_MS, stop)) {
+    const { failed, failures } = end.ledger.current();
+    if (failed > seen) {
+      const more =
+        failures[seen] === undefined ? '' : `, the first: ${failures[seen]?.what}: ${failures[seen]?.reason}`;
+      end.print(`          ${failed - seen} requests failed${more}`);
+    }
+    seen = failed;
+  }
 }
 
 /** Merges what emulator and scheduler tell; everything is also written to `timeline.jsonl`. */

@@ -26,7 +26,7 @@ export async function playStep(step: Step, context: StepContext): Promise<StepRe
   const { stage, ledger, timeline, print } = context;
   const startMs = stage.clock.monotonic();
   print(`\n${formatHeading(step.title)}`);
-  timeline.begin();
+  timeline.begin('step');
   const proofs = await Promise.race([step.run(stage), failWhenLate(step, stage)]);
   await waitFor(
     {
@@ -54,7 +54,7 @@ export async function playStep(step: Step, context: StepContext): Promise<StepRe
     stage.clock,
     stage.signal,
   );
-  timeline.end(false);
+  timeline.end();
   const result = createStepResult({ title: step.title, durationMs, proofs }, read());
   for (const line of formatStepEnd(result)) print(line);
   return result;

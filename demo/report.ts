@@ -88,7 +88,7 @@ export function formatInvitation(prefix: string, at: Addresses): string {
     `  ${prefix} emulator reboot FrontEnd_IN_0 --control ${at.controlUrl}`,
     `  ${prefix} emulator freeze FrontEnd_IN_1 --duration 5s --control ${at.controlUrl}`,
     `  ${prefix} emulator events --control ${at.controlUrl}`,
-    `  ${prefix} events --scheduler ${at.schedulerUrl}`,
+    `  ${prefix} events --all --scheduler ${at.schedulerUrl}`,
     `  ${prefix} vms --scheduler ${at.schedulerUrl}`,
     `  ${prefix} agent status --socket ${at.agentSocket}`,
     `  ${prefix} job put patch --collection shop --file ${at.shopFolder}/patch-front-end.json --scheduler ${at.schedulerUrl}`,

@@ -6,6 +6,8 @@ export type Tone = 'plain' | 'notice' | 'promise' | 'hit' | 'good' | 'bad';
 /** One line of the timeline for people: who did what. */
 export interface Line {
   readonly atMs: number;
+  /** The event it belongs to, if any. */
+  readonly eventId: string | undefined;
   readonly who: string;
   readonly what: string;
   readonly detail: string;
@@ -53,6 +55,7 @@ export function describeEntry(entry: Entry): Line | undefined {
   const who = entry.vm ?? entry.source;
   return {
     atMs: entry.atMs,
+    eventId: entry.eventId?.toUpperCase(),
     who,
     what: words.what,
     detail: withoutStart(entry.detail, [who, words.what]),
@@ -65,13 +68,16 @@ function withoutStart(detail: string, starts: readonly string[]): string {
   return starts.reduce((rest, start) => (rest.startsWith(`${start} `) ? rest.slice(start.length + 1) : rest), detail);
 }
 
-/** The same said again within this time is not shown twice: a drain is announced for every reason there is for it. */
+/** The same said again within this time is not shown twice. */
 const REPEATED_WITHIN_MS = 2000;
 
-/** True when one of the `recent` lines says the same of the same VM. */
+/** True when one of the `recent` lines says the same of the same VM and event. */
 export function isRepeated(line: Line, recent: readonly Line[]): boolean {
   return recent.some(
     (other) =>
-      other.who === line.who && other.what === line.what && Math.abs(line.atMs - other.atMs) <= REPEATED_WITHIN_MS,
+      other.who === line.who &&
+      other.what === line.what &&
+      other.eventId === line.eventId &&
+      Math.abs(line.atMs - other.atMs) <= REPEATED_WITHIN_MS,
   );
 }

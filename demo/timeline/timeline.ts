@@ -28,31 +28,31 @@ export class Timeline {
   #cancelFlush: (() => void) | undefined;
   #startMs: number;
   #printed = 0;
-  #isQuiet = true;
+  #mode: 'step' | 'endless' | 'quiet' = 'quiet';
 
   constructor(options: TimelineOptions) {
     this.#options = options;
     this.#startMs = options.clock.now();
   }
 
-  /** A step begins: times count from here, and lines are shown from here. */
-  begin(): void {
+  /** Times count from here, and lines are shown from here: those of a step, or without an end. */
+  begin(how: 'step' | 'endless'): void {
     this.#startMs = this.#options.clock.now();
     this.#printed = 0;
-    this.#isQuiet = false;
+    this.#mode = how;
   }
 
-  /** Shows what is still held. `isQuiet`: nothing more is shown until the next `begin`. */
-  end(isQuiet: boolean): void {
+  /** The step is over: shows what is still held, and nothing more until the next `begin`. */
+  end(): void {
     this.#flush();
+    this.#mode = 'quiet';
     if (this.#printed > MAX_LINES) this.#options.print(`          … and ${this.#printed - MAX_LINES} more lines`);
-    this.#isQuiet = isQuiet;
   }
 
   add(entry: Entry): void {
     this.#options.record(entry);
     const line = describeEntry(entry);
-    if (line === undefined || this.#isQuiet || isRepeated(line, this.#recent)) return;
+    if (line === undefined || this.#mode === 'quiet' || isRepeated(line, this.#recent)) return;
     this.#recent.push(line);
     if (this.#recent.length > RECENT_LINES) this.#recent.shift();
     this.#held.push({ line, entry });
@@ -69,7 +69,7 @@ export class Timeline {
     for (const { line, entry } of held) {
       if (this.#isAfterthought(entry)) continue;
       this.#printed += 1;
-      if (this.#printed > MAX_LINES) continue;
+      if (this.#mode === 'step' && this.#printed > MAX_LINES) continue;
       this.#options.print(formatLine(line, { startMs: this.#startMs, hasColor: this.#options.hasColor }));
     }
   }

@@ -104,7 +104,7 @@ describe('the timeline', () => {
 
   it('puts what several programs tell into the order of time', async () => {
     const { clock, printed, timeline } = createTimeline();
-    timeline.begin();
+    timeline.begin('step');
     timeline.add(entry({ kind: 'promise.prepared', atMs: START_MS + 200 }));
     timeline.add(entry({ source: 'cloud', kind: 'vm.frozen', atMs: START_MS + 100 }));
     expect(printed).toEqual([]);
@@ -116,27 +116,29 @@ describe('the timeline', () => {
 
   it('shows the same thing of the same VM once', () => {
     const { printed, recorded, timeline } = createTimeline();
-    timeline.begin();
+    timeline.begin('step');
     timeline.add(entry());
     timeline.add(entry({ atMs: START_MS + 500, detail: 'no connection left, again' }));
     timeline.add(entry({ vm: 'FrontEnd_IN_1' }));
+    timeline.add(entry({ eventId: 'E2' }));
     timeline.add(entry({ atMs: START_MS + 5000 }));
-    timeline.end(false);
-    expect(printed).toHaveLength(3);
-    expect(recorded).toHaveLength(4);
+    timeline.end();
+    expect(printed).toHaveLength(4);
+    expect(recorded).toHaveLength(5);
   });
 
   it('tells who leads an agreement before the approval, and not what is written down after it', () => {
     const { printed, timeline } = createTimeline();
-    timeline.begin();
+    timeline.begin('step');
     const lease = { source: 'scheduler', kind: 'lease.won' } as const;
     timeline.add(entry({ ...lease, vm: 'a', atMs: START_MS }));
     timeline.add(entry({ source: 'cloud', kind: 'event.approved', vm: 'a', atMs: START_MS + 1 }));
     timeline.add(entry({ ...lease, vm: 'b', atMs: START_MS + 2 }));
-    timeline.end(false);
+    timeline.end();
+    timeline.begin('step');
     timeline.add(entry({ ...lease, vm: 'c', atMs: START_MS + 9000 }));
     timeline.add(entry({ ...lease, vm: 'd', eventId: 'E2', atMs: START_MS + 9000 }));
-    timeline.end(false);
+    timeline.end();
     expect(printed.map((line) => line.split(/\s{2,}/).slice(2, 4))).toEqual([
       ['a', 'leads'],
       ['a', 'approved'],
@@ -147,20 +149,28 @@ describe('the timeline', () => {
   it('is quiet between the steps, and records all the same', () => {
     const { printed, recorded, timeline } = createTimeline();
     timeline.add(entry());
-    timeline.begin();
-    timeline.end(true);
+    timeline.begin('step');
+    timeline.end();
     timeline.add(entry({ vm: 'b' }));
-    timeline.end(true);
+    timeline.end();
     expect(printed).toEqual([]);
     expect(recorded).toHaveLength(2);
   });
 
   it('says how many lines it left out of a step that has too many', () => {
     const { printed, timeline } = createTimeline();
-    timeline.begin();
+    timeline.begin('step');
     for (let index = 0; index < 60; index++) timeline.add(entry({ vm: `vm${index}` }));
-    timeline.end(false);
+    timeline.end();
     expect(printed).toHaveLength(41);
     expect(printed.at(-1)).toContain('20 more lines');
+  });
+
+  it('goes on without an end after the steps', async () => {
+    const { clock, printed, timeline } = createTimeline();
+    timeline.begin('endless');
+    for (let index = 0; index < 60; index++) timeline.add(entry({ vm: `vm${index}` }));
+    await clock.advance(300);
+    expect(printed).toHaveLength(60);
   });
 });
