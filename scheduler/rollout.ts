@@ -25,6 +25,8 @@ export const rolloutSchema = z.strictObject({
   task: z.string().regex(TASK_NAME),
   parameters: z.record(z.string(), z.json()),
   timeoutMs: z.int().positive(),
+  /** How long a VM must have been back before it counts as back: its balancers see it only at their next probes. */
+  settleMs: z.int().nonnegative(),
   maxUnavailable: z.int().positive(),
   startedAtMs: z.number(),
   endedAtMs: z.number().optional(),
@@ -43,6 +45,8 @@ export const rolloutSchema = z.strictObject({
       /** The agent puts itself back then, whatever has become of the scheduler. */
       outUntilMs: z.number().optional(),
       failure: z.string().optional(),
+      /** While settling: since when it is in rotation and healthy. */
+      backSinceMs: z.number().optional(),
     }),
   ),
 });
@@ -145,8 +149,7 @@ function advance(state: RolloutState, given: RolloutVm, observation: RolloutObse
     if (isForThis) vm = applyReport(vm, report, now);
   }
   const seen = observation.vms.get(vm.key);
-  // Only what the agent said after its restore counts: before it, "in rotation" is a memory of before the drain.
-  if (vm.phase === 'settling' && seen?.isServing === true && seen.saidAtMs > vm.sinceMs) vm = ended(vm, now);
+  if (vm.phase === 'settling') vm = settle(state, vm, seen, now);
   if (isActive(vm) && now >= vm.sinceMs + phaseLimit(state, vm)) vm = overdue(vm, seen !== undefined, now);
   // Only a scheduler that was away for long sees this; the task must not run, or count, on a VM that is back in service.
   const mayBeBack = vm.outUntilMs !== undefined && now >= vm.outUntilMs;
@@ -154,6 +157,14 @@ function advance(state: RolloutState, given: RolloutVm, observation: RolloutObse
     vm = fail(vm, 'it was out for so long that it went back into rotation by itself', now);
   }
   return vm;
+}
+
+function settle(state: RolloutState, vm: RolloutVm, seen: VmObservation | undefined, now: number): RolloutVm {
+  if (seen?.isServing !== true) return { ...vm, backSinceMs: undefined };
+  // Only what the agent said after its restore counts: before it, "in rotation" is a memory of before the drain.
+  const backSinceMs = vm.backSinceMs ?? (seen.saidAtMs > vm.sinceMs ? now : undefined);
+  if (backSinceMs !== undefined && now >= backSinceMs + state.settleMs) return ended(vm, now);
+  return { ...vm, backSinceMs };
 }
 
 function applyReport(vm: RolloutVm, report: RolloutReport, now: number): RolloutVm {
@@ -166,14 +177,14 @@ function applyReport(vm: RolloutVm, report: RolloutReport, now: number): Rollout
       return report.ok ? enter(vm, 'restoring', now) : fail(vm, `its task failed: ${report.detail}`, now);
     case 'restored':
       if (vm.phase !== 'restoring') return vm;
-      return report.ok ? ended(vm, now) : enter(vm, 'settling', now);
+      return { ...enter(vm, 'settling', now), backSinceMs: report.ok ? now : undefined };
     default:
       return report.kind satisfies never;
   }
 }
 
 function enter(vm: RolloutVm, phase: RolloutVm['phase'], now: number): RolloutVm {
-  return { ...vm, phase, sinceMs: now, sentOver: undefined };
+  return { ...vm, phase, sinceMs: now, sentOver: undefined, backSinceMs: undefined };
 }
 
 /** The VM is put back first; it counts as failed once it is. */
@@ -187,7 +198,8 @@ function ended(vm: RolloutVm, now: number): RolloutVm {
 
 function phaseLimit(state: RolloutState, vm: RolloutVm): number {
   if (vm.phase === 'draining') return DRAIN_LIMIT_MS;
-  return vm.phase === 'tasking' ? state.timeoutMs + TASK_MARGIN_MS : RESTORE_LIMIT_MS;
+  if (vm.phase === 'tasking') return state.timeoutMs + TASK_MARGIN_MS;
+  return vm.phase === 'settling' ? RESTORE_LIMIT_MS + state.settleMs : RESTORE_LIMIT_MS;
 }
 
 function overdue(vm: RolloutVm, isConnected: boolean, now: number): RolloutVm {
@@ -264,6 +276,7 @@ function finishWhenOver(state: RolloutState, now: number): RolloutState {
 function nextDeadline(state: RolloutState): number | undefined {
   if (state.status !== 'running') return undefined;
   const deadlines = state.vms.filter(isActive).map((vm) => vm.sinceMs + phaseLimit(state, vm));
+  for (const { backSinceMs } of state.vms) if (backSinceMs !== undefined) deadlines.push(backSinceMs + state.settleMs);
   if (state.blockedSinceMs !== undefined) deadlines.push(state.blockedSinceMs + BLOCKED_LIMIT_MS);
   return deadlines.length === 0 ? undefined : Math.min(...deadlines);
 }

@@ -102,6 +102,7 @@ function rolloutView(rollout: RolloutState): Record<string, unknown> {
     task: rollout.task,
     parameters: rollout.parameters,
     timeoutSeconds: rollout.timeoutMs / 1000,
+    settleSeconds: rollout.settleMs / 1000,
     maxUnavailable: rollout.maxUnavailable,
     startedAt: rollout.startedAtMs,
     endedAt: rollout.endedAtMs ?? null,

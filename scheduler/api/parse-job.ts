@@ -78,6 +78,7 @@ const fleetSchema = z.strictObject({
   task: z.string().regex(TASK_NAME, { error: 'expected the name of a task: lower-case letters, digits and dashes.' }),
   parameters: z.record(z.string(), z.json()).default({}),
   timeoutSeconds: z.int().min(1).max(86_400).default(600),
+  settleSeconds: z.int().min(0).max(3600).default(0),
   maxUnavailable: z.int().min(1).max(1000).default(1),
 });
 

@@ -13,6 +13,8 @@ export interface LiveVm {
   /** When the agent last said how it is. */
   readonly healthAtMs: number;
   send(message: SchedulerMessage): void;
+  /** Closes the connection, because the same VM has opened another. */
+  drop(): void;
 }
 
 /**
@@ -54,10 +56,12 @@ export class Registry {
       .map(([key, vm]) => (this.#live.has(key) ? { ...vm, lastSeenAtMs: now } : vm));
   }
 
-  /** Replaces an older connection of the same VM. */
+  /** Replaces an older connection of the same VM, and closes it: its agent has lost it, whatever TCP says. */
   async connect(vm: LiveVm): Promise<void> {
     const key = vmKey(vm.identity.scope, vm.identity.name);
+    const replaced = this.#live.get(key);
     this.#live.set(key, vm);
+    replaced?.drop();
     await this.#remember(key, vm, undefined);
     this.#changed();
   }

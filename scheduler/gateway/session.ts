@@ -173,9 +173,13 @@ export class Session {
       send: (message) => {
         this.send(message);
       },
+      drop: () => {
+        this.#socket.close(POLICY_VIOLATION, 'replaced by a newer connection of this VM');
+      },
     };
+    // Before anything else can be sent to it: from the moment it is in the registry, others do.
+    this.send({ kind: 'welcome', protocol: PROTOCOL_VERSION, now });
     await registry.connect(this.#vm);
-    this.send({ kind: 'welcome', protocol: PROTOCOL_VERSION, now: clock.now() });
     log.info({ vm: identity.name, scope: identity.scope, vmId: identity.vmId }, 'agent connected');
     watch.publish({ vm: identity.name, kind: 'vm.connected', detail: `its agent ${hello.agentVersion} is connected` });
   }

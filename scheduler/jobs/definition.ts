@@ -48,6 +48,7 @@ export const jobDefinitionSchema = z.strictObject({
         task: z.string().regex(TASK_NAME),
         parameters: z.record(z.string(), z.json()),
         timeoutSeconds: z.int().min(1).max(86_400),
+        settleSeconds: z.int().min(0).max(3600),
         maxUnavailable: z.int().min(1).max(1000),
       }),
     }),

@@ -126,7 +126,7 @@ export class RolloutRunner {
   #begin(action: FleetAction, { job, execution }: Claim): RolloutState | string {
     const { clock, registry } = this.#parts;
     const now = clock.now();
-    const { selector, task, parameters, timeoutSeconds, maxUnavailable } = action.fleet;
+    const { selector, task, parameters, timeoutSeconds, settleSeconds, maxUnavailable } = action.fleet;
     const chosen = selectVms(selector, registry.allKnown(now), now);
     const missing = unknownNames(selector, chosen);
     if (missing.length > 0) return `No agent is known for ${missing.join(', ')}; nothing was done.`;
@@ -140,6 +140,7 @@ export class RolloutRunner {
       task,
       parameters,
       timeoutMs: timeoutSeconds * 1000,
+      settleMs: settleSeconds * 1000,
       maxUnavailable,
       startedAtMs: now,
       vms: chosen.map(({ identity }) => ({

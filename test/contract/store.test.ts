@@ -1,0 +1,414 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { subjectHash } from '../../common/agreement/names.ts';
+import { applyCommand, type AgreementRecord, type ReportCommand } from '../../common/agreement/record.ts';
+import type { Inventory, VmIdentity } from '../../common/protocol/messages.ts';
+import { settleJob, takeOccurrence, type Job } from '../../scheduler/jobs/job.ts';
+import { openSqliteStore } from '../../scheduler/store/sqlite.ts';
+import type { Claim, Store } from '../../scheduler/store/store.ts';
+import { COLLECTION, execution, givenJob, HTTP_JOB, JOB } from '../support/scheduler-store.ts';
+
+/** A kind of store. `open` called again gives the same data to a new process, so to speak. */
+interface Adapter {
+  readonly name: string;
+  open(folder: string): Promise<Store>;
+}
+
+const adapters: readonly Adapter[] = [
+  { name: 'SQLite', open: async (folder) => await openSqliteStore(path.join(folder, 'store.db')) },
+];
+
+const EVERY_MINUTE = { ...HTTP_JOB, recurrence: { frequency: 'minute' as const, interval: 1 } };
+const NOW = Date.parse('2026-11-20T12:00:00Z');
+
+describe.each(adapters)('the store in $name', (adapter) => {
+  let folder: string;
+  let store: Store;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'forewarn-store-'));
+    store = await adapter.open(folder);
+  });
+
+  afterEach(async () => {
+    await store.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const reopen = async (): Promise<void> => {
+    await store.close();
+    store = await adapter.open(folder);
+  };
+
+  const plan = (job: Job): Claim => takeOccurrence(job, NOW, `e-${job.job}-${job.made}`);
+
+  describe('jobs', () => {
+    it('are found in any case and keep the names under which they were written', async () => {
+      const job = await givenJob(store, NOW);
+      await reopen();
+      const found = await store.jobs.findJob({
+        subscription: 'SUB',
+        resourceGroup: 'group',
+        collection: 'sHOP',
+        job: 'nightly',
+      });
+      expect(found).toEqual(job);
+      expect(await store.jobs.findJob({ ...JOB, job: 'other' })).toBeUndefined();
+    });
+
+    it('are listed in ordinal order of name', async () => {
+      for (const job of ['b', 'a10', 'C', 'a9']) await givenJob(store, NOW, { ref: { job } });
+      expect((await store.jobs.listJobs(JOB)).map((job) => job.job)).toEqual(['C', 'a10', 'a9', 'b']);
+    });
+
+    it('are counted among their siblings, themselves left out', async () => {
+      await givenJob(store, NOW);
+      await givenJob(store, NOW, { ref: { job: 'second' } });
+      const seen: number[] = [];
+      for (const job of ['Nightly', 'third']) {
+        await store.jobs.changeJob({ ...JOB, job }, (_current, siblings) => {
+          seen.push(siblings);
+          return undefined;
+        });
+      }
+      expect(seen).toEqual([1, 2]);
+    });
+
+    it('stay as they were when the change throws', async () => {
+      const job = await givenJob(store, NOW);
+      const refused = store.jobs.changeJob(JOB, () => {
+        throw new Error('no');
+      });
+      await expect(refused).rejects.toThrow('no');
+      expect(await store.jobs.findJob(JOB)).toEqual(job);
+      // And the store is not left in the middle of a transaction.
+      await givenJob(store, NOW, { ref: { job: 'next' } });
+    });
+
+    it('go with their collection, and their history with them', async () => {
+      const job = await givenJob(store, NOW);
+      await store.executions.add(execution(job));
+      expect(await store.jobs.deleteCollection({ ...JOB, collection: 'SHOP' })).toBe(true);
+      expect(await store.jobs.deleteCollection(JOB)).toBe(false);
+      expect(await store.jobs.findJob(JOB)).toBeUndefined();
+      expect(await store.executions.takeOver()).toEqual([]);
+    });
+
+    it('are deleted once', async () => {
+      await givenJob(store, NOW);
+      expect(await store.jobs.deleteJob(JOB)).toBe(true);
+      expect(await store.jobs.deleteJob(JOB)).toBe(false);
+    });
+  });
+
+  it('keeps everything of a collection and lists those of a subscription or resource group', async () => {
+    const written = {
+      ...COLLECTION,
+      tags: { team: 'shop' },
+      sku: 'P20Premium' as const,
+      quota: { maxJobCount: 3, maxRecurrence: { frequency: 'day' as const, interval: 2 } },
+    };
+    await store.jobs.changeCollection(written, () => written);
+    await store.jobs.changeCollection({ ...JOB, resourceGroup: 'Other' }, () => ({
+      ...COLLECTION,
+      resourceGroup: 'Other',
+    }));
+    await reopen();
+    expect(await store.jobs.findCollection({ ...JOB, resourceGroup: 'GROUP' })).toEqual(written);
+    expect(await store.jobs.listCollections({ subscription: 'SUB' })).toHaveLength(2);
+    expect(await store.jobs.listCollections({ subscription: 'sub', resourceGroup: 'other' })).toHaveLength(1);
+    expect(await store.jobs.listCollections({ subscription: 'nobody' })).toEqual([]);
+  });
+
+  describe('executions', () => {
+    it('claim a due occurrence once and move the job on', async () => {
+      await givenJob(store, NOW, { definition: EVERY_MINUTE });
+      const claims = await store.executions.claimDue(NOW, 10, plan);
+      expect(claims.map((claim) => [claim.execution.repeat, claim.execution.dueMs])).toEqual([[1, NOW]]);
+      expect(await store.executions.claimDue(NOW, 10, plan)).toEqual([]);
+      expect(await store.executions.earliestDue()).toBe(NOW + 60_000);
+    });
+
+    it('belong to one claimer when many claim at once', async () => {
+      for (let index = 0; index < 30; index++) await givenJob(store, NOW, { ref: { job: `job${index}` } });
+      const batches = await Promise.all(
+        Array.from({ length: 10 }, async () => await store.executions.claimDue(NOW, 7, plan)),
+      );
+      const ids = batches.flat().map((claim) => claim.execution.id);
+      expect(ids).toHaveLength(30);
+      expect(new Set(ids).size).toBe(30);
+    });
+
+    it('are claimed earliest first, no more than asked for', async () => {
+      for (const [job, startTime] of [
+        ['late', '2026-11-20T11:59:00Z'],
+        ['early', '2026-11-20T11:58:00Z'],
+        ['future', '2026-11-20T12:00:01Z'],
+      ] as const) {
+        await givenJob(store, NOW - 3_600_000, { ref: { job }, definition: { ...HTTP_JOB, startTime } });
+      }
+      const first = await store.executions.claimDue(NOW, 1, plan);
+      expect(first.map((claim) => claim.job.job)).toEqual(['early']);
+      expect((await store.executions.claimDue(NOW, 10, plan)).map((claim) => claim.job.job)).toEqual(['late']);
+    });
+
+    it('are not claimed in a collection that is not enabled', async () => {
+      await givenJob(store, NOW);
+      await store.jobs.changeCollection(JOB, (current) => current && { ...current, state: 'Disabled' });
+      expect(await store.executions.claimDue(NOW, 10, plan)).toEqual([]);
+      expect(await store.executions.earliestDue()).toBeUndefined();
+    });
+
+    it('that are pending wait for their time and come before what is due by calendar', async () => {
+      const job = await givenJob(store, NOW);
+      await store.executions.add(
+        execution(job, { id: 'retry', status: 'pending', runAtMs: NOW - 1, startedAtMs: undefined }),
+      );
+      await store.executions.add(
+        execution(job, { id: 'later', status: 'pending', runAtMs: NOW + 5, startedAtMs: undefined }),
+      );
+      const claims = await store.executions.claimDue(NOW, 10, plan);
+      expect(claims.map((claim) => [claim.execution.id, claim.execution.status, claim.execution.startedAtMs])).toEqual([
+        ['retry', 'running', NOW],
+        ['e-Nightly-0', 'running', NOW],
+      ]);
+      expect(await store.executions.earliestDue()).toBe(NOW + 5);
+    });
+
+    it('left unfinished are taken over with a higher attempt, and the old attempt can end nothing', async () => {
+      await givenJob(store, NOW);
+      const [claim] = await store.executions.claimDue(NOW, 10, plan);
+      if (claim === undefined) throw new Error('nothing was claimed');
+      await reopen();
+      const [taken] = await store.executions.takeOver();
+      expect(taken?.execution).toEqual({ ...claim.execution, attempt: 2 });
+      const end = { ...claim.execution, status: 'completed' as const, endedAtMs: NOW + 1 };
+      expect(await store.executions.finish(end, undefined, (job) => job)).toBe(false);
+      expect(await store.executions.finish({ ...end, attempt: 2 }, undefined, (job) => job)).toBe(true);
+      expect(await store.executions.finish({ ...end, attempt: 2 }, undefined, (job) => job)).toBe(false);
+      expect(await store.executions.takeOver()).toEqual([]);
+    });
+
+    it('end together with the change of their job and with their retry', async () => {
+      const job = await givenJob(store, NOW);
+      const [claim] = await store.executions.claimDue(NOW, 10, plan);
+      if (claim === undefined) throw new Error('nothing was claimed');
+      const failed = { ...claim.execution, status: 'failed' as const, endedAtMs: NOW + 1, message: 'broken' };
+      const retry = execution(job, {
+        id: 'retry',
+        retry: 1,
+        status: 'pending',
+        runAtMs: NOW + 30_000,
+        startedAtMs: undefined,
+      });
+      await store.executions.finish(failed, retry, (current) =>
+        settleJob(current, { hasFailed: true, isFaulted: false, atMs: NOW, byHand: false }),
+      );
+      await reopen();
+      expect(await store.jobs.findJob(JOB)).toMatchObject({
+        executionCount: 1,
+        failureCount: 1,
+        faultedCount: 0,
+        state: 'enabled',
+      });
+      expect(await store.executions.earliestDue()).toBe(NOW + 30_000);
+      const history = await store.executions.history(job.id, { top: 10, skip: 0, status: undefined });
+      expect(history.map((entry) => entry.execution)).toEqual([failed]);
+    });
+
+    it('can no longer be ended once their job is deleted', async () => {
+      await givenJob(store, NOW);
+      const [claim] = await store.executions.claimDue(NOW, 10, plan);
+      await store.jobs.deleteJob(JOB);
+      if (claim === undefined) throw new Error('nothing was claimed');
+      expect(await store.executions.finish({ ...claim.execution, status: 'completed' }, undefined, (job) => job)).toBe(
+        false,
+      );
+    });
+
+    it('are listed newest first, by page and by status', async () => {
+      const job = await givenJob(store, NOW);
+      for (let index = 0; index < 6; index++) {
+        await store.executions.add(
+          execution(job, {
+            id: `e${index}`,
+            status: index % 2 === 0 ? 'completed' : 'failed',
+            startedAtMs: NOW + index,
+            endedAtMs: NOW + index,
+          }),
+        );
+      }
+      await store.executions.add(execution(job, { id: 'running' }));
+      const ids = async (page: {
+        top: number;
+        skip: number;
+        status: 'completed' | 'failed' | undefined;
+      }): Promise<string[]> => (await store.executions.history(job.id, page)).map((entry) => entry.execution.id);
+      expect(await ids({ top: 10, skip: 0, status: undefined })).toEqual(['e5', 'e4', 'e3', 'e2', 'e1', 'e0']);
+      expect(await ids({ top: 2, skip: 1, status: undefined })).toEqual(['e4', 'e3']);
+      expect(await ids({ top: 10, skip: 0, status: 'failed' })).toEqual(['e5', 'e3', 'e1']);
+    });
+
+    it('are forgotten by age and by number, the newest kept', async () => {
+      const job = await givenJob(store, NOW);
+      for (let index = 0; index < 6; index++) {
+        await store.executions.add(
+          execution(job, { id: `e${index}`, status: 'completed', startedAtMs: index, endedAtMs: index }),
+        );
+      }
+      await store.executions.prune(1, 3);
+      const left = await store.executions.history(job.id, { top: 10, skip: 0, status: undefined });
+      expect(left.map((entry) => entry.execution.id)).toEqual(['e5', 'e4', 'e3']);
+    });
+  });
+
+  describe('agreements', () => {
+    const report: ReportCommand = {
+      kind: 'report',
+      scope: 'shop',
+      eventId: 'A1B2',
+      name: 'Web_0',
+      vmId: 'v0',
+      number: 1,
+      eventType: 'Reboot',
+      resources: ['Web_0', 'Web_1'],
+      promise: 'prepared',
+      deadlineReached: false,
+      localIntent: false,
+    };
+    const opened = applyCommand(undefined, report, { now: NOW, unmanaged: new Set() }).record as AgreementRecord;
+    const full: AgreementRecord = {
+      ...opened,
+      phase: 'intent',
+      intent: { by: 'web_0', term: 2, atMs: NOW },
+      everIntent: true,
+      lease: { holder: 'web_0', expiresAtMs: NOW + 10_000 },
+      term: 2,
+    };
+
+    it('come back whole, under their id in any case', async () => {
+      expect(await store.agreements.read('shop', 'A1B2')).toBeUndefined();
+      await store.agreements.write(full, 0, NOW);
+      await reopen();
+      expect(await store.agreements.read('shop', 'a1b2')).toMatchObject({ record: full, version: 1 });
+      expect(await store.agreements.read('other', 'A1B2')).toBeUndefined();
+      expect(full.hash).toBe(subjectHash(report));
+    });
+
+    it('are written only over the version that was read', async () => {
+      expect(await store.agreements.write(opened, 1, NOW)).toBe(false);
+      expect(await store.agreements.write(opened, 0, NOW)).toBe(true);
+      expect(await store.agreements.write(full, 0, NOW)).toBe(false);
+      expect(await store.agreements.write(full, 1, NOW)).toBe(true);
+      expect(await store.agreements.write(opened, 1, NOW)).toBe(false);
+      expect(await store.agreements.read('shop', 'A1B2')).toMatchObject({ record: full, version: 2 });
+    });
+
+    it('let exactly one of many writers through', async () => {
+      await store.agreements.write(opened, 0, NOW);
+      const results = await Promise.all(
+        Array.from({ length: 20 }, async (_none, term) => await store.agreements.write({ ...opened, term }, 1, NOW)),
+      );
+      expect(results.filter(Boolean)).toHaveLength(1);
+    });
+
+    it('are listed newest change first, and forgotten only when they are over', async () => {
+      await store.agreements.write(opened, 0, 10);
+      await store.agreements.write({ ...opened, eventId: 'ENDED', phase: 'ended' }, 0, 20);
+      await store.agreements.write({ ...opened, scope: 'other', eventId: 'C' }, 0, 30);
+      expect((await store.agreements.list(10)).map(({ record }) => record.eventId)).toEqual(['C', 'ENDED', 'A1B2']);
+      expect((await store.agreements.list(10, 'shop')).map(({ record }) => record.eventId)).toEqual(['ENDED', 'A1B2']);
+      expect(await store.agreements.list(1)).toHaveLength(1);
+      await store.agreements.prune(100);
+      expect((await store.agreements.list(10)).map(({ record }) => record.eventId)).toEqual(['C', 'A1B2']);
+    });
+  });
+
+  it('keeps the VMs, their first hello and their inventory', async () => {
+    const identity: VmIdentity = {
+      scope: 'shop',
+      name: 'Web_0',
+      vmId: 'v0',
+      role: 'Web',
+      updateDomain: '0',
+      faultDomain: '0',
+      zone: '',
+    };
+    const inventory: Inventory = {
+      hostname: 'h',
+      os: 'o',
+      kernel: 'k',
+      cpuModel: 'c',
+      cpus: 2,
+      memoryBytes: 5_000_000_000,
+      bootedAtMs: NOW,
+      addresses: ['127.0.0.1'],
+      disks: [{ mount: '/', sizeBytes: 2, usedBytes: 1 }],
+    };
+    await store.vms.put({ identity, agentVersion: '1', inventory, firstSeenAtMs: 1, lastSeenAtMs: 1 });
+    const changed = { ...identity, name: 'WEB_0', vmId: 'v1' };
+    await store.vms.put({
+      identity: changed,
+      agentVersion: '2',
+      inventory: undefined,
+      firstSeenAtMs: 5,
+      lastSeenAtMs: 5,
+    });
+    await reopen();
+    expect(await store.vms.list()).toEqual([
+      { identity: changed, agentVersion: '2', inventory, firstSeenAtMs: 1, lastSeenAtMs: 5 },
+    ]);
+  });
+
+  it('keeps rollouts, the newest first', async () => {
+    const rollout = {
+      id: 'r1',
+      job: 'shop/patch',
+      attempt: 1,
+      status: 'running' as const,
+      reason: '',
+      task: 'patch',
+      parameters: { version: '2', deep: [1, null] },
+      timeoutMs: 1000,
+      settleMs: 0,
+      maxUnavailable: 1,
+      startedAtMs: 1,
+      vms: [
+        { key: 'shop/web_0', name: 'Web_0', phase: 'draining' as const, sinceMs: 1, sentOver: 'c1', outUntilMs: 9 },
+      ],
+    };
+    await store.rollouts.put(rollout);
+    await store.rollouts.put({ ...rollout, status: 'completed', endedAtMs: 7 });
+    await store.rollouts.put({ ...rollout, id: 'r2', startedAtMs: 2 });
+    await reopen();
+    expect(await store.rollouts.find('r1')).toEqual({ ...rollout, status: 'completed', endedAtMs: 7 });
+    expect((await store.rollouts.list(10)).map(({ id }) => id)).toEqual(['r2', 'r1']);
+    expect(await store.rollouts.find('r9')).toBeUndefined();
+  });
+});
+
+describe('the store in SQLite', () => {
+  it('belongs to one scheduler at a time, and says so', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'forewarn-store-'));
+    const file = path.join(folder, 'store.db');
+    const store = await openSqliteStore(file);
+    await expect(openSqliteStore(file)).rejects.toMatchObject({
+      code: 'STORE_UNUSABLE',
+      exitStatus: 2,
+      hint: expect.stringContaining('another scheduler uses this file') as string,
+    });
+    await store.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it('refuses a file that is no database, and one in a folder that does not exist', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'forewarn-store-'));
+    await expect(openSqliteStore(folder)).rejects.toMatchObject({ code: 'STORE_UNUSABLE' });
+    await expect(openSqliteStore(path.join(folder, 'none', 'store.db'))).rejects.toMatchObject({
+      code: 'STORE_UNUSABLE',
+    });
+    await rm(folder, { recursive: true });
+  });
+});
