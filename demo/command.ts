@@ -27,7 +27,7 @@ Examples:
   forewarn demo --once --json > demo.json  the figures of every step
   forewarn demo --once --keep-folder       look into the logs afterwards
 
-All addresses are free ports of 127.0.0.1. Needs about 600 MB of memory; lasts less than a minute.`,
+All addresses are free ports of 127.0.0.1. Needs about 1 GB of memory; lasts less than a minute.`,
     )
     .action(async (flags: DemoFlags, command: Command) => {
       if (flags.json === true && flags.once !== true) command.error('error: --json needs --once');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemClock, type Clock } from '../common/runtime/clock.ts';
 import type { CommandContext } from '../common/runtime/command.ts';
-import { UserError } from '../common/runtime/errors.ts';
+import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
 import { aborted, Closers, stopSignal } from '../common/runtime/lifecycle.ts';
 import { startLoad } from './load/generator.ts';
 import { Ledger } from './load/ledger.ts';
@@ -43,7 +43,7 @@ const EXIT_INTERRUPTED = 130;
 export async function runDemo(options: DemoOptions): Promise<number> {
   const stop = stopSignal();
   const closers = new Closers();
-  const folder = await mkdtemp(path.join(tmpdir(), 'forewarn-demo-'));
+  const folder = await createFolder(tmpdir());
   // Ends whatever still waits for something once the play is over for any reason.
   const ending = new AbortController();
   let isKept = options.keepFolder;
@@ -60,6 +60,29 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     // Processes that were killed a moment ago may still have been writing.
     if (!isKept) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** Longest path of a Unix socket (sockaddr_un of Linux; other systems allow a few bytes less). */
+const MAX_SOCKET_PATH = 103;
+
+/** Folder of one demonstration. Rejects with a `UserError` when the agents' sockets in it would have too long a path. */
+export async function createFolder(parent: string): Promise<string> {
+  const prefix = path.join(parent, 'forewarn-demo-');
+  if (socketIn(`${prefix}XXXXXX`).length > MAX_SOCKET_PATH) {
+    throw new UserError(
+      'FOLDER_TOO_DEEP',
+      `the temporary folder ${parent} has too long a path for Unix sockets in it`,
+      {
+        hint: 'give TMPDIR a shorter one, like TMPDIR=/tmp',
+        exitStatus: EXIT_USAGE,
+      },
+    );
+  }
+  return await mkdtemp(prefix);
+}
+
+function socketIn(folder: string): string {
+  return path.join(folder, 'vms', 'FrontEnd_IN_0', 'disk', 'agent.sock');
 }
 
 interface Performance extends DemoOptions {
@@ -133,7 +156,7 @@ async function conclude(performance: Performance, end: Conclusion): Promise<void
   end.print(
     formatInvitation(commandPrefix(context.cliFile), {
       ...end.cast,
-      agentSocket: path.join(folder, 'vms', 'FrontEnd_IN_0', 'disk', 'agent.sock'),
+      agentSocket: socketIn(folder),
     }),
   );
   end.print('');

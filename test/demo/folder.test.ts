@@ -1,0 +1,13 @@
+import { describe, expect, it } from 'vitest';
+import { createFolder } from '../../demo/main.ts';
+
+describe('the folder of a demonstration', () => {
+  it('is refused where the sockets of the agents would have too long a path, with a way out', async () => {
+    const parent = `/tmp/${'deep/'.repeat(15)}`;
+    await expect(createFolder(parent)).rejects.toMatchObject({
+      code: 'FOLDER_TOO_DEEP',
+      exitStatus: 2,
+      hint: expect.stringContaining('TMPDIR=/tmp') as string,
+    });
+  });
+});
