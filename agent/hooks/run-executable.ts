@@ -58,7 +58,7 @@ export async function runExecutable(run: Run, clock: Clock, signal: AbortSignal)
       end(`did not exit within ${run.timeoutMs} ms (sent SIGTERM, then SIGKILL)`);
     });
     const onAbort = (): void => {
-      end('was ended because the agent stops');
+      end('was ended by the agent, which stops or has newer work');
     };
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });

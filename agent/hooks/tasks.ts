@@ -47,13 +47,15 @@ export function createTaskRunner(
       const before = known.get(order.workId);
       if (before !== undefined && order.attempt < before.attempt) return undefined;
       if (before?.attempt === order.attempt) return await before.result;
-      if (before !== undefined) {
-        before.controller.abort();
-        await before.result;
-      }
       const controller = new AbortController();
       const signal = AbortSignal.any([tools.signal, controller.signal]);
-      const result = runTask(settings, order, { ...tools, signal });
+      before?.controller.abort();
+      // Two attempts of one work never run at the same time.
+      const runAfter = async (): Promise<RunResult> => {
+        await before?.result;
+        return await runTask(settings, order, { ...tools, signal });
+      };
+      const result = runAfter();
       known.set(order.workId, { attempt: order.attempt, result, controller });
       for (const workId of [...known.keys()].slice(0, Math.max(0, known.size - MAX_RESULTS))) known.delete(workId);
       const done = await result;

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { Bench, lastDurable, prepared, recordOf } from './bench.ts';
+
+describe('boot', () => {
+  it('stays out until the metadata service has answered', () => {
+    const bench = new Bench();
+    bench.observe({ kind: 'tick' });
+    bench.fail();
+    expect(bench.isIn()).toBe(false);
+    bench.poll([]);
+    expect(bench.isIn()).toBe(true);
+  });
+
+  it('stays out until the coordinator has told what was promised before', () => {
+    const bench = new Bench({ hasCoordinator: true });
+    bench.poll([]);
+    bench.observe({ kind: 'connected' });
+    expect(bench.isIn()).toBe(false);
+    bench.observe({ kind: 'records', id: bench.state.coordinator.reconcile?.id ?? -1, records: [] });
+    expect(bench.isIn()).toBe(true);
+  });
+
+  it('takes up a promise that only the coordinator remembers, and continues its numbers', () => {
+    const bench = new Bench({ hasCoordinator: true });
+    bench.poll([]);
+    bench.observe({ kind: 'connected' });
+    const record = recordOf(['vm_0', 'vm_1'], { vm_0: { promise: 'prepared', number: 41 } });
+    bench.observe({ kind: 'records', id: bench.state.coordinator.reconcile?.id ?? -1, records: [record] });
+    expect(bench.isIn()).toBe(false);
+    expect(bench.state.events['E1']?.promise).toMatchObject({ promise: 'prepared', number: 42 });
+    bench.pass(9000, () => bench.poll([]));
+    expect(bench.isIn()).toBe(false);
+    bench.pass(3000, () => bench.poll([]));
+    expect(bench.isIn()).toBe(true);
+  });
+
+  it('leaves promises of another machine with the same name to that machine', () => {
+    const bench = new Bench({ hasCoordinator: true });
+    bench.poll([]);
+    bench.observe({ kind: 'connected' });
+    const record = recordOf(['vm_0'], { vm_0: { promise: 'prepared', number: 41, vmId: 'another' } });
+    bench.observe({ kind: 'records', id: bench.state.coordinator.reconcile?.id ?? -1, records: [record] });
+    expect(bench.isIn()).toBe(true);
+  });
+
+  it('keeps the promises of its journal although the document does not show the event at first', () => {
+    const before = prepared();
+    const durable = lastDurable(before);
+    const bench = new Bench({}, durable);
+    bench.poll([]);
+    expect(bench.isIn()).toBe(false);
+    bench.pass(11_000, () => bench.poll([]));
+    expect(bench.isIn()).toBe(true);
+  });
+
+  it('opens after a minute, loudly, when nothing can be reached and nothing is known', () => {
+    const bench = new Bench({ hasCoordinator: true });
+    bench.pass(59_000, () => bench.fail());
+    expect(bench.isIn()).toBe(false);
+    bench.pass(2000, () => bench.fail());
+    expect(bench.isIn()).toBe(true);
+    expect(bench.actions.some((action) => action.kind === 'log' && action.level === 'error')).toBe(true);
+  });
+
+  it('never opens blindly while the journal knows a promise', () => {
+    const bench = new Bench({ hasCoordinator: true }, lastDurable(prepared()));
+    bench.pass(600_000, () => bench.fail());
+    expect(bench.isIn()).toBe(false);
+  });
+
+  it('opens without the coordinator once no event has named it for as long as one may stay hidden', () => {
+    const bench = new Bench({ hasCoordinator: true });
+    bench.pass(299_000, () => bench.poll([]));
+    expect(bench.isIn()).toBe(false);
+    bench.pass(3000, () => bench.poll([]));
+    expect(bench.isIn()).toBe(true);
+  });
+});
