@@ -1,0 +1,119 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { FaultKind } from '../../emulator/faults.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { emulate, letGo, startAgent, type AgentRig } from './agent-rig.ts';
+
+const WITHIN = { timeout: 10_000, interval: 50 } as const;
+
+const FAULTS: readonly FaultKind[] = [
+  'error-500',
+  'error-429',
+  'error-410',
+  'error-404',
+  'wrong-type',
+  'not-json',
+  'drop',
+  'unreachable',
+];
+
+/** Waits until the newest poll of the agent has failed, or has not. */
+async function untilFailing(rig: AgentRig, isFailing: boolean): Promise<void> {
+  await expect.poll(async () => (await rig.status()).lastPoll?.ok, WITHIN).toBe(!isFailing);
+}
+
+const countLines = (rig: AgentRig, message: string): number =>
+  rig.program
+    .output()
+    .split('\n')
+    .filter((line) => line.includes(`"msg":"${message}`)).length;
+
+describe('an agent whose metadata service fails', () => {
+  it('stays as it is through every kind of failure, in rotation or out, and says each outage once', async () => {
+    const emulator = await emulate(['web1']);
+    const agent = await startAgent(emulator, 'web1', { folder: temporaryFolder() });
+    await expect.poll(agent.gate, WITHIN).toBe(200);
+    for (const kind of FAULTS.slice(0, 4)) {
+      await emulator.operations.setFault({ kind });
+      await untilFailing(agent, true);
+      expect(await agent.gate()).toBe(200);
+      await emulator.operations.clearFaults();
+      await untilFailing(agent, false);
+    }
+    // Half of the document that announces an event: that there is one is not yet known, and nothing else is assumed.
+    await emulator.operations.setFault({ kind: 'truncate' });
+    emulator.operations.schedule({ type: 'Reboot', resources: ['web1'], noticeMs: 60_000 });
+    await untilFailing(agent, true);
+    expect(await agent.gate()).toBe(200);
+    await emulator.operations.clearFaults();
+    await expect.poll(agent.gate, WITHIN).toBe(503);
+    for (const kind of FAULTS) {
+      await emulator.operations.setFault({ kind });
+      await untilFailing(agent, true);
+      expect((await agent.status()).events[0]?.promise).toBe('binding');
+      await emulator.operations.clearFaults();
+      await untilFailing(agent, false);
+      expect(await agent.gate()).toBe(503);
+    }
+    expect(countLines(agent, 'events cannot be read;')).toBe(FAULTS.length + 5);
+    expect(countLines(agent, 'events can be read again')).toBe(FAULTS.length + 5);
+    letGo(agent);
+    await expect.poll(agent.gate, WITHIN).toBe(200);
+    expect(emulator.operations.events()[0]?.approvals).toHaveLength(1);
+    expect(agent.program.output()).not.toContain('internal error');
+  });
+});
+
+describe('the command', () => {
+  it('shows the status as text and as JSON, and ends at once and cleanly when it is told to', async () => {
+    const emulator = await emulate(['web1']);
+    const agent = await startAgent(emulator, 'web1', { folder: temporaryFolder() });
+    await expect.poll(agent.gate, WITHIN).toBe(200);
+    const socket = path.join(agent.folder, 'agent.sock');
+    expect(await run(['agent', 'status', '--socket', socket])).toMatchObject({
+      status: 0,
+      output: expect.stringContaining('web1 (set): in rotation'),
+    });
+    const shown = await run(['agent', 'status', '--json'], { FOREWARN_AGENT_SOCKET: socket });
+    expect(JSON.parse(shown.output)).toMatchObject({ name: 'web1', inRotation: true });
+    const second = await run(['agent', '--config', path.join(agent.folder, 'agent.yaml')]);
+    expect(second).toMatchObject({ status: 2, output: expect.stringContaining('another agent is listening there') });
+    expect(await agent.program.stop('SIGTERM')).toBe(0);
+    const gone = await run(['agent', 'status', '--socket', socket]);
+    expect(gone).toMatchObject({ status: 1, output: expect.stringContaining('is it running there? --socket chooses') });
+  });
+
+  it('refuses settings with problems, starts nothing, and shows no stack trace', async () => {
+    const file = path.join(temporaryFolder(), 'agent.yaml');
+    writeFileSync(file, 'gate: { listen: nowhere }\ntypo: 1\nstate: "${MISSING}"\n');
+    const { status, output } = await run(['agent', '--config', file]);
+    expect(status).toBe(2);
+    expect(output).toContain(`${file}:1: gate.listen: expected an address and a port`);
+    expect(output).toContain(`${file}:2: typo: expected a known key`);
+    expect(output).toContain('expected the environment variable MISSING to be set');
+    expect(output).not.toContain('    at ');
+    expect(readFileSync(file, 'utf8')).toContain('typo');
+  });
+});
+
+async function run(
+  parameters: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<{ status: number | null; output: string }> {
+  const { spawn } = await import('node:child_process');
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'cli.ts', ...parameters], {
+    env: { ...process.env, ...environment },
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  const status = await new Promise<number | null>((resolve) => {
+    child.on('close', resolve);
+  });
+  return { status, output };
+}
