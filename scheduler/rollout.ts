@@ -1,6 +1,3 @@
-import { z } from 'zod';
-import { TASK_NAME } from '../common/protocol/messages.ts';
-
 /**
  * Rolling a task over VMs: each is drained, works, is restored and is healthy again before its place in the budget goes to
  * the next. Pure: `decideRollout` takes the state, what was observed and the time, and returns the new state and what to
@@ -13,45 +10,58 @@ import { TASK_NAME } from '../common/protocol/messages.ts';
  *
  * A failure stops the rollout: no further VM is taken out, and the VM that failed is put back.
  */
-export const rolloutSchema = z.strictObject({
+export interface RolloutState {
   /** The execution it belongs to. */
-  id: z.string(),
-  job: z.string(),
+  readonly id: string;
+  readonly job: string;
   /** Raised when a scheduler takes the rollout over from one that died; reports to a lower one are void. */
-  attempt: z.int().positive(),
-  status: z.enum(['running', 'completed', 'failed']),
+  readonly attempt: number;
+  readonly status: 'running' | 'completed' | 'failed';
   /** Why it failed or stops; empty while all is well. */
-  reason: z.string(),
-  task: z.string().regex(TASK_NAME),
-  parameters: z.record(z.string(), z.json()),
-  timeoutMs: z.int().positive(),
+  readonly reason: string;
+  readonly task: string;
+  readonly parameters: Readonly<Record<string, Json>>;
+  readonly timeoutMs: number;
   /** How long a VM must have been back before it counts as back: its balancers see it only at their next probes. */
-  settleMs: z.int().nonnegative(),
-  maxUnavailable: z.int().positive(),
-  startedAtMs: z.number(),
-  endedAtMs: z.number().optional(),
+  readonly settleMs: number;
+  readonly maxUnavailable: number;
+  readonly startedAtMs: number;
+  readonly endedAtMs?: number | undefined;
   /** Since when nothing moves because the budget is used up by others. */
-  blockedSinceMs: z.number().optional(),
+  readonly blockedSinceMs?: number | undefined;
   /** In the order in which they are taken. */
-  vms: z.array(
-    z.strictObject({
-      /** Scope and canonical name (`vmKey`). */
-      key: z.string(),
-      name: z.string(),
-      phase: z.enum(['waiting', 'draining', 'tasking', 'restoring', 'settling', 'done', 'failed', 'skipped']),
-      sinceMs: z.number(),
-      /** The connection over which this phase's command went out; on another it is sent again. */
-      sentOver: z.string().optional(),
-      /** The agent puts itself back then, whatever has become of the scheduler. */
-      outUntilMs: z.number().optional(),
-      failure: z.string().optional(),
-      /** While settling: since when it is in rotation and healthy. */
-      backSinceMs: z.number().optional(),
-    }),
-  ),
-});
-export type RolloutState = z.output<typeof rolloutSchema>;
-export type RolloutVm = RolloutState['vms'][number];
+  readonly vms: readonly RolloutVm[];
+}
+
+export interface RolloutVm {
+  /** Scope and canonical name (`vmKey`). */
+  readonly key: string;
+  readonly name: string;
+  readonly phase: RolloutPhase;
+  readonly sinceMs: number;
+  /** The connection over which this phase's command went out; on another it is sent again. */
+  readonly sentOver?: string | undefined;
+  /** The agent puts itself back then, whatever has become of the scheduler. */
+  readonly outUntilMs?: number | undefined;
+  readonly failure?: string | undefined;
+  /** While settling: since when it is in rotation and healthy. */
+  readonly backSinceMs?: number | undefined;
+}
+
+export const ROLLOUT_PHASES = [
+  'waiting',
+  'draining',
+  'tasking',
+  'restoring',
+  'settling',
+  'done',
+  'failed',
+  'skipped',
+] as const;
+export type RolloutPhase = (typeof ROLLOUT_PHASES)[number];
+
+/** What JSON can say: the parameters of a task are passed on as they are. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 /** Longest each phase may last. The agent's own limit for a drain is 60 s by default; the rest is for lost connections. */
 export const DRAIN_LIMIT_MS = 120_000;
@@ -108,7 +118,7 @@ export function workIdOf(state: RolloutState, vm: RolloutVm): string {
 
 export function decideRollout(given: RolloutState, observation: RolloutObservation, now: number): RolloutDecision {
   if (given.status !== 'running') return { state: given, actions: [], wakeAtMs: undefined };
-  let state = { ...given, vms: given.vms.map((vm) => advance(given, vm, observation, now)) };
+  let state: RolloutState = { ...given, vms: given.vms.map((vm) => advance(given, vm, observation, now)) };
   state = stopOnFailure(state, now);
   state = startNext(state, observation, now);
   const actions: RolloutAction[] = [];
@@ -183,7 +193,7 @@ function applyReport(vm: RolloutVm, report: RolloutReport, now: number): Rollout
   }
 }
 
-function enter(vm: RolloutVm, phase: RolloutVm['phase'], now: number): RolloutVm {
+function enter(vm: RolloutVm, phase: RolloutPhase, now: number): RolloutVm {
   return { ...vm, phase, sinceMs: now, sentOver: undefined, backSinceMs: undefined };
 }
 

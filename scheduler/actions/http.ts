@@ -113,7 +113,7 @@ async function readStart(body: Readable): Promise<string> {
 }
 
 /** In the words of .NET's WebExceptionStatus, which is what clients of the real service match. */
-function describeFailure(error: unknown, host: string): string {
+export function describeFailure(error: unknown, host: string): string {
   const refusal = findRefusal(error);
   if (refusal !== undefined) return `AddressRefused ${refusal.message}`;
   const code = systemErrorCode(error) ?? '';

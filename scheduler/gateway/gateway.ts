@@ -63,13 +63,16 @@ export function createGateway(parts: SessionParts & { readonly random: RandomSou
     close: async () => {
       cancelSweep();
       for (const socket of server.clients) socket.close(1001, 'the scheduler stops');
-      await parts.clock.sleep(server.clients.size === 0 ? 0 : CLOSE_GRACE_MS);
-      for (const socket of server.clients) socket.terminate();
-      await new Promise<void>((resolve) => {
+      const haveLeft = new AbortController();
+      const ended = new Promise<void>((resolve) => {
         server.close(() => {
+          haveLeft.abort();
           resolve();
         });
       });
+      await parts.clock.sleep(CLOSE_GRACE_MS, haveLeft.signal);
+      for (const socket of server.clients) socket.terminate();
+      await ended;
       await Promise.all(closing);
     },
   };

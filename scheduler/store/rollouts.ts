@@ -1,7 +1,36 @@
 import type { Kysely } from 'kysely';
-import { rolloutSchema } from '../rollout.ts';
+import { z } from 'zod';
+import { ROLLOUT_PHASES, type RolloutState } from '../rollout.ts';
 import type { RolloutStore } from './store.ts';
 import type { Tables } from './tables.ts';
+
+const rolloutSchema = z.object({
+  id: z.string(),
+  job: z.string(),
+  attempt: z.number(),
+  status: z.enum(['running', 'completed', 'failed']),
+  reason: z.string(),
+  task: z.string(),
+  parameters: z.record(z.string(), z.json()),
+  timeoutMs: z.number(),
+  settleMs: z.number(),
+  maxUnavailable: z.number(),
+  startedAtMs: z.number(),
+  endedAtMs: z.number().optional(),
+  blockedSinceMs: z.number().optional(),
+  vms: z.array(
+    z.object({
+      key: z.string(),
+      name: z.string(),
+      phase: z.enum(ROLLOUT_PHASES),
+      sinceMs: z.number(),
+      sentOver: z.string().optional(),
+      outUntilMs: z.number().optional(),
+      failure: z.string().optional(),
+      backSinceMs: z.number().optional(),
+    }),
+  ),
+}) satisfies z.ZodType<RolloutState>;
 
 /** Rollouts in SQL, each as one JSON text: they are few, and always read whole. */
 export function createRolloutStore(db: Kysely<Tables>): RolloutStore {

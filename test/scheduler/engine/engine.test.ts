@@ -85,12 +85,11 @@ describe('the engine', () => {
   });
 
   it('keeps a recurring job on its grid, however long its runs take', async () => {
-    let clock: FakeClock | undefined;
-    const slow = await rig(async () => {
-      await clock?.sleep(25_000);
+    const slow: Rig = await rig(async () => {
+      await slow.clock.sleep(25_000);
       return DONE;
     });
-    clock = slow.clock;
+    const { clock } = slow;
     await givenJob(slow.store, clock.now(), { definition: recurring({ count: 3 }) });
     await slow.engine.start();
     await clock.advance(300_000);
@@ -113,10 +112,11 @@ describe('the engine', () => {
   it('retries as the policy says, with the same key, and then counts the occurrence as faulted', async () => {
     const { store, clock, engine, performed, claims, news } = await rig(async () => await Promise.resolve(BROKEN));
     const action = {
-      ...HTTP_JOB.action,
+      type: 'Http' as const,
+      request: { uri: 'http://x', method: 'GET' },
       retryPolicy: { retryType: 'fixed' as const, retryInterval: '00:00:15', retryCount: 2 },
     };
-    await givenJob(store, clock.now(), { definition: { action } as JobDefinition });
+    await givenJob(store, clock.now(), { definition: { action } });
     await engine.start();
     await clock.advance(120_000);
     expect(performed).toEqual(['0s Nightly #1.0 a1', '15s Nightly #1.1 a1', '30s Nightly #1.2 a1']);
@@ -212,7 +212,7 @@ describe('the engine', () => {
     const { store, clock, engine, performed } = await rig();
     await engine.start();
     await clock.advance(0);
-    const { earliestDue } = store.executions;
+    const earliestDue = store.executions.earliestDue.bind(store.executions);
     let failures = 3;
     store.executions.earliestDue = async () => {
       if (failures-- > 0) throw new Error('disk full');

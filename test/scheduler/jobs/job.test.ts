@@ -7,12 +7,8 @@ const NOW = Date.parse('2015-04-08T13:00:00Z');
 const EVERY_TWO_DAYS = { frequency: 'day' as const, interval: 2 };
 const iso = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : new Date(ms).toISOString());
 
-const write = (
-  current: Job | undefined,
-  definition: JobDefinition,
-  state: 'enabled' | 'disabled' | undefined = undefined,
-  now = NOW,
-): Job => writeJob(current, { ref: JOB, definition, state }, now, 'new-id');
+const write = (current: Job | undefined, definition: JobDefinition, state?: 'enabled' | 'disabled', now = NOW): Job =>
+  writeJob(current, { ref: JOB, definition, state }, now, 'new-id');
 
 describe('when a new job is first due', () => {
   // The documentation's table of startTime (rows) and recurrence (columns), with its own example.
@@ -34,7 +30,7 @@ describe('when a new job is first due', () => {
       ...HTTP_JOB,
       ...(startTime && { startTime }),
       ...(recurrence && { recurrence }),
-    } as JobDefinition;
+    };
     expect(iso(firstDue(definition, NOW).nextAtMs)).toBe(expected);
   });
 });
