@@ -80,6 +80,9 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   });
   server.maxConnections = MAX_FLOWS;
   const address = await listenPublicly(server, options.publicAddress);
+  server.on('error', () => {
+    // A connection could not be accepted (no file left for it): its client sees that; the others go on.
+  });
   const stopping = new AbortController();
   const probing = members.map(async (member) => {
     await probeForEver(member, options, stopping.signal);

@@ -42,6 +42,9 @@ export async function startControlServer(wanted: ListenAddress, operations: Oper
     });
   });
   address = await listen(server, wanted, 'control');
+  server.on('error', () => {
+    // A connection could not be accepted (no file left for it): its client sees that; the others go on.
+  });
   return {
     url: `http://${formatAddress(address)}`,
     close: async () => {

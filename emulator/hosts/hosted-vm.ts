@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Environment } from '../../common/runtime/environment.ts';
-import { processesOf, signalProcess, startTimeOf } from './vm-processes.ts';
+import { UserError } from '../../common/runtime/errors.ts';
+import { canListProcesses, processesOf, signalProcess, startTimeOf } from './vm-processes.ts';
 import { openConsole, readRecord, writeRecord, type VmFolder } from './vm-folder.ts';
 
 /** What a VM of the process host runs. */
@@ -115,12 +116,14 @@ export class HostedVm {
     const waiting = new AbortController();
     await Promise.race([frozen, this.#options.clock.sleep(FREEZE_ANSWER_LIMIT_MS, waiting.signal)]);
     waiting.abort();
-    this.#stopAll(init.pid, new Set([init.pid]));
+    if (canListProcesses()) this.#stopAll(init.pid, new Set([init.pid]));
+    else signalProcess(-init.pid, 'SIGSTOP');
   }
 
   thaw(): void {
     const init = this.#init;
     if (init?.pid === undefined) return;
+    if (!canListProcesses()) signalProcess(-init.pid, 'SIGCONT');
     for (const pid of this.#members(init.pid)) signalProcess(pid, 'SIGCONT');
     init.stdin?.write('thaw\n');
   }
@@ -188,9 +191,10 @@ export class HostedVm {
     if (outcome === 'ready') return;
     this.#init = undefined;
     await this.#killAll(init.pid);
-    throw new Error(
-      `VM ${this.#options.plan.name} did not come up ${outcome === 'failed' ? 'at all' : `within ${BOOT_LIMIT_MS} ms`}; its console is ${this.#options.folder.consoleFile}`,
-    );
+    const how = outcome === 'failed' ? 'at all' : `within ${BOOT_LIMIT_MS} ms`;
+    throw new UserError('VM_BOOT_FAILED', `VM ${this.#options.plan.name} did not come up ${how}`, {
+      hint: `its console says more: ${this.#options.folder.consoleFile}`,
+    });
   }
 
   async #nextWord(wanted: string): Promise<'ready'> {

@@ -24,6 +24,8 @@ interface Slot {
   queue: Promise<void>;
 }
 
+/** What a VM is doing when the emulator closes may take so long to end by itself. */
+const CLOSE_PATIENCE_MS = 1000;
 /** How often consoles are looked at; between two looks a program that writes 100 MB/s adds a gigabyte, which is its doing. */
 const CONSOLE_CHECK_MS = 10_000;
 /** A VM whose init was killed from outside comes up again after this. */
@@ -83,7 +85,9 @@ export function createProcessHost(options: ProcessHostOptions): Host {
           const leftovers = await slot.vm.endLeftovers();
           if (leftovers > 0)
             options.log.warn({ vm: plan.name, processes: leftovers }, 'ended what an earlier run left');
-          await boot(slot, undefined);
+          await enqueue(slot, async () => {
+            await boot(slot, undefined);
+          });
         }),
       );
       watchConsoles(slots, options, stopping.signal);
@@ -100,6 +104,11 @@ export function createProcessHost(options: ProcessHostOptions): Host {
       stopping.abort();
       await Promise.all(
         [...slots.values()].map(async (slot) => {
+          const waiting = new AbortController();
+          await Promise.race([slot.queue, clock.sleep(CLOSE_PATIENCE_MS, waiting.signal)]);
+          waiting.abort();
+          // A boot in progress ends with its processes; whatever it had not yet started is ended by the second kill.
+          await slot.vm.kill();
           await slot.queue;
           await slot.vm.kill();
         }),

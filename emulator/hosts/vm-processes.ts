@@ -40,6 +40,11 @@ export function processesOf(mark: VmMark, self: number): readonly number[] {
     .map((found) => found.pid);
 }
 
+/** False where there is no /proc: then only process groups can be signalled. */
+export function canListProcesses(): boolean {
+  return statFields(process.pid) !== undefined;
+}
+
 /** When a process started, in the kernel's own ticks: with its id it names a process for ever. Undefined when it is gone. */
 export function startTimeOf(pid: number): string | undefined {
   return statFields(pid)?.[19];

@@ -40,6 +40,9 @@ export async function startMetadataServer(options: MetadataServerOptions): Promi
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   const address = await listen(server, options.address, 'metadata');
+  server.on('error', () => {
+    // A connection could not be accepted (no file left for it): its client sees that; the others go on.
+  });
   let isListening = true;
   return {
     address,
