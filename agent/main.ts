@@ -6,6 +6,7 @@ import { formatAddress } from '../common/runtime/listen.ts';
 import { createLog } from '../common/runtime/log.ts';
 import { systemRandom } from '../common/runtime/random.ts';
 import { packageVersion } from '../common/runtime/version.ts';
+import { assertFolders } from './check-folders.ts';
 import { BLIND_OPEN_MS } from './core/reconcile.ts';
 import { openDrains, type OpenDrains } from './drain/open-drains.ts';
 import { restoreAll } from './drain/all-drains.ts';
@@ -24,6 +25,7 @@ const ALIVE_WITHIN_MS = 30_000;
 /** `forewarn agent`: runs until it is told to stop. The only file that knows the agent's concrete parts. */
 export async function runAgent(context: CommandContext, configFile: string): Promise<void> {
   const settings = await loadAgentSettings(configFile, context.environment);
+  await assertFolders(settings);
   const log = createLog('agent', settings.log.level);
   const closers = new Closers();
   const stopped = stopSignal();
@@ -107,13 +109,17 @@ async function learnOrOpenBlindly(
         void openBlindly();
       });
   try {
-    return await learnIdentity(async () => await readInstance(settings.metadata.endpoint), settings.identity, tools);
+    return await learnIdentity(
+      async () => await readInstance(settings.metadata.endpoint, tools.signal),
+      settings.identity,
+      tools,
+    );
   } finally {
     cancel();
   }
 }
 
-/** Reads the settings of `file` and says nothing when they are right; throws a `SettingsError` when they are not. */
+/** Reads the settings of `file` and says nothing when they are right; throws a `UserError` when they are not. */
 export async function checkAgentSettings(context: CommandContext, file: string): Promise<void> {
-  await loadAgentSettings(file, context.environment);
+  await assertFolders(await loadAgentSettings(file, context.environment));
 }

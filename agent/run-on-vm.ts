@@ -36,7 +36,7 @@ export function runOnVm(
 ): RunningAgent {
   const { settings, clock, log, signal } = tools;
   const { identity } = vm;
-  const metadata = createEventsClient(settings.metadata.endpoint);
+  const metadata = createEventsClient(settings.metadata.endpoint, signal);
   const ownUserId = getuid?.() ?? 0;
   const hooks = settings.hooks && {
     ...settings.hooks,

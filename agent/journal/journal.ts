@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { replaceFile, syncFolder } from '../../common/runtime/atomic-file.ts';
-import { systemErrorCode } from '../../common/runtime/errors.ts';
+import { describeError, EXIT_USAGE, systemErrorCode, UserError } from '../../common/runtime/errors.ts';
 import type { DurableState } from '../core/state.ts';
 import { createSerial } from '../serial.ts';
 import { formatEntry, newestEntry } from './entry.ts';
@@ -25,7 +25,8 @@ const COMPACT_BYTES = 512 * 1024;
 
 const FILE_NAME = 'journal';
 
-/** Opens the journal in `folder`, creating the folder. A folder that cannot be written is not an error until `append`. */
+/** Opens the journal in `folder`, creating the folder. A folder that cannot be written is not an error until
+ * `append`; a file that is there and cannot be read is one (`JOURNAL_UNREADABLE`). */
 export async function openJournal(folder: string): Promise<Journal> {
   const file = path.join(folder, FILE_NAME);
   const text = await readOrEmpty(file);
@@ -103,6 +104,10 @@ async function readOrEmpty(file: string): Promise<string> {
   } catch (error) {
     // Gone with its disk is normal. Any other reason not to read it must not look like "nothing was promised".
     if (systemErrorCode(error) === 'ENOENT') return '';
-    throw error;
+    throw new UserError('JOURNAL_UNREADABLE', `state: cannot read the journal ${file}: ${describeError(error)}`, {
+      hint: 'the agent does not start without knowing what it has promised; make the file readable, or remove it',
+      exitStatus: EXIT_USAGE,
+      cause: error,
+    });
   }
 }

@@ -33,8 +33,11 @@ export interface EventsClient {
   version(): string;
 }
 
-/** Reads and approves events at `endpoint` (`http://169.254.169.254`). Every failure is a result, none an exception. */
-export function createEventsClient(endpoint: string): EventsClient {
+/**
+ * Reads and approves events at `endpoint` (`http://169.254.169.254`). Every failure is a result, none an exception.
+ * `signal` ends waits for answers; the first may take minutes.
+ */
+export function createEventsClient(endpoint: string, signal?: AbortSignal): EventsClient {
   let index = 0;
   let isSettled = false;
   let etag: string | undefined;
@@ -50,6 +53,7 @@ export function createEventsClient(endpoint: string): EventsClient {
         url: url(),
         headers: sent === undefined ? {} : { 'if-none-match': sent },
         timeoutMs: isSettled ? TIMEOUT_MS : FIRST_TIMEOUT_MS,
+        signal,
       });
       if (answer.kind === 'answer' && answer.status === 400 && !isSettled && index < EVENT_API_VERSIONS.length - 1) {
         index++;
@@ -77,6 +81,7 @@ export function createEventsClient(endpoint: string): EventsClient {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ StartRequests: [{ EventId: eventId }] }),
         timeoutMs: TIMEOUT_MS,
+        signal,
       });
       if (answer.kind === 'failed') return { outcome: 'unknown', detail: answer.reason };
       if (answer.status === 200) return { outcome: 'accepted', detail: '' };

@@ -16,6 +16,8 @@ export interface MetadataRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly timeoutMs: number;
+  /** Ends the wait when the agent stops; the answer is then a failure. */
+  readonly signal: AbortSignal | undefined;
 }
 
 export type MetadataAnswer =
@@ -31,8 +33,16 @@ export type MetadataAnswer =
 /** One request to the metadata service. Never rejects: no answer, half an answer and too long an answer are values too. */
 export async function askMetadata(wanted: MetadataRequest): Promise<MetadataAnswer> {
   return await new Promise((resolve) => {
+    const finish = (answer: MetadataAnswer): void => {
+      wanted.signal?.removeEventListener('abort', onStop);
+      resolve(answer);
+    };
     const fail = (reason: string): void => {
-      resolve({ kind: 'failed', reason });
+      finish({ kind: 'failed', reason });
+    };
+    const onStop = (): void => {
+      outgoing.destroy();
+      fail('the agent stops');
     };
     const outgoing = request(wanted.url, {
       method: wanted.method,
@@ -40,6 +50,7 @@ export async function askMetadata(wanted: MetadataRequest): Promise<MetadataAnsw
       headers: { metadata: 'true', ...wanted.headers },
       signal: AbortSignal.timeout(wanted.timeoutMs),
     });
+    wanted.signal?.addEventListener('abort', onStop, { once: true });
     outgoing.on('error', (error) => {
       const isTimeout = error.name === 'AbortError' || error.name === 'TimeoutError';
       fail(isTimeout ? `no answer within ${wanted.timeoutMs} ms` : describeError(error));
@@ -58,7 +69,7 @@ export async function askMetadata(wanted: MetadataRequest): Promise<MetadataAnsw
         fail(`the answer was cut off: ${describeError(error)}`);
       });
       response.on('end', () => {
-        resolve({
+        finish({
           kind: 'answer',
           status: response.statusCode ?? 0,
           etag: response.headers.etag,

@@ -22,11 +22,11 @@ const INSTANCE_API_VERSIONS = ['2021-02-01', '2019-06-01', '2017-12-01'] as cons
 const TIMEOUT_MS = 5000;
 
 /** Asks the metadata service who this VM is. Source: Azure docs, Instance Metadata Service, compute category. */
-export async function readInstance(endpoint: string): Promise<InstanceResult> {
+export async function readInstance(endpoint: string, signal?: AbortSignal): Promise<InstanceResult> {
   let reason = '';
   for (const version of INSTANCE_API_VERSIONS) {
     const url = new URL(`/metadata/instance/compute?api-version=${version}&format=json`, endpoint);
-    const answer = await askMetadata({ method: 'GET', url, timeoutMs: TIMEOUT_MS });
+    const answer = await askMetadata({ method: 'GET', url, timeoutMs: TIMEOUT_MS, signal });
     if (answer.kind === 'failed') return answer;
     reason = `the metadata service answered ${answer.status} to a question about this VM`;
     if (answer.status === 400) continue;

@@ -39,7 +39,11 @@ export async function openStatusServer(socket: string, source: StatusSource): Pr
       else answer(response, 200, status);
     } else answer(response, 404, { error: 'expected /status, /healthz or /readyz' });
   });
-  await mkdir(path.dirname(socket), { recursive: true });
+  try {
+    await mkdir(path.dirname(socket), { recursive: true });
+  } catch (error) {
+    throw cannotListen(socket, describeError(error), error);
+  }
   await removeStale(socket);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
@@ -80,7 +84,7 @@ async function removeStale(socket: string): Promise<void> {
 
 function cannotListen(socket: string, reason: string, cause?: unknown): UserError {
   return new UserError('LISTEN_FAILED', `cannot listen on ${socket} (setting socket): ${reason}`, {
-    hint: 'stop the other agent, or give the setting socket another path',
+    hint: 'give the setting socket a path of its own in a folder that this user can write',
     exitStatus: EXIT_USAGE,
     cause,
   });

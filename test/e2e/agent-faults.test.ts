@@ -57,7 +57,7 @@ describe('an agent whose metadata service fails', () => {
       expect(await agent.gate()).toBe(503);
     }
     expect(countLines(agent, 'events cannot be read;')).toBe(FAULTS.length + 5);
-    expect(countLines(agent, 'events can be read again')).toBe(FAULTS.length + 5);
+    await expect.poll(() => countLines(agent, 'events can be read again'), WITHIN).toBe(FAULTS.length + 5);
     letGo(agent);
     await expect.poll(agent.gate, WITHIN).toBe(200);
     expect(emulator.operations.events()[0]?.approvals).toHaveLength(1);
@@ -82,6 +82,17 @@ describe('the command', () => {
     expect(await agent.program.stop('SIGTERM')).toBe(0);
     const gone = await run(['agent', 'status', '--socket', socket]);
     expect(gone).toMatchObject({ status: 1, output: expect.stringContaining('is it running there? --socket chooses') });
+  });
+
+  it('ends at once although the metadata service does not answer', async () => {
+    const emulator = await emulate(['web1']);
+    const agent = await startAgent(emulator, 'web1', { folder: temporaryFolder() });
+    await expect.poll(agent.gate, WITHIN).toBe(200);
+    await agent.program.stop('SIGTERM');
+    await emulator.operations.setFault({ kind: 'hang' });
+    await agent.start();
+    expect(await agent.gate()).toBe(503);
+    expect(await agent.program.stop('SIGTERM')).toBe(0);
   });
 
   it('refuses settings with problems, starts nothing, and shows no stack trace', async () => {
