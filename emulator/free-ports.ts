@@ -25,9 +25,9 @@ export async function createPortPicker(random: RandomSource): Promise<PortPicker
     pick: async () => {
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
         const port = LOWEST_PORT + Math.floor(random.fraction() * (end - LOWEST_PORT));
-        if (taken.has(port) || !(await isFree(port))) continue;
+        if (taken.has(port)) continue;
         taken.add(port);
-        return port;
+        if (await isFree(port)) return port;
       }
       throw new UserError('NO_FREE_PORT', `found no free port between ${LOWEST_PORT} and ${end} on 127.0.0.1`);
     },
