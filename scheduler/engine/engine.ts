@@ -62,6 +62,8 @@ class SerialEngine implements Engine {
   /** The loop that claims; one at a time. `#again`: something changed while it ran. */
   #turn: Promise<void> | undefined;
   #again = false;
+  /** More may be due, but `MAX_RUNNING` executions run. */
+  #isFull = false;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -113,8 +115,9 @@ class SerialEngine implements Engine {
     try {
       while (!this.#stopping.signal.aborted) {
         const room = Math.min(CLAIM_BATCH, MAX_RUNNING - this.#running.size);
-        // Full: whichever execution ends first wakes the engine again.
-        if (room <= 0) return;
+        this.#isFull = room <= 0;
+        // Executions that end wake the engine again.
+        if (this.#isFull) return;
         const now = clock.now();
         const claims = await store.executions.claimDue(now, room, (job) => takeOccurrence(job, now, random.uuid()));
         for (const claim of claims) this.#launch(claim);
@@ -160,7 +163,8 @@ class SerialEngine implements Engine {
       })
       .finally(() => {
         this.#running.delete(work);
-        this.wake();
+        // Not for each single place: a claim costs an fsync, whether of one execution or of a hundred.
+        if (this.#isFull && this.#running.size <= MAX_RUNNING - CLAIM_BATCH) this.wake();
       });
     this.#running.add(work);
   }
@@ -174,22 +178,39 @@ class SerialEngine implements Engine {
     const endedAtMs = clock.now();
     const retry = outcome.status === 'failed' ? this.#retryOf(claim, endedAtMs) : undefined;
     const hasFailed = outcome.status === 'failed';
-    const isTaken = await store.executions.finish(
-      { ...execution, status: outcome.status, endedAtMs, message: outcome.message },
-      retry,
-      (current) =>
-        settleJob(current, {
-          hasFailed,
-          isFaulted: hasFailed && retry === undefined,
-          atMs: execution.startedAtMs ?? endedAtMs,
-          byHand: execution.byHand,
-        }),
+    const isTaken = await this.#untilStored(
+      async () =>
+        await store.executions.finish(
+          { ...execution, status: outcome.status, endedAtMs, message: outcome.message },
+          retry,
+          (current) =>
+            settleJob(current, {
+              hasFailed,
+              isFaulted: hasFailed && retry === undefined,
+              atMs: execution.startedAtMs ?? endedAtMs,
+              byHand: execution.byHand,
+            }),
+        ),
     );
-    if (!isTaken) return;
+    if (isTaken !== true) return;
+    if (retry !== undefined) this.wake();
     publish({
       kind: hasFailed ? 'job.failed' : 'job.completed',
       detail: `${job.collection}/${job.job} ${describeTry(execution)}: ${outcome.message.slice(0, 300)}`,
     });
+  }
+
+  /** The action was performed and must not be performed again only because the disk was full for a while. */
+  async #untilStored<Result>(write: () => Promise<Result>): Promise<Result | undefined> {
+    const { clock, log } = this.#parts;
+    for (;;) {
+      try {
+        return await write();
+      } catch (error) {
+        log.error({ err: describeError(error) }, 'the end of an execution could not be stored; trying again');
+        if (!(await clock.sleep(STORE_RETRY_MS, this.#stopping.signal))) return undefined;
+      }
+    }
   }
 
   #retryOf({ job, execution }: Claim, now: number): Execution | undefined {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData } from 'ws';
 import { DEAD_AFTER_MS, HEARTBEAT_MS, MAX_MESSAGE_BYTES } from '../../common/protocol/messages.ts';
+import { describeError } from '../../common/runtime/errors.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import { Session, type SessionParts } from './session.ts';
 
@@ -55,7 +56,12 @@ export function createGateway(parts: SessionParts & { readonly random: RandomSou
         websocket.on('error', () => {});
         websocket.on('close', () => {
           sessions.delete(session);
-          const work = session.closed().finally(() => closing.delete(work));
+          const work = session
+            .closed()
+            .catch((error: unknown) => {
+              parts.log.error({ err: describeError(error) }, 'the end of a connection could not be stored');
+            })
+            .finally(() => closing.delete(work));
           closing.add(work);
         });
       });

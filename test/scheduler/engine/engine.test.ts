@@ -223,4 +223,39 @@ describe('the engine', () => {
     await clock.advance(10_000);
     expect(performed).toEqual(['5s Nightly #1.0 a1']);
   });
+
+  it('stores the end of an execution later when the store fails, and does not perform it again', async () => {
+    const { store, clock, engine, performed } = await rig();
+    const finish = store.executions.finish.bind(store.executions);
+    let failures = 2;
+    store.executions.finish = async (...parameters) => {
+      if (failures-- > 0) throw new Error('disk full');
+      return await finish(...parameters);
+    };
+    await givenJob(store, clock.now());
+    await engine.start();
+    await clock.advance(1999);
+    expect((await store.jobs.findJob(JOB))?.state).toBe('enabled');
+    await clock.advance(1);
+    expect(performed).toEqual(['0s Nightly #1.0 a1']);
+    expect((await store.jobs.findJob(JOB))?.state).toBe('completed');
+  });
+
+  it('runs a bounded number at a time, and in the end all of them', async () => {
+    let running = 0;
+    let most = 0;
+    const given: Rig = await rig(async () => {
+      most = Math.max(most, ++running);
+      await given.clock.sleep(1000);
+      running--;
+      return DONE;
+    });
+    for (let index = 0; index < 620; index++)
+      await givenJob(given.store, given.clock.now(), { ref: { job: `j${index}` } });
+    await given.store.jobs.changeCollection(JOB, (current) => current && { ...current, sku: 'P20Premium' });
+    await given.engine.start();
+    await given.clock.advance(10_000);
+    expect(most).toBe(500);
+    expect(given.performed).toHaveLength(620);
+  });
 });
