@@ -23,8 +23,8 @@ export interface Store {
 
 export interface JobStore {
   /**
-   * Creates, replaces or (when `change` returns undefined) leaves a collection. `change` sees the present one and how many
-   * jobs it has. Resolves with what is stored afterwards.
+   * Creates, replaces or (when `change` returns undefined) leaves a collection. Resolves with what is stored afterwards; what
+   * `change` throws passes through and nothing is written.
    */
   changeCollection(
     ref: CollectionRef,
