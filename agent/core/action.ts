@@ -1,5 +1,4 @@
 import type { AgreementCommand } from '../../common/agreement/record.ts';
-import type { Activity } from '../../common/protocol/messages.ts';
 import type { DurableState } from './state.ts';
 
 /** Phases of an event at which an operator's executables run, in the order in which they can occur. */
@@ -14,6 +13,22 @@ export const HOOK_PHASES = [
   'restored',
 ] as const;
 export type HookPhase = (typeof HOOK_PHASES)[number];
+
+/** What an operator wants on the fleet's timeline; the protocol knows these and more. */
+export type ActivityKind =
+  | 'event.seen'
+  | 'event.changed'
+  | 'event.started'
+  | 'event.ended'
+  | 'event.cancelled'
+  | 'drain.started'
+  | 'drain.proven'
+  | 'drain.failed'
+  | 'promise.prepared'
+  | 'promise.released'
+  | 'intent'
+  | 'approved'
+  | 'restored';
 
 /**
  * What the core wants done. Whoever performs it answers every action of the first group with exactly one observation, also
@@ -41,7 +56,7 @@ export type Action =
   /** For the timeline of the fleet. */
   | {
       readonly kind: 'activity';
-      readonly activity: Activity['kind'];
+      readonly activity: ActivityKind;
       readonly eventId: string | undefined;
       readonly detail: string;
     }

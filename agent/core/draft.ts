@@ -1,6 +1,5 @@
 import { canonicalName } from '../../common/agreement/names.ts';
-import type { Activity } from '../../common/protocol/messages.ts';
-import type { Action, HookPhase, HookSubject } from './action.ts';
+import type { Action, ActivityKind, HookPhase, HookSubject } from './action.ts';
 import type { AgentState, EventEntry, EventPromise, Instant, MaintenanceEntry, Preparation } from './state.ts';
 
 /** The new state while it is being made, and the actions collected so far. Only `decide` opens one. */
@@ -105,7 +104,7 @@ export function newPreparation(draft: Draft): Preparation {
 
 export function recordActivity(
   draft: Draft,
-  activity: Activity['kind'],
+  activity: ActivityKind,
   eventId: string | undefined,
   detail: string,
 ): void {

@@ -1,5 +1,5 @@
 import { canonicalEventId } from '../../common/agreement/names.ts';
-import { freshProgress } from './document.ts';
+import { freshProgress } from './event-life.ts';
 import { isLive, newPreparation } from './draft.ts';
 import { maintenanceKey } from './maintenance.ts';
 import type { AgentState, CoreSettings, DurableState, Instant } from './state.ts';

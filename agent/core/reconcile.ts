@@ -1,6 +1,7 @@
 import { canonicalEventId, subjectHash } from '../../common/agreement/names.ts';
 import { LEASE_RETRY_MS, type AgreementRecord, type MemberEntry } from '../../common/agreement/record.ts';
-import { freshProgress, REENABLE_MS } from './document.ts';
+import { REENABLE_MS } from './document.ts';
+import { freshProgress } from './event-life.ts';
 import { changePromise, isHeld, isLive, ownName, takeId, writeLog, type Draft } from './draft.ts';
 import type { AgentState, EventEntry } from './state.ts';
 

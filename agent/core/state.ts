@@ -1,5 +1,5 @@
 import type { AgreementRecord } from '../../common/agreement/record.ts';
-import type { EventDocument } from '../metadata/document.ts';
+import type { EventDocument } from './event-document.ts';
 import type { HookPhase } from './action.ts';
 
 /**

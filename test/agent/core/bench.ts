@@ -6,7 +6,7 @@ import { decide } from '../../../agent/core/decide.ts';
 import { initialState } from '../../../agent/core/durable.ts';
 import type { Observation } from '../../../agent/core/observation.ts';
 import type { AgentState, CoreSettings, DurableState } from '../../../agent/core/state.ts';
-import type { ScheduledEvent } from '../../../agent/metadata/document.ts';
+import type { ScheduledEvent } from '../../../agent/core/event-document.ts';
 
 const SETTINGS: CoreSettings = {
   identity: { scope: 's', name: 'vm_0', vmId: 'id0' },

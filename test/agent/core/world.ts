@@ -5,7 +5,7 @@ import { decide } from '../../../agent/core/decide.ts';
 import { initialState } from '../../../agent/core/durable.ts';
 import type { Observation, PollResult } from '../../../agent/core/observation.ts';
 import type { AgentState, DurableState } from '../../../agent/core/state.ts';
-import type { ScheduledEvent } from '../../../agent/metadata/document.ts';
+import type { ScheduledEvent } from '../../../agent/core/event-document.ts';
 import { NO_FAULTS, type Faults } from './faults.ts';
 import type { Vm } from './world-vm.ts';
 

@@ -1,0 +1,161 @@
+import { subjectHash } from '../../common/agreement/names.ts';
+import { changePromise, newPreparation, recordActivity, runHook, writeLog, type Draft } from './draft.ts';
+import type { ScheduledEvent } from './event-document.ts';
+import type { EventEntry } from './state.ts';
+
+/**
+ * Between two successful polls at most this much counts as "absent", however long they lie apart: in between nobody looked
+ * (a frozen VM, a run of failed polls), and an empty document may be a passing fault of the service.
+ */
+export const MAX_ABSENCE_CREDIT_MS = 3000;
+
+/** One absent document may be a fault of the service; so absence is never believed from one, whatever the setting. */
+const MIN_ABSENT_POLLS = 2;
+
+/** An event that names this VM is seen for the first time: from now on the VM is bound by it. */
+export function addEvent(draft: Draft, key: string, event: ScheduledEvent): void {
+  const hasStarted = event.status === 'Started';
+  const entry: EventEntry = {
+    promise: {
+      eventId: event.eventId,
+      eventType: event.eventType,
+      resources: event.resources,
+      hash: subjectHash(event),
+      // Rule 12: what starts without notice leaves nothing to promise and nothing to approve.
+      promise: hasStarted ? 'none' : 'binding',
+      number: 0,
+      localIntent: false,
+      posted: false,
+      approved: false,
+      started: hasStarted,
+      notBeforeMs: event.notBeforeMs,
+      description: event.description,
+      source: event.source,
+      durationSeconds: event.durationSeconds,
+      hooks: [],
+    },
+    ...freshProgress(draft),
+    isPresent: true,
+    status: event.status,
+  };
+  draft.state.events[key] = entry;
+  changePromise(draft, entry, {});
+  recordActivity(draft, 'event.seen', event.eventId, describeEvent(draft, event));
+  runHook(draft, key, entry, 'seen');
+  if (hasStarted) {
+    recordActivity(draft, 'event.started', event.eventId, `${event.eventType} has started without notice`);
+    runHook(draft, key, entry, 'started');
+  }
+}
+
+/** What an entry has besides its promise when nothing has happened yet. */
+export function freshProgress(draft: Draft): Omit<EventEntry, 'promise' | 'isPresent' | 'status'> {
+  return {
+    revision: draft.state.revision,
+    absence: undefined,
+    preparation: newPreparation(draft),
+    preparedAtMs: 0,
+    releasedAtMs: 0,
+    record: undefined,
+    leaseSeenAtMs: 0,
+    reportedNumber: 0,
+    reportRetryAtMs: 0,
+    lead: { term: undefined, renewedAtMs: 0, retryAtMs: 0 },
+    approval: { step: 'idle', retryAtMs: 0 },
+    runningHooks: [],
+    restoreAttempts: 0,
+  };
+}
+
+/** Thought to be over, and here again: everything starts anew but for what was intended before. */
+export function reviveEvent(draft: Draft, entry: EventEntry, event: ScheduledEvent): void {
+  const hasStarted = event.status === 'Started' || entry.promise.started;
+  entry.preparation = newPreparation(draft);
+  entry.approval = { step: 'idle', retryAtMs: 0 };
+  entry.restoreAttempts = 0;
+  changePromise(draft, entry, {
+    eventType: event.eventType,
+    resources: event.resources,
+    hash: subjectHash(event),
+    promise: hasStarted && entry.promise.number === 0 ? 'none' : 'binding',
+    started: hasStarted,
+    hooks: entry.promise.hooks.filter((phase) => phase === 'seen'),
+  });
+  writeLog(draft, 'warn', 'an event that had gone is here again', { eventId: event.eventId, detail: event.eventType });
+}
+
+/** Rule 4: other VMs, or another type: what was promised was about something else. The VM stays out meanwhile. */
+export function changeEvent(draft: Draft, entry: EventEntry, event: ScheduledEvent, hash: string): void {
+  const { promise } = entry;
+  if (promise.posted || promise.approved) {
+    // Rule 11: the approval counts for whomever the event names by the time the platform acts, agreed or not.
+    writeLog(draft, 'error', 'the event names other VMs than those that agreed to its approval', {
+      eventId: event.eventId,
+      detail: `agreed: ${promise.resources.join(', ')}; now: ${event.resources.join(', ')}`,
+    });
+  }
+  if (entry.preparation.step === 'proven' || entry.preparation.step === 'reread') {
+    entry.preparation = {
+      ...entry.preparation,
+      step: 'reread',
+      startedAtMs: draft.now.monotonicMs,
+      clearReads: 0,
+      sinceToken: draft.state.nextId,
+    };
+  }
+  entry.approval = { step: 'idle', retryAtMs: 0 };
+  changePromise(draft, entry, {
+    eventType: event.eventType,
+    resources: event.resources,
+    hash,
+    promise: promise.promise === 'none' ? 'none' : 'binding',
+  });
+  recordActivity(draft, 'event.changed', event.eventId, describeEvent(draft, event));
+}
+
+/** One more successful poll without the event; the last of enough of them ends it. */
+export function creditAbsence(draft: Draft, key: string, entry: EventEntry): void {
+  const atMs = draft.now.monotonicMs;
+  const before = entry.absence;
+  entry.absence =
+    before === undefined
+      ? { creditedMs: 0, polls: 1, lastAtMs: atMs }
+      : {
+          creditedMs: before.creditedMs + Math.min(atMs - before.lastAtMs, MAX_ABSENCE_CREDIT_MS),
+          polls: before.polls + 1,
+          lastAtMs: atMs,
+        };
+  if (entry.absence.polls < MIN_ABSENT_POLLS) return;
+  if (entry.absence.creditedMs >= draft.state.settings.absentForMs) endEvent(draft, key, entry);
+}
+
+/** Rule 5 is satisfied: the event is over, and with it the promise. */
+function endEvent(draft: Draft, key: string, entry: EventEntry): void {
+  const { promise } = entry;
+  // A poller may miss the start altogether (the VM was down for it), so "never seen started" alone does not mean cancelled.
+  const isCancelled =
+    !promise.started && !promise.approved && !promise.posted && draft.now.wallMs < (promise.notBeforeMs ?? 0);
+  const had = promise.promise;
+  entry.releasedAtMs = draft.now.monotonicMs;
+  entry.approval = { step: 'idle', retryAtMs: 0 };
+  changePromise(draft, entry, { promise: 'released' });
+  // An event that this VM promised nothing about is nothing to report about either.
+  if (had === 'none' && entry.record === undefined) promise.number = entry.reportedNumber;
+  const what = isCancelled ? 'was taken back before it started' : 'is over';
+  recordActivity(
+    draft,
+    isCancelled ? 'event.cancelled' : 'event.ended',
+    promise.eventId,
+    `${promise.eventType} ${what}`,
+  );
+  if (isCancelled) runHook(draft, key, entry, 'cancelled');
+  if (had !== 'none') recordActivity(draft, 'promise.released', promise.eventId, `was ${had}`);
+}
+
+function describeEvent(draft: Draft, event: ScheduledEvent): string {
+  const notice =
+    event.notBeforeMs === undefined
+      ? ''
+      : `; notice ${Math.max(0, Math.round((event.notBeforeMs - draft.now.wallMs) / 100) / 10)} s`;
+  return `${event.eventType} of ${event.resources.join(', ')}${notice}`;
+}
