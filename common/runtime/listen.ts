@@ -1,5 +1,4 @@
-import type { Server } from 'node:http';
-import { isIP } from 'node:net';
+import { isIP, type Server } from 'node:net';
 import { z } from 'zod';
 import { EXIT_USAGE, systemErrorCode, UserError } from './errors.ts';
 
@@ -58,7 +57,7 @@ export async function listen(
   return { host: bound.address, port: bound.port };
 }
 
-/** What `listen` needs of a server: `node:http` and `node:net` servers both have it. */
+/** What `listen` needs of a server; `node:http` servers are `node:net` servers. */
 export type ListenableServer = Pick<Server, 'once' | 'off' | 'listen' | 'address'>;
 
 function listenError(error: Error, address: ListenAddress, setting: string): UserError {

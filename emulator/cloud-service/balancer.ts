@@ -1,7 +1,6 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { Clock } from '../../common/runtime/clock.ts';
-import { EXIT_USAGE, systemErrorCode, UserError } from '../../common/runtime/errors.ts';
-import { formatAddress, type ListenAddress } from '../../common/runtime/listen.ts';
+import { listen, type ListenAddress } from '../../common/runtime/listen.ts';
 import { forward } from './forward.ts';
 import { afterProbe, chooseByHash, INITIAL_HEALTH, type Health } from './health.ts';
 import { probeOnce } from './probe.ts';
@@ -79,7 +78,7 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
     track(forward(client, { host: LOOPBACK, port: member.instance.servesPort }));
   });
   server.maxConnections = MAX_FLOWS;
-  const address = await listenPublicly(server, options.publicAddress);
+  const address = await listen(server, options.publicAddress, 'cloudService.publicAddress');
   server.on('error', () => {
     // A connection could not be accepted (no file left for it): its client sees that; the others go on.
   });
@@ -106,23 +105,6 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
       await Promise.all(probing);
     },
   };
-}
-
-/** As `listen` of the runtime, whose type takes HTTP servers only. */
-async function listenPublicly(server: Server, address: ListenAddress): Promise<ListenAddress> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => {
-      const isTaken = systemErrorCode(error) === 'EADDRINUSE';
-      const reason = isTaken ? `port ${address.port} is in use by another program` : error.message;
-      const message = `cannot listen on ${formatAddress(address)} (setting cloudService.publicAddress): ${reason}`;
-      const hint = 'stop the other program, or give cloudService.publicAddress another port (0 takes any free one)';
-      reject(new UserError('LISTEN_FAILED', message, { hint, exitStatus: EXIT_USAGE, cause: error }));
-    });
-    server.listen({ host: address.host, port: address.port }, resolve);
-  });
-  const bound = server.address();
-  if (bound === null || typeof bound === 'string') throw new Error('a server that listens on TCP has no TCP address');
-  return { host: bound.address, port: bound.port };
 }
 
 function choose(members: readonly Member[], client: Socket): Member | undefined {
