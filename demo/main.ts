@@ -1,17 +1,18 @@
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemClock, type Clock } from '../common/runtime/clock.ts';
 import type { CommandContext } from '../common/runtime/command.ts';
-import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
 import { aborted, Closers, stopSignal } from '../common/runtime/lifecycle.ts';
 import { startLoad } from './load/generator.ts';
 import { Ledger } from './load/ledger.ts';
 import { followOrders } from './load/orders.ts';
 import { playStep } from './play-step.ts';
 import { startCast, type Cast } from './programs/cast.ts';
-import { commandPrefix, failureOf, formatIntroduction, formatInvitation, type StepResult } from './report.ts';
+import { formatIntroduction, MINIMUM_REQUESTS, type StepResult } from './report.ts';
+import { conclude } from './conclude.ts';
+import { createFolder, withFolder } from './folder.ts';
 import { createShop } from './shop.ts';
 import { STEPS } from './steps/steps.ts';
 import { parseEntryOrUndefined, type Entry } from './timeline/entry.ts';
@@ -29,10 +30,6 @@ export interface DemoOptions {
 
 /** Enough to notice a single loss, little enough that two cores also have time for the fleet itself. */
 const REQUESTS_PER_SECOND = 250;
-/** A step with fewer has not shown much. */
-export const MINIMUM_REQUESTS = 1000;
-/** How often failed requests are reported after the steps: a burst of them is one line. */
-const FAILURES_EVERY_MS = 1000;
 /** Exit status of a program that was ended by SIGINT, as shells count. */
 const EXIT_INTERRUPTED = 130;
 
@@ -60,29 +57,6 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     // Processes that were killed a moment ago may still have been writing.
     if (!isKept) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
-}
-
-/** Longest path of a Unix socket (sockaddr_un of Linux; other systems allow a few bytes less). */
-const MAX_SOCKET_PATH = 103;
-
-/** Folder of one demonstration. Rejects with a `UserError` when the agents' sockets in it would have too long a path. */
-export async function createFolder(parent: string): Promise<string> {
-  const prefix = path.join(parent, 'forewarn-demo-');
-  if (socketIn(`${prefix}XXXXXX`).length > MAX_SOCKET_PATH) {
-    throw new UserError(
-      'FOLDER_TOO_DEEP',
-      `the temporary folder ${parent} has too long a path for Unix sockets in it`,
-      {
-        hint: 'give TMPDIR a shorter one, like TMPDIR=/tmp',
-        exitStatus: EXIT_USAGE,
-      },
-    );
-  }
-  return await mkdtemp(prefix);
-}
-
-function socketIn(folder: string): string {
-  return path.join(folder, 'vms', 'FrontEnd_IN_0', 'disk', 'agent.sock');
 }
 
 interface Performance extends DemoOptions {
@@ -131,56 +105,10 @@ async function play(performance: Performance, ending: AbortSignal): Promise<void
     const playing = playStep(step, { stage, ledger, timeline, minimumRequests: MINIMUM_REQUESTS, print });
     results.push(await guard(Promise.race([playing, lost])));
   }
-  await conclude(performance, { results, cast, ledger, timeline, guard, lost, print });
-}
-
-interface Conclusion {
-  readonly results: readonly StepResult[];
-  readonly cast: Cast;
-  readonly ledger: Ledger;
-  readonly timeline: Timeline;
-  readonly guard: (work: Promise<never>) => Promise<never>;
-  readonly lost: Promise<never>;
-  readonly print: (text: string) => void;
-}
-
-async function conclude(performance: Performance, end: Conclusion): Promise<void> {
-  const { context, isOnce, isJson, stop, folder } = performance;
-  const failure = failureOf(end.results, MINIMUM_REQUESTS);
-  if (isJson) context.terminal.print(JSON.stringify({ ok: failure === undefined, steps: end.results }, null, 2));
-  if (failure !== undefined) throw new UserError('REQUESTS_FAILED', failure);
-  const sum = end.results.reduce((all, result) => all + result.requests, 0);
-  end.print(`\nFour kinds of maintenance, ${sum} requests, none failed.`);
-  if (isOnce) return;
-  end.print('');
-  end.print(
-    formatInvitation(commandPrefix(context.cliFile), {
-      ...end.cast,
-      agentSocket: socketIn(folder),
-    }),
-  );
-  end.print('');
-  end.timeline.begin('endless');
-  // The only ways out are Ctrl-C, which is a good end now, and a program that ends by itself.
-  await Promise.race([reportFailures(performance, end), end.guard(end.lost)]).catch((error: unknown) => {
-    if (!stop.aborted) throw error;
-  });
-  const total = end.ledger.total();
-  end.print(`\nIn all: requests ${total.requests}, failed ${total.failed}. Ending every process ...`);
-}
-
-/** Says, until the end, when a request of the load fails: not every thing one may try is maintenance. */
-async function reportFailures({ clock, stop }: Performance, end: Conclusion): Promise<void> {
-  let seen = end.ledger.current().failed;
-  while (await clock.sleep(FAILURES_EVERY_MS, stop)) {
-    const { failed, failures } = end.ledger.current();
-    if (failed > seen) {
-      const more =
-        failures[seen] === undefined ? '' : `, the first: ${failures[seen]?.what}: ${failures[seen]?.reason}`;
-      end.print(`          ${failed - seen} requests failed${more}`);
-    }
-    seen = failed;
-  }
+  const failure = guard(lost);
+  // Nobody waits for it when the demonstration ends with its steps.
+  failure.catch(() => {});
+  await conclude({ ...performance, results, cast, ledger, timeline, print, failure });
 }
 
 /** Merges what emulator and scheduler tell; everything is also written to `timeline.jsonl`. */
@@ -218,14 +146,4 @@ async function failWhenStopped(stop: AbortSignal): Promise<never> {
 async function failWhenRejected(work: Promise<void>): Promise<never> {
   await work;
   return await new Promise<never>(() => {});
-}
-
-/** Whoever reads the reason also needs to know where to look. */
-function withFolder(error: unknown, folder: string): unknown {
-  if (!(error instanceof UserError)) return error;
-  return new UserError(error.code, error.message, {
-    hint: `the logs are in ${path.join(folder, 'logs')}, those of the VMs in ${path.join(folder, 'vms', '*', 'console.log')}`,
-    exitStatus: error.exitStatus,
-    cause: error.cause,
-  });
 }

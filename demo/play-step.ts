@@ -41,7 +41,7 @@ export async function playStep(step: Step, context: StepContext): Promise<StepRe
     stage.signal,
   );
   const read = ledger.nextSegment();
-  const durationMs = stage.clock.monotonic() - startMs;
+  const durationMs = Math.round(stage.clock.monotonic() - startMs);
   await waitFor(
     {
       what: 'the last requests and orders of the step',

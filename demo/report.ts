@@ -15,6 +15,9 @@ export interface StepResult {
   readonly failures: readonly string[];
 }
 
+/** A step with fewer requests has not shown much. */
+export const MINIMUM_REQUESTS = 1000;
+
 /** Failures printed after a step; more of them rarely tell more. */
 const FAILURES_SHOWN = 5;
 

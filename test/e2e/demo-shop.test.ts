@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -135,6 +135,24 @@ describe('FrontEnd of the example fleet', () => {
     expect(await run('hooks.d/restored/10-take-traffic')).toMatchObject({ exitStatus: 0 });
     expect((await ask(url, 'GET', agent)).connection).toBe('keep-alive');
     agent.destroy();
+  });
+
+  it('closes a connection that nobody uses while it is drained, and not before', async () => {
+    const { url } = await startFrontEnd();
+    const browser = connect(Number(new URL(url).port), '127.0.0.1');
+    let isClosed = false;
+    browser.on('end', () => (isClosed = true));
+    browser.resume();
+    browser.write('GET / HTTP/1.1\r\nHost: shop\r\n\r\n');
+    const openSince = performance.now();
+    // Longer than an idle connection lives in a drain.
+    await expect.poll(() => performance.now() - openSince, { timeout: 5000, interval: 100 }).toBeGreaterThan(2500);
+    expect(isClosed).toBe(false);
+
+    await run('hooks.d/prepare/10-stop-taking-traffic');
+
+    await expect.poll(() => isClosed, { timeout: 5000 }).toBe(true);
+    browser.destroy();
   });
 
   it('tells what it found on its disk and in its temporary folder when it started', async () => {
