@@ -45,8 +45,9 @@ export function runOnVm(
     ownUserId,
   };
   const application = { isUp: true };
+  const health = (): AgentHealth => healthOf(shell.state(), application.isUp, clock.monotonic());
   const link = connectScheduler(tools, identity, {
-    health: () => healthOf(shell.state(), application.isUp),
+    health,
     observe: (observation) => {
       shell.observe(observation);
     },
@@ -68,6 +69,7 @@ export function runOnVm(
       hooks === undefined
         ? { ok: true, detail: '' }
         : await runHooks(hooks, { phase, subject }, { clock, log: log.child({ part: 'hooks' }), signal }),
+    isHealthy: () => health().healthy,
     rotationChanged: () => link?.beat(),
     clock,
     log,
@@ -82,8 +84,8 @@ export function runOnVm(
     });
     try {
       await Promise.all([
-        runTickLoop(tools, shell, tick),
-        runProbeLoop(tools, application, () => link?.beat()),
+        runTickLoop(tools, shell, { tick, health, tell: () => link?.beat() }),
+        runProbeLoop(tools, application),
         runPollLoop({
           poll: async () => await metadata.poll(),
           observe: (result) => {
@@ -141,16 +143,25 @@ function coreSettings(tools: AgentTools, identity: VmIdentity): CoreSettings {
   };
 }
 
-async function runTickLoop(tools: AgentTools, shell: Shell, tick: { lastMs: number }): Promise<void> {
+/** Lets the core's waits end, and tells the scheduler at once when the VM has become healthy or ceased to be. */
+async function runTickLoop(
+  tools: AgentTools,
+  shell: Shell,
+  vm: { readonly tick: { lastMs: number }; health(): AgentHealth; tell(): void },
+): Promise<void> {
+  let wasHealthy = false;
   while (!tools.signal.aborted) {
-    tick.lastMs = tools.clock.monotonic();
+    vm.tick.lastMs = tools.clock.monotonic();
     shell.observe({ kind: 'tick' });
+    const { healthy } = vm.health();
+    if (healthy !== wasHealthy) vm.tell();
+    wasHealthy = healthy;
     await tools.clock.sleep(TICK_MS, tools.signal);
   }
 }
 
 /** Keeps `application` true to what the application's own probe says, where the operator set one. */
-async function runProbeLoop(tools: AgentTools, application: { isUp: boolean }, changed: () => void): Promise<void> {
+async function runProbeLoop(tools: AgentTools, application: { isUp: boolean }): Promise<void> {
   const url = tools.settings.gate?.applicationProbe;
   if (url === undefined) return;
   while (!tools.signal.aborted) {
@@ -158,23 +169,28 @@ async function runProbeLoop(tools: AgentTools, application: { isUp: boolean }, c
     if (isUp !== application.isUp) {
       application.isUp = isUp;
       tools.log.info({ isUp }, 'the application began or ceased to answer its probe');
-      changed();
     }
     await tools.clock.sleep(tools.settings.metadata.poll, tools.signal);
   }
 }
 
-function healthOf(state: AgentState, isApplicationUp: boolean): AgentHealth {
+/**
+ * What the scheduler is told. Healthy only once the slowest balancer must have noticed that the VM is back: until then it is
+ * out for its users, and whoever takes the next VM out must not count on it.
+ */
+function healthOf(state: AgentState, isApplicationUp: boolean, nowMs: number): AgentHealth {
   const inRotation = state.rotation.state === 'in';
+  const isNoticed = inRotation && nowMs - state.rotation.inSinceMs >= state.settings.detectionMs;
   const isPolling = state.lastPoll?.ok ?? false;
   const reasons = [
     ...reasonsOut(state),
+    ...(inRotation && !isNoticed ? ['its balancers may not have noticed yet that it is back'] : []),
     ...(isPolling ? [] : ['cannot read events']),
     ...(isApplicationUp ? [] : ['the application does not answer its probe']),
   ];
   return {
     inRotation,
-    healthy: inRotation && isReconciled(state) && isPolling && isApplicationUp,
+    healthy: isNoticed && isReconciled(state) && isPolling && isApplicationUp,
     // The protocol takes so many and so long ones.
     reasons: reasons.slice(0, 32).map((reason) => reason.slice(0, 500)),
   };

@@ -6,6 +6,8 @@ import { createPerformer, createPersister, type PerformParts } from './perform.t
 
 export interface ShellParts extends PerformParts {
   readonly initial: AgentState;
+  /** Back in service for everybody: in rotation, and noticed by the balancers. */
+  isHealthy(): boolean;
   /** The VM came into rotation or left it. */
   rotationChanged(): void;
 }
@@ -78,7 +80,7 @@ function tellOthers(action: UnansweredAction, parts: ShellParts): void {
     }
     case 'reply.restored': {
       const { workId, attempt } = action;
-      coordinator?.tell({ kind: 'restored', workId, attempt, healthy: true, detail: 'back in rotation' });
+      coordinator?.tell({ kind: 'restored', workId, attempt, healthy: parts.isHealthy(), detail: 'back in rotation' });
       return;
     }
     default:

@@ -46,6 +46,7 @@ export function initialState(settings: CoreSettings, durable: DurableState | und
     coordinator: { isConnected: false, isReady: false, reconcile: undefined, outstanding: {} },
     rotation: {
       state: 'turning-away',
+      inSinceMs: now.monotonicMs,
       outSinceMs: now.monotonicMs,
       startAtMs: undefined,
       isStarting: false,

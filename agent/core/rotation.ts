@@ -89,6 +89,7 @@ export function absorbBackIn(draft: Draft, ok: boolean, detail: string): void {
     return;
   }
   rotation.state = 'in';
+  rotation.inSinceMs = draft.now.monotonicMs;
   rotation.trouble = '';
   const hasReason = entries(draft).length > 0;
   recordActivity(draft, 'restored', firstEventId(draft), hasReason ? 'back in rotation' : 'in rotation after start');

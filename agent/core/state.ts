@@ -73,6 +73,8 @@ export interface CoordinatorState {
 /** Whether balancers send traffic to this VM: one state for the whole VM, however many reasons there are to be out. */
 export interface Rotation {
   state: 'turning-away' | 'out' | 'restoring' | 'in';
+  /** When every balancer had accepted that the VM is back. */
+  inSinceMs: number;
   /** When every balancer had accepted that the VM is out. */
   outSinceMs: number;
   startAtMs: number | undefined;
