@@ -90,6 +90,7 @@ export function formatInvitation(prefix: string, at: Addresses): string {
     '',
     `  ${prefix} emulator reboot FrontEnd_IN_0 --control ${at.controlUrl}`,
     `  ${prefix} emulator freeze FrontEnd_IN_1 --duration 5s --control ${at.controlUrl}`,
+    `  ${prefix} emulator reboot FrontEnd_IN_2 --fault --control ${at.controlUrl}  # without notice: requests do fail`,
     `  ${prefix} emulator events --control ${at.controlUrl}`,
     `  ${prefix} events --all --scheduler ${at.schedulerUrl}`,
     `  ${prefix} vms --scheduler ${at.schedulerUrl}`,
