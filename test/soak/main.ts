@@ -1,10 +1,11 @@
 // The long runs: npm run soak -- --help. Without a command, each of them at its usual length.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MODES, type Mode } from '../simulation/faults.ts';
+import { soakKills } from './soak-kills.ts';
 import { soakDemo } from './demo.ts';
 import { soakSimulation } from './simulate.ts';
 
-const USUAL = { seeds: 20_000, demos: 20 };
+const USUAL = { seeds: 20_000, demos: 20, rounds: 50 };
 
 const program = new Command('soak').description(
   'Long runs; each prints the seed or the command that repeats a failure.',
@@ -28,8 +29,21 @@ program
     finish(soakDemo(options.times));
   });
 
-program.action(() => {
-  finish(soakSimulation({ modes: MODES, first: 1, seeds: USUAL.seeds }) && soakDemo(USUAL.demos));
+program
+  .command('kills')
+  .description('kill real agents with SIGKILL at random moments between an event and its approval')
+  .option('--seed <seed>', 'seed of the moments', count, 1)
+  .option('--rounds <number>', 'how many events', count, USUAL.rounds)
+  .action(async (options: { seed: number; rounds: number }) => {
+    finish(await soakKills(options));
+  });
+
+program.action(async () => {
+  const isGood =
+    soakSimulation({ modes: MODES, first: 1, seeds: USUAL.seeds }) &&
+    (await soakKills({ seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
+    soakDemo(USUAL.demos);
+  finish(isGood);
 });
 
 function count(text: string): number {
