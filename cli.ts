@@ -71,6 +71,7 @@ async function main(): Promise<number> {
     } else {
       program.addCommand((await wanted.load(context)).summary(wanted.summary));
       inheritExitOverride(program);
+      refuseUnknownVerbs(program);
     }
     await program.parseAsync(process.argv);
     return Number(process.exitCode ?? 0);
@@ -92,6 +93,21 @@ async function main(): Promise<number> {
 function inheritExitOverride(command: Command): void {
   command.exitOverride().showSuggestionAfterError().showHelpAfterError(`(run it with --help for examples)`);
   for (const child of command.commands) inheritExitOverride(child);
+}
+
+/** A command that serves by itself and has verbs besides would take a misspelt verb for too many arguments. */
+function refuseUnknownVerbs(program: Command): void {
+  for (const command of program.commands.filter((candidate) => candidate.commands.length > 0)) {
+    command.allowExcessArguments().hook('preAction', (_command, action) => {
+      const [verb] = action.args;
+      if (action !== command || verb === undefined) return;
+      const known = command.commands.map((child) => child.name()).join(', ');
+      throw new UserError('UNKNOWN_COMMAND', `forewarn ${command.name()} has no command ${JSON.stringify(verb)}`, {
+        hint: `it has ${known}; forewarn ${command.name()} --help tells more`,
+        exitStatus: EXIT_USAGE,
+      });
+    });
+  }
 }
 
 process.exitCode = await main();

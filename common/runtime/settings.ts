@@ -104,7 +104,9 @@ function describeIssue(issue: z.core.$ZodIssue): { path: readonly PropertyKey[];
   }
   if (issue.code === 'custom' || issue.message.startsWith('expected'))
     return [{ path: issue.path, message: issue.message }];
-  const expected = issue.message.replace(/^Invalid (input|option): /, '').replace(/, received .*$/, '');
+  const expected = issue.message
+    .replace(/^(Invalid (input|option)|Too (small|big)): /, '')
+    .replace(/, received .*$/, '');
   const found = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input);
   return [
     {
