@@ -60,7 +60,7 @@ export function formatIntroduction(facts: { readonly requestsPerSecond: number; 
     'Real: every process, every request, every freeze, kill and boot, and all of Forewarn.',
     'Shortened, in the files of examples/shop:',
     '  notice          30 s     Azure: 15 min before a Freeze or Reboot, 10 min before a Redeploy',
-    '  health probe    250 ms   Azure: 15 s, at best 5 s; a drain lasts that much longer there',
+    '  health probe    200 ms   Azure: 15 s, at best 5 s; a drain lasts that much longer there',
     '  event is over   after 3 s without it   default: 10 s, which is right in production',
     '  a reboot        1 s and what the processes need   Azure: minutes',
     '',

@@ -9,7 +9,7 @@ import { waitFor, type Seen } from './wait.ts';
 
 /** The fleet as the demonstration sees and moves it: through the interfaces that a user has. */
 export interface Shop {
-  /** Waits until every VM is in service: agent connected, healthy and in rotation, and behind the public address. */
+  /** Waits until every VM is in service: agent connected and in rotation, and healthy or used by the public address. */
   untilWhole(signal: AbortSignal): Promise<void>;
   /** What a web instance says of itself, asked on its own port. */
   frontEnd(vm: string): Promise<FrontEnd>;
@@ -174,6 +174,8 @@ async function lookForWhole(sources: Sources): Promise<Seen<true>> {
     const agent = known.value.find((found) => found.name === vm.name);
     if (agent?.connected !== true) return [`the agent of ${vm.name} is not connected to the scheduler`];
     if (!agent.inRotation) return [`${vm.name} is out of rotation (${agent.reasons.join(', ')})`];
+    // An agent counts as healthy only once its balancers must have noticed; this one says itself that it has.
+    if (vm.isServing === true) return [];
     if (!agent.healthy) return [`${vm.name} is not healthy`];
     return vm.isServing === false ? [`the public address does not use ${vm.name}`] : [];
   });
