@@ -52,7 +52,7 @@ export async function startAgent(
   // Long enough for a test to act in the middle of it; ends when the file `go` is there.
   writeFileSync(
     path.join(folder, 'hooks.d', 'prepare', '10-wait'),
-    `#!/bin/sh\nwhile [ ! -e "${folder}/go" ]; do sleep 0.05; done\n`,
+    `#!/bin/sh\nwhile [ -d "${folder}" ] && [ ! -e "${folder}/go" ]; do sleep 0.05; done\n`,
     { mode: 0o755 },
   );
   const config = path.join(folder, 'agent.yaml');
