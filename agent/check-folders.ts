@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { EXIT_USAGE, systemErrorCode, UserError } from '../common/runtime/errors.ts';
-import { HOOK_PHASES } from './core/action.ts';
+import { HOOK_PHASES } from './core/hook-phase.ts';
 import type { AgentSettings } from './settings.ts';
 
 /**

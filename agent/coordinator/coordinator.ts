@@ -1,4 +1,5 @@
-import type { AgreementCommand, AgreementRecord, Outcome } from '../../common/agreement/record.ts';
+import type { AgreementCommand, Outcome } from '../../common/agreement/command.ts';
+import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { Activity, AgentHealth, SchedulerMessage, VmIdentity } from '../../common/protocol/messages.ts';
 
 /**

@@ -1,18 +1,6 @@
-import type { AgreementCommand } from '../../common/agreement/record.ts';
+import type { AgreementCommand } from '../../common/agreement/command.ts';
+import type { HookPhase } from './hook-phase.ts';
 import type { DurableState } from './state.ts';
-
-/** Phases of an event at which an operator's executables run, in the order in which they can occur. */
-export const HOOK_PHASES = [
-  'seen',
-  'prepare',
-  'ready',
-  'failed',
-  'approved',
-  'started',
-  'cancelled',
-  'restored',
-] as const;
-export type HookPhase = (typeof HOOK_PHASES)[number];
 
 /** What an operator wants on the fleet's timeline; the protocol knows these and more. */
 export type ActivityKind =

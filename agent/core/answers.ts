@@ -1,4 +1,5 @@
-import { LEASE_RETRY_MS, type AgreementRecord, type Outcome } from '../../common/agreement/record.ts';
+import { LEASE_RETRY_MS, type AgreementRecord } from '../../common/agreement/record.ts';
+import type { Outcome } from '../../common/agreement/command.ts';
 import { absorbIntendAnswer } from './approval.ts';
 import type { Draft } from './draft.ts';
 import { absorbRecord } from './reconcile.ts';

@@ -1,4 +1,5 @@
-import { awaitedBy, LEASE_RETRY_MS, type AgreementRecord, type Outcome } from '../../common/agreement/record.ts';
+import { awaitedBy, LEASE_RETRY_MS, type AgreementRecord } from '../../common/agreement/record.ts';
+import type { Outcome } from '../../common/agreement/command.ts';
 import { submit } from './commands.ts';
 import { absorbPoll } from './document.ts';
 import {

@@ -1,4 +1,4 @@
-import type { AgreementCommand } from '../../common/agreement/record.ts';
+import type { AgreementCommand } from '../../common/agreement/command.ts';
 import { takeId, type Draft } from './draft.ts';
 
 /** Sends a command about the entry's event; at most one of a kind is under way for an event. */

@@ -1,5 +1,6 @@
 import { canonicalName } from '../../common/agreement/names.ts';
-import type { Action, ActivityKind, HookPhase, HookSubject } from './action.ts';
+import type { Action, ActivityKind, HookSubject } from './action.ts';
+import type { HookPhase } from './hook-phase.ts';
 import type { AgentState, EventEntry, EventPromise, Instant, MaintenanceEntry, Preparation } from './state.ts';
 
 /** The new state while it is being made, and the actions collected so far. Only `decide` opens one. */

@@ -1,6 +1,7 @@
-import type { AgreementRecord, Outcome } from '../../common/agreement/record.ts';
+import type { AgreementRecord } from '../../common/agreement/record.ts';
+import type { Outcome } from '../../common/agreement/command.ts';
 import type { EventDocument } from './event-document.ts';
-import type { HookPhase } from './action.ts';
+import type { HookPhase } from './hook-phase.ts';
 
 /** What a read of the metadata service came to. A failure is a failure, never "no events". */
 export type PollResult =

@@ -1,4 +1,5 @@
-import { LEASE_RETRY_MS, type Outcome } from '../../common/agreement/record.ts';
+import { LEASE_RETRY_MS } from '../../common/agreement/record.ts';
+import type { Outcome } from '../../common/agreement/command.ts';
 import { isWaiting, submit } from './commands.ts';
 import { changePromise, isDurable, ownName, writeLog, type Draft } from './draft.ts';
 import type { EventEntry } from './state.ts';

@@ -1,6 +1,6 @@
 import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { EventDocument } from './event-document.ts';
-import type { HookPhase } from './action.ts';
+import type { HookPhase } from './hook-phase.ts';
 
 /**
  * All that the agent's decisions rest on, as plain data. `decide` (decide.ts) is the only one to make a new state of an old

@@ -3,7 +3,8 @@ import path from 'node:path';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError, systemErrorCode } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
-import type { HookPhase, HookSubject } from '../core/action.ts';
+import type { HookSubject } from '../core/action.ts';
+import type { HookPhase } from '../core/hook-phase.ts';
 import { refuseExecutable } from './check-file.ts';
 import { runExecutable, type RunResult } from './run-executable.ts';
 

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { HOOK_PHASES } from '../core/action.ts';
+import { HOOK_PHASES } from '../core/hook-phase.ts';
 import type { DurableState } from '../core/state.ts';
 
 const hooks = z.array(z.enum(HOOK_PHASES));

@@ -1,8 +1,5 @@
 import type { EventDocument, ScheduledEvent } from '../core/event-document.ts';
 
-/** What a reader of this module gets from it; defined where the decisions are, which may not depend on how it is read. */
-export type { EventDocument };
-
 /** Whether the text of an answer is a document, and if not, why not: for the log. */
 export type ParsedDocument =
   | { readonly kind: 'document'; readonly document: EventDocument }

@@ -1,12 +1,6 @@
 import { z } from 'zod';
-import {
-  AGREEMENT_PHASES,
-  PROMISE_STATES,
-  REFUSALS,
-  type AgreementCommand,
-  type AgreementRecord,
-  type Outcome,
-} from '../agreement/record.ts';
+import { AGREEMENT_PHASES, PROMISE_STATES, type AgreementRecord } from '../agreement/record.ts';
+import { REFUSALS, type AgreementCommand, type Outcome } from '../agreement/command.ts';
 
 /** The commands and records of an agreement as they travel. The meaning is in `common/agreement/record.ts`. */
 

@@ -1,10 +1,7 @@
 import { canonicalEventId, canonicalName } from '../../common/agreement/names.ts';
-import {
-  applyCommand,
-  type AgreementCommand,
-  type AgreementRecord,
-  type Transition,
-} from '../../common/agreement/record.ts';
+import { applyCommand } from '../../common/agreement/apply-command.ts';
+import type { AgreementCommand, Transition } from '../../common/agreement/command.ts';
+import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { VmIdentity } from '../../common/protocol/messages.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';

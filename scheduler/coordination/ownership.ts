@@ -1,5 +1,5 @@
 import { canonicalName } from '../../common/agreement/names.ts';
-import type { AgreementCommand } from '../../common/agreement/record.ts';
+import type { AgreementCommand } from '../../common/agreement/command.ts';
 import type { VmIdentity } from '../../common/protocol/messages.ts';
 
 /**

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
-import type { AgreementCommand, AgreementRecord, Transition } from '../../common/agreement/record.ts';
+import type { AgreementCommand, Transition } from '../../common/agreement/command.ts';
+import type { AgreementRecord } from '../../common/agreement/record.ts';
 import {
   agentMessageSchema,
   PROTOCOL_VERSION,

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { subjectHash } from '../../common/agreement/names.ts';
-import { applyCommand, type AgreementRecord, type ReportCommand } from '../../common/agreement/record.ts';
+import { applyCommand } from '../../common/agreement/apply-command.ts';
+import type { AgreementRecord } from '../../common/agreement/record.ts';
+import type { ReportCommand } from '../../common/agreement/command.ts';
 import type { Inventory, VmIdentity } from '../../common/protocol/messages.ts';
 import type { Store } from '../../scheduler/store/store.ts';
 import { storeAdapters, storeOfTest } from '../support/store-adapters.ts';

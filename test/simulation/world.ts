@@ -1,12 +1,10 @@
-import {
-  applyCommand as applyAgreement,
-  type AgreementCommand,
-  type AgreementRecord,
-  type Outcome,
-} from '../../common/agreement/record.ts';
+import { applyCommand as applyAgreement } from '../../common/agreement/apply-command.ts';
+import type { AgreementCommand, Outcome } from '../../common/agreement/command.ts';
+import type { AgreementRecord } from '../../common/agreement/record.ts';
 import { canonicalEventId, canonicalName } from '../../common/agreement/names.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
-import { parseDocument, type EventDocument } from '../../agent/metadata/document.ts';
+import type { EventDocument } from '../../agent/core/event-document.ts';
+import { parseDocument } from '../../agent/metadata/document.ts';
 import { applyCommand as applyPlatform, type PlatformCommand } from '../../emulator/platform/apply.ts';
 import { documentFor } from '../../emulator/platform/document.ts';
 import type { Effect } from '../../emulator/platform/effects.ts';

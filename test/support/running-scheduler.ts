@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import type { AgreementCommand } from '../../common/agreement/record.ts';
+import type { AgreementCommand } from '../../common/agreement/command.ts';
 import {
   AGENT_PATH,
   PROTOCOL_VERSION,

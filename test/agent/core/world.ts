@@ -1,4 +1,5 @@
-import { applyCommand, type AgreementRecord } from '../../../common/agreement/record.ts';
+import { applyCommand } from '../../../common/agreement/apply-command.ts';
+import type { AgreementRecord } from '../../../common/agreement/record.ts';
 import { seededRandom } from '../../../common/runtime/random.ts';
 import type { Action } from '../../../agent/core/action.ts';
 import { decide } from '../../../agent/core/decide.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { applyCommand, type ReportCommand } from '../../../common/agreement/record.ts';
+import { applyCommand } from '../../../common/agreement/apply-command.ts';
+import type { ReportCommand } from '../../../common/agreement/command.ts';
 import { recordSchema } from '../../../common/protocol/agreement-messages.ts';
 import { agentMessageSchema, schedulerMessageSchema } from '../../../common/protocol/messages.ts';
 

@@ -1,13 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { subjectHash } from '../../../common/agreement/names.ts';
-import {
-  LEASE_MS,
-  REFUSALS,
-  type AgreementCommand,
-  type AgreementRecord,
-  type ReportCommand,
-} from '../../../common/agreement/record.ts';
+import { LEASE_MS, type AgreementRecord } from '../../../common/agreement/record.ts';
+import { REFUSALS, type AgreementCommand, type ReportCommand } from '../../../common/agreement/command.ts';
 import { silentLog } from '../../../common/runtime/log.ts';
 import { createCoordination, type Coordination } from '../../../scheduler/coordination/coordination.ts';
 import { describeChange } from '../../../scheduler/coordination/describe.ts';

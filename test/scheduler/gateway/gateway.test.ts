@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { subjectHash } from '../../../common/agreement/names.ts';
-import type { ReportCommand } from '../../../common/agreement/record.ts';
+import type { ReportCommand } from '../../../common/agreement/command.ts';
 import { MAX_MESSAGE_BYTES, type AgentMessage } from '../../../common/protocol/messages.ts';
 import type { WatchEntry } from '../../../scheduler/watch.ts';
 import { eventually, FakeAgent, IN_SERVICE, runningScheduler, vmIdentity } from '../../support/running-scheduler.ts';

@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { subjectHash } from '../../../common/agreement/names.ts';
-import {
-  applyCommand,
-  awaitedBy,
-  LEASE_MS,
-  type AgreementCommand,
-  type AgreementRecord,
-  type Outcome,
-  type ReportCommand,
-} from '../../../common/agreement/record.ts';
+import { applyCommand } from '../../../common/agreement/apply-command.ts';
+import { awaitedBy, LEASE_MS, type AgreementRecord } from '../../../common/agreement/record.ts';
+import type { AgreementCommand, Outcome, ReportCommand } from '../../../common/agreement/command.ts';
 
 const scope = 'shop';
 const eventId = '4CAEA225-A741-474D-A72E-428C86FCD853';

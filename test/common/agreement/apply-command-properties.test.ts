@@ -1,13 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  applyCommand,
-  awaitedBy,
-  LEASE_MS,
-  type AgreementCommand,
-  type AgreementPhase,
-  type AgreementRecord,
-} from '../../../common/agreement/record.ts';
+import { applyCommand } from '../../../common/agreement/apply-command.ts';
+import { awaitedBy, LEASE_MS, type AgreementPhase, type AgreementRecord } from '../../../common/agreement/record.ts';
+import type { AgreementCommand } from '../../../common/agreement/command.ts';
 
 const names = ['a', 'b', 'a', 'b', 'c'] as const;
 const subjects = [['a', 'b'], ['a', 'b'], ['a', 'b'], ['a', 'b', 'c'], ['a']] as const;

@@ -1,0 +1,196 @@
+import { canonicalEventId, canonicalName, subjectHash } from './names.ts';
+import type {
+  AgreementCommand,
+  ApproveCommand,
+  CampaignCommand,
+  EndCommand,
+  IntendCommand,
+  Refusal,
+  ReopenCommand,
+  ReportCommand,
+  Transition,
+  WithdrawCommand,
+} from './command.ts';
+import { awaitedBy, LEASE_MS, type AgreementRecord, type MemberEntry } from './record.ts';
+
+/**
+ * Applies one command to the record of its event. `now` is the coordinator's clock in epoch milliseconds. Pure and
+ * idempotent: a command repeated because its answer was lost is accepted again and changes nothing.
+ */
+export function applyCommand(
+  record: AgreementRecord | undefined,
+  command: AgreementCommand,
+  context: { readonly now: number; readonly unmanaged: ReadonlySet<string> },
+): Transition {
+  if (command.kind === 'report') return applyReport(record ?? openRecord(command), command);
+  if (record === undefined) return { record, outcome: { kind: 'refused', reason: 'no-record' } };
+  switch (command.kind) {
+    case 'campaign':
+      return applyCampaign(record, command, context.now);
+    case 'withdraw':
+      return applyWithdraw(record, command);
+    case 'intend':
+    case 'approve':
+    case 'reopen':
+    case 'end':
+      return applyLeaderCommand(record, command, context);
+    default:
+      return command satisfies never;
+  }
+}
+
+function openRecord(report: ReportCommand): AgreementRecord {
+  return {
+    scope: report.scope,
+    eventId: canonicalEventId(report.eventId),
+    eventType: report.eventType,
+    phase: 'preparing',
+    hash: subjectHash(report),
+    resources: canonicalResources(report.resources),
+    intent: undefined,
+    everIntent: false,
+    lease: undefined,
+    term: 0,
+    members: {},
+  };
+}
+
+function canonicalResources(resources: readonly string[]): readonly string[] {
+  return [...new Set(resources.map(canonicalName))];
+}
+
+function applyReport(record: AgreementRecord, command: ReportCommand): Transition {
+  const name = canonicalName(command.name);
+  const hash = subjectHash(command);
+  const entry = record.members[name];
+  const next: MemberEntry = {
+    vmId: command.vmId,
+    number: command.number,
+    hash,
+    promise: command.promise,
+    deadlineReached: command.deadlineReached,
+  };
+  const refusal = refuseMemberWrite(entry, command.vmId, command.number);
+  if (refusal !== undefined && !(refusal === 'stale-number' && isSameEntry(entry, next)))
+    return refused(record, refusal);
+  return accepted({
+    ...record,
+    everIntent: record.everIntent || command.localIntent,
+    members: { ...record.members, [name]: next },
+  });
+}
+
+/** An identity is one VM: a second machine that answers to the same name must not overwrite what the first promised. */
+function refuseMemberWrite(entry: MemberEntry | undefined, vmId: string, number: number): Refusal | undefined {
+  if (entry === undefined) return undefined;
+  if (entry.vmId !== vmId) return 'other-identity';
+  return number <= entry.number ? 'stale-number' : undefined;
+}
+
+function isSameEntry(entry: MemberEntry | undefined, next: MemberEntry): boolean {
+  return (
+    entry !== undefined &&
+    entry.number === next.number &&
+    entry.hash === next.hash &&
+    entry.promise === next.promise &&
+    entry.deadlineReached === next.deadlineReached
+  );
+}
+
+function applyCampaign(record: AgreementRecord, command: CampaignCommand, now: number): Transition {
+  const holder = canonicalName(command.holder);
+  // Only a VM that the event names, or one that reported it, has a reason to lead.
+  if (!record.resources.includes(holder) && record.members[holder] === undefined)
+    return refused(record, 'not-a-member');
+  const isHeld = record.lease !== undefined && record.lease.expiresAtMs > now;
+  if (isHeld && record.lease?.holder !== holder) return refused(record, 'lease-held');
+  return accepted({
+    ...record,
+    // A lapsed lease is a new one even for its old holder: whatever it wrote in between must not count.
+    term: isHeld ? record.term : record.term + 1,
+    lease: { holder, expiresAtMs: now + LEASE_MS },
+  });
+}
+
+function applyWithdraw(record: AgreementRecord, command: WithdrawCommand): Transition {
+  const name = canonicalName(command.name);
+  const entry = record.members[name];
+  if (entry === undefined) return refused(record, 'not-a-member');
+  if (entry.promise === 'withdrawn' && entry.number === command.number) return accepted(record);
+  const refusal = refuseMemberWrite(entry, command.vmId, command.number);
+  if (refusal !== undefined) return refused(record, refusal);
+  // Rule 7: also refused in a record that was reopened since, because the approval of the first intent may still be under way.
+  if (record.everIntent) return refused(record, 'intent-recorded');
+  if (record.phase !== 'preparing' && record.phase !== 'aborted') return refused(record, 'wrong-phase');
+  return accepted({
+    ...record,
+    phase: 'aborted',
+    members: { ...record.members, [name]: { ...entry, number: command.number, promise: 'withdrawn' } },
+  });
+}
+
+function applyLeaderCommand(
+  record: AgreementRecord,
+  command: IntendCommand | ApproveCommand | ReopenCommand | EndCommand,
+  context: { readonly now: number; readonly unmanaged: ReadonlySet<string> },
+): Transition {
+  const holder = canonicalName(command.holder);
+  if (command.term !== record.term || record.lease?.holder !== holder) return refused(record, 'stale-term');
+  switch (command.kind) {
+    case 'intend':
+      return applyIntend(record, command, context);
+    case 'approve':
+      if (record.phase === 'approved') return accepted(record);
+      return record.phase === 'intent' ? accepted({ ...record, phase: 'approved' }) : refused(record, 'wrong-phase');
+    case 'reopen':
+      return applyReopen(record, command);
+    case 'end':
+      return accepted(record.phase === 'ended' ? record : { ...record, phase: 'ended' });
+    default:
+      return command satisfies never;
+  }
+}
+
+function applyIntend(
+  record: AgreementRecord,
+  command: IntendCommand,
+  context: { readonly now: number; readonly unmanaged: ReadonlySet<string> },
+): Transition {
+  if (command.hash !== record.hash) return refused(record, 'hash-differs');
+  // A leader that takes over an open intent makes it its own: it is about to approve in its own term.
+  if (record.phase !== 'preparing' && record.phase !== 'intent') return refused(record, 'wrong-phase');
+  if (record.lease === undefined || record.lease.expiresAtMs <= context.now) return refused(record, 'lease-expired');
+  if (awaitedBy(record, context.unmanaged).length > 0) return refused(record, 'not-ready');
+  const by = canonicalName(command.holder);
+  if (record.intent?.by === by && record.intent.term === command.term && record.phase === 'intent')
+    return accepted(record);
+  return accepted({
+    ...record,
+    phase: 'intent',
+    everIntent: true,
+    intent: { by, term: command.term, atMs: context.now },
+  });
+}
+
+function applyReopen(record: AgreementRecord, command: ReopenCommand): Transition {
+  const hash = subjectHash(command);
+  if (record.phase === 'preparing' && record.hash === hash) return accepted(record);
+  // What is approved stays approved: the platform has the approval, for whatever VMs the event names by then.
+  if (record.phase === 'approved' || record.phase === 'aborted') return refused(record, 'wrong-phase');
+  return accepted({
+    ...record,
+    phase: 'preparing',
+    eventType: command.eventType,
+    hash,
+    resources: canonicalResources(command.resources),
+    intent: undefined,
+  });
+}
+
+function accepted(record: AgreementRecord): Transition {
+  return { record, outcome: { kind: 'accepted' } };
+}
+
+function refused(record: AgreementRecord, reason: Refusal): Transition {
+  return { record, outcome: { kind: 'refused', reason } };
+}

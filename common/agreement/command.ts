@@ -1,0 +1,97 @@
+import type { AgreementRecord, PromiseState } from './record.ts';
+
+interface Addressed {
+  readonly scope: string;
+  readonly eventId: string;
+}
+
+/** A VM reports what it sees and what it has promised. It writes for itself only; the transport must make sure of that. */
+export interface ReportCommand extends Addressed {
+  readonly kind: 'report';
+  readonly name: string;
+  readonly vmId: string;
+  readonly number: number;
+  readonly eventType: string;
+  readonly resources: readonly string[];
+  readonly promise: Exclude<PromiseState, 'withdrawn'>;
+  readonly deadlineReached: boolean;
+  /** This VM alone was named once, and recorded an intent on its own disk: counts as an intent for ever. */
+  readonly localIntent: boolean;
+}
+
+/** A VM asks to lead, or to go on leading. */
+export interface CampaignCommand extends Addressed {
+  readonly kind: 'campaign';
+  readonly holder: string;
+}
+
+/** The leader, after a fresh read of the document, is about to approve. */
+export interface IntendCommand extends Addressed {
+  readonly kind: 'intend';
+  readonly holder: string;
+  readonly term: number;
+  readonly hash: string;
+}
+
+/** The leader's approval was taken by the platform. */
+export interface ApproveCommand extends Addressed {
+  readonly kind: 'approve';
+  readonly holder: string;
+  readonly term: number;
+}
+
+/** The leader saw the event name other VMs than the record does, or saw an ended event come back. */
+export interface ReopenCommand extends Addressed {
+  readonly kind: 'reopen';
+  readonly holder: string;
+  readonly term: number;
+  readonly eventType: string;
+  readonly resources: readonly string[];
+}
+
+/** The leader saw the event gone for as long as it takes to be sure. */
+export interface EndCommand extends Addressed {
+  readonly kind: 'end';
+  readonly holder: string;
+  readonly term: number;
+}
+
+/** The VM's operator keeps it in service. Refused once any intent was recorded. */
+export interface WithdrawCommand extends Addressed {
+  readonly kind: 'withdraw';
+  readonly name: string;
+  readonly vmId: string;
+  readonly number: number;
+}
+
+export type AgreementCommand =
+  | ReportCommand
+  | CampaignCommand
+  | IntendCommand
+  | ApproveCommand
+  | ReopenCommand
+  | EndCommand
+  | WithdrawCommand;
+
+export const REFUSALS = [
+  'no-record',
+  'not-a-member',
+  'other-identity',
+  'stale-number',
+  'stale-term',
+  'lease-held',
+  'lease-expired',
+  'wrong-phase',
+  'hash-differs',
+  'not-ready',
+  'intent-recorded',
+] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+export type Outcome = { readonly kind: 'accepted' } | { readonly kind: 'refused'; readonly reason: Refusal };
+
+/** A record after a command. `record` is the one given when the command changed nothing. */
+export interface Transition {
+  readonly record: AgreementRecord | undefined;
+  readonly outcome: Outcome;
+}
