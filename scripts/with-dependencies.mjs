@@ -43,6 +43,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     if (!process.stdin.isTTY || signal !== 'SIGINT') child.kill(signal);
   });
 }
+// npm hands signals to a shell that dies of them without passing them on; what is left of it is that our parent changes.
+const parent = process.ppid;
+const watch = setInterval(() => {
+  if (process.ppid !== parent) child.kill('SIGTERM');
+}, 250);
 child.on('exit', (code, signal) => {
+  clearInterval(watch);
   process.exitCode = signal === null ? (code ?? 1) : 128 + constants.signals[signal];
 });

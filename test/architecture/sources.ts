@@ -25,7 +25,7 @@ export function readSources(): readonly SourceFile[] {
   const files = [...PRODUCT_FOLDERS, 'test', 'scripts'].flatMap((folder) =>
     readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => `${folder}/${file}`),
   );
-  return ['cli.ts', ...files.filter((file) => file.endsWith('.ts'))].map(readSource);
+  return ['cli.ts', 'cli-parts.ts', ...files.filter((file) => file.endsWith('.ts'))].map(readSource);
 }
 
 export function readSource(file: string): SourceFile {
