@@ -62,30 +62,44 @@ const roleSchema = z
     serves: z.string().optional(),
     probe: probeSchema.optional(),
   })
-  .superRefine((role, context) => {
-    const issue = (path: (string | number)[], message: string): void => {
-      context.addIssue({ code: 'custom', path, message });
-    };
-    const known = role.ports.length === 0 ? 'it has none' : `its ports are ${role.ports.join(', ')}`;
-    if (role.serves !== undefined && !role.ports.includes(role.serves)) {
-      issue(['serves'], `expected the name of one of the role's ports (${known}), got ${JSON.stringify(role.serves)}`);
-    }
-    if (role.probe !== undefined && !role.ports.includes(role.probe.port)) {
-      issue(
-        ['probe', 'port'],
-        `expected the name of one of the role's ports (${known}), got ${JSON.stringify(role.probe.port)}`,
-      );
-    }
-    if (role.kind === 'worker' && role.serves !== undefined) {
-      issue(['serves'], 'expected only in a role of kind web: a worker role is behind no public address');
-    }
-    if (role.serves !== undefined && role.probe === undefined) {
-      issue(['probe'], 'expected a probe beside serves: without one no instance would ever count as healthy');
-    }
-    if (role.metadata.length > role.instances) {
-      issue(['metadata'], `expected at most ${role.instances} addresses, one an instance, got ${role.metadata.length}`);
-    }
-  });
+  // Also when something else in the role is wrong: whoever mends a file wants to hear of everything at once.
+  .superRefine(checkRole, { when: () => true });
+
+/** What of a role its parts must agree on; a part that is wrong by itself is left out, because that is said already. */
+const agreeingRoleSchema = z.object({
+  kind: z.string().optional().catch(undefined),
+  instances: z.number().positive().optional().catch(undefined),
+  ports: z.array(z.string()).optional().catch(undefined),
+  serves: z.string().optional().catch(undefined),
+  probe: z.object({ port: z.string() }).optional().catch(undefined),
+  metadata: z.array(z.unknown()).optional().catch(undefined),
+});
+
+function checkRole(value: unknown, context: z.core.$RefinementCtx): void {
+  const parsed = agreeingRoleSchema.safeParse(value);
+  if (!parsed.success) return;
+  const { kind, instances, ports, serves, probe, metadata } = parsed.data;
+  const issue = (path: (string | number)[], message: string): void => {
+    context.addIssue({ code: 'custom', path, message });
+  };
+  const checkPort = (path: string[], port: string | undefined): void => {
+    if (port === undefined || ports === undefined || ports.includes(port)) return;
+    const known = ports.length === 0 ? 'it has none' : `its ports are ${ports.join(', ')}`;
+    issue(path, `expected the name of one of the role's ports (${known}), got ${JSON.stringify(port)}`);
+  };
+  checkPort(['serves'], serves);
+  checkPort(['probe', 'port'], probe?.port);
+  if (kind === 'worker' && serves !== undefined) {
+    issue(['serves'], 'expected only in a role of kind web: a worker role is behind no public address');
+  }
+  const hasProbe = typeof value === 'object' && value !== null && 'probe' in value && value.probe !== undefined;
+  if (serves !== undefined && !hasProbe) {
+    issue(['probe'], 'expected a probe beside serves: without one no instance would ever count as healthy');
+  }
+  if (instances !== undefined && metadata !== undefined && metadata.length > instances) {
+    issue(['metadata'], `expected at most ${instances} addresses, one an instance, got ${metadata.length}`);
+  }
+}
 
 const cloudServiceSchema = z.strictObject({
   name: nameSchema,

@@ -133,6 +133,8 @@ vms: [{ nmae: db1 }]
       '/srv/shop/fleet.yaml:7: cloudService.roles[0].name: expected a name of letters, digits, "_", "-" and ".", got "Front End"',
       expect.stringContaining('fleet.yaml:7: cloudService.roles[0].instances: '),
       expect.stringContaining('fleet.yaml:8: cloudService.roles[1].run.app: expected a command as a list'),
+      expect.stringContaining('fleet.yaml:8: cloudService.roles[1].serves: expected the name of one of the role'),
+      expect.stringContaining('fleet.yaml:8: cloudService.roles[1].probe: expected a probe beside serves'),
       expect.stringContaining('fleet.yaml:9: vms[0].name: expected string, got nothing'),
       expect.stringContaining('fleet.yaml:9: vms[0].nmae: expected a known key'),
     ]);
