@@ -2,6 +2,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import type { z } from 'zod';
 import { describeError, UserError } from '../../common/runtime/errors.ts';
 import { faultBodySchema, scheduleBodySchema } from './bodies.ts';
+import { clockRoutes } from './clock-routes.ts';
 import type { Operations } from './operations.ts';
 
 /** Longest request body: an event that names a thousand VMs fits well. */
@@ -50,10 +51,7 @@ export function createControlApp(operations: Operations): Express {
       response.status(204).end();
     });
   });
-  app.get('/clock', (_request, response) => {
-    const nowMs = operations.now();
-    response.json({ now: new Date(nowMs).toISOString(), nowMs });
-  });
+  app.use('/clock', clockRoutes(operations.clock));
   app.use((request, response) => {
     sendError(response, 404, { code: 'NOT_FOUND', message: `there is no ${request.method} ${request.path}` });
   });
@@ -98,8 +96,10 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   UNKNOWN_VM: 404,
   UNKNOWN_EVENT: 404,
   VM_GONE: 409,
+  CLOCK_IS_REAL: 409,
   ALREADY_STARTED: 409,
   NOT_STARTED: 409,
+  TOO_MANY_USER_OPERATIONS: 409,
 };
 
 // Four parameters, used or not: that is how Express knows an error handler.

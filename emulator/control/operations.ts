@@ -2,6 +2,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import type { ActivityFeed } from '../activity.ts';
+import { createClockVerbs, type ClockVerbs } from '../clock/clock-verbs.ts';
 import type { Balancer } from '../cloud-service/balancer.ts';
 import type { FaultBoard } from '../fault-board.ts';
 import { DEFAULT_LATENCY_MS, type Fault, type FaultKind } from '../faults.ts';
@@ -50,7 +51,7 @@ export interface FleetView {
 /** Everything the operator of an emulator can do: behind the control API, and for tests in the same process. */
 export interface Operations {
   readonly feed: ActivityFeed;
-  now(): number;
+  readonly clock: ClockVerbs;
   fleet(): FleetView;
   events(): readonly EventView[];
   /** Throws a `UserError` with the reason when the platform refuses. */
@@ -58,6 +59,8 @@ export interface Operations {
   cancel(eventId: string): void;
   start(eventId: string): void;
   complete(eventId: string): void;
+  /** Approves events as the VM itself would by its metadata service: for whoever plays a VM in the same process. */
+  approve(vm: string, eventIds: readonly string[]): void;
   faults(): readonly Fault[];
   setFault(wanted: NewFault): Promise<Fault>;
   clearFaults(vm?: string): Promise<void>;
@@ -87,7 +90,7 @@ export function createOperations(context: OperationsContext): Operations {
   };
   return {
     feed,
-    now: () => clock.now(),
+    clock: createClockVerbs(clock),
     fleet: () => fleetView(context),
     events: () => eventViews(runner.state),
     schedule: (wanted) => {
@@ -107,6 +110,11 @@ export function createOperations(context: OperationsContext): Operations {
     },
     complete: (eventId) => {
       submit({ kind: 'complete', eventId });
+    },
+    approve: (vm, eventIds) => {
+      const { name } = knownVm(vm);
+      submit({ kind: 'enable', vm: name });
+      submit({ kind: 'approve', vm: name, eventIds });
     },
     faults: () => faults.list(),
     setFault: async (wanted) => {
@@ -139,6 +147,7 @@ const REFUSAL_CODES = {
   'unknown-event': 'UNKNOWN_EVENT',
   'already-started': 'ALREADY_STARTED',
   'not-started': 'NOT_STARTED',
+  'too-many-user-operations': 'TOO_MANY_USER_OPERATIONS',
 } as const;
 
 function fleetView(context: OperationsContext): FleetView {

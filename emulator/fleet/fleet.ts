@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { ListenAddress } from '../../common/runtime/listen.ts';
 import type { PlatformSettings, ScopeKind, Vm } from '../platform/state.ts';
 import type { FleetSettings } from './fleet-schema.ts';
+import { rulesOf } from './rules-schema.ts';
 
 /** A VM as the fleet file describes it, spelt out. */
 export interface FleetVm {
@@ -70,6 +71,7 @@ export function expandFleet(settings: FleetSettings, folder: string): Fleet {
       freezeMs: settings.impact.freezeWhenUnknown,
       rebootAtLeastMs: settings.impact.rebootAtLeast,
       lingerAfterImpactMs: settings.impact.lingerAfterImpact,
+      rules: rulesOf(settings.rules),
     },
     scopes,
     vms: vms.map((found) => ({ ...found, environment: { ...settings.environment, ...found.environment } })),

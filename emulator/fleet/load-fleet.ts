@@ -45,6 +45,12 @@ const checkedFleetSchema = fleetSchema.superRefine((settings, context) => {
     const message = 'expected at least one VM: a cloudService, vms, availabilitySets or scaleSets';
     context.addIssue({ code: 'custom', path: [], message });
   }
+  for (const [index, name] of settings.rules.autoApprove.entries()) {
+    if (scopeNames(settings).some((scope) => scope.name === name)) continue;
+    const known = scopeNames(settings).map((scope) => scope.name);
+    const message = `expected the name of a scope (${known.join(', ')}), got ${JSON.stringify(name)}`;
+    context.addIssue({ code: 'custom', path: ['rules', 'autoApprove', index], message });
+  }
   checkPublicAddress(settings, context);
 });
 

@@ -46,6 +46,7 @@ export const PLATFORM_REFUSALS = [
   'unknown-event',
   'already-started',
   'not-started',
+  'too-many-user-operations',
 ] as const;
 export type PlatformRefusal = (typeof PLATFORM_REFUSALS)[number];
 

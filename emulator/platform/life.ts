@@ -6,23 +6,23 @@ import {
   type PlatformEvent,
   type PlatformSettings,
   type PlatformState,
+  type ScopeState,
 } from './state.ts';
 
 /** Everything that falls due by `now`: NotBefore, the start after an approval, the impact, the end. */
 export function advance(state: PlatformState, now: number): Step {
   let current = state;
   const effects: Effect[] = [];
-  for (const scope of state.scopes.values()) {
-    for (const event of scope.events) {
-      // An event may take several steps at once (start and impact without a delay between them).
-      for (let due: PlatformEvent | undefined = event; due !== undefined;) {
-        const deadlineMs = deadlineOf(due);
-        if (deadlineMs === undefined || deadlineMs > now) break;
-        const step = passDeadline(current, due, now);
-        current = step.state;
-        effects.push(...step.effects);
-        due = current.scopes.get(scope.name)?.events.find((candidate) => candidate.id === event.id);
-      }
+  for (const { name } of state.scopes.values()) {
+    // An event may take several steps at once (start and impact without a delay between them), and one that starts may be
+    // what another has waited for: so the first one due, until none is.
+    for (;;) {
+      const scope = current.scopes.get(name);
+      const due = scope?.events.find((event) => (deadlineOf(event, scope) ?? Infinity) <= now);
+      if (due === undefined) break;
+      const step = passDeadline(current, due, now);
+      current = step.state;
+      effects.push(...step.effects);
     }
   }
   return { state: current, effects };
@@ -33,18 +33,19 @@ export function nextDeadline(state: PlatformState): number | undefined {
   let earliest: number | undefined;
   for (const scope of state.scopes.values()) {
     for (const event of scope.events) {
-      const deadlineMs = deadlineOf(event);
+      const deadlineMs = deadlineOf(event, scope);
       if (deadlineMs !== undefined && (earliest === undefined || deadlineMs < earliest)) earliest = deadlineMs;
     }
   }
   return earliest;
 }
 
-function deadlineOf(event: PlatformEvent): number | undefined {
+function deadlineOf(event: PlatformEvent, scope: ScopeState): number | undefined {
   switch (event.life.phase) {
     case 'scheduled':
       return event.notBeforeMs;
     case 'approved':
+      if (waitsForOtherDeletes(event, scope)) return event.notBeforeMs;
       // Other tenants may time out no later than NotBefore: then it starts all the same.
       return Math.min(event.life.startsAtMs, event.notBeforeMs ?? event.life.startsAtMs);
     case 'started':
@@ -57,6 +58,16 @@ function deadlineOf(event: PlatformEvent): number | undefined {
     default:
       return event.life satisfies never;
   }
+}
+
+/**
+ * Deletes of a scale set are approved together: an approved one waits while another is neither approved nor has reached its
+ * NotBefore. Its own NotBefore ends the wait, because the time-out of a delete cannot be extended (Azure docs, Terminate
+ * notification, "Approve all pending deletes").
+ */
+function waitsForOtherDeletes(event: PlatformEvent, scope: ScopeState): boolean {
+  if (event.type !== 'Terminate' || scope.kind !== 'scale-set') return false;
+  return scope.events.some((other) => other.type === 'Terminate' && other.life.phase === 'scheduled');
 }
 
 function passDeadline(state: PlatformState, event: PlatformEvent, now: number): Step {

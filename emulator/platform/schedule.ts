@@ -27,8 +27,10 @@ export function scheduleEvent(state: PlatformState, command: ScheduleCommand, no
   if (named.kind === 'refused') {
     return { state, effects: [], outcome: { kind: 'refused', reason: named.reason, message: named.message } };
   }
-  const isAnnounced = command.entry === 'announced';
   const source = command.source ?? (command.entry === 'failure' ? 'Platform' : DEFAULT_SOURCE[command.type]);
+  const refusal = source === 'User' ? refuseUserOperation(state) : undefined;
+  if (refusal !== undefined) return { state, effects: [], outcome: refusal };
+  const isAnnounced = command.entry === 'announced' && !isApprovedByPolicy(state, command.type, { source, named });
   const event = {
     id: command.eventId.toUpperCase(),
     type: command.type,
@@ -50,6 +52,30 @@ export function scheduleEvent(state: PlatformState, command: ScheduleCommand, no
   }
   // The document changes once, not twice: nobody ever sees it Scheduled.
   return { ...startEvent(state, event, now), outcome: { kind: 'accepted' } };
+}
+
+/** The policy knows only these two types; a user's deletion of a scale set's VM has its own setting (its notice). */
+function isApprovedByPolicy(
+  state: PlatformState,
+  type: EventType,
+  event: { readonly source: EventSource; readonly named: { readonly scope: string } },
+): boolean {
+  const isOfPolicy = type === 'Reboot' || type === 'Redeploy';
+  return isOfPolicy && event.source === 'User' && state.settings.rules.autoApprovingScopes.has(event.named.scope);
+}
+
+/** The preview of 2017: so many maintenance operations that users asked for, and no more, at a time. */
+function refuseUserOperation(
+  state: PlatformState,
+): (CommandStep['outcome'] & { readonly kind: 'refused' }) | undefined {
+  const { maxUserOperations } = state.settings.rules;
+  if (maxUserOperations === undefined) return undefined;
+  const live = [...state.scopes.values()].flatMap((scope) => scope.events).filter((event) => event.source === 'User');
+  if (live.length < maxUserOperations) return undefined;
+  const message =
+    `at most ${maxUserOperations} operations that users asked for may be on their way at once, and so many are; ` +
+    `wait until one is over or cancel one: ${live.map((event) => event.id).join(', ')}`;
+  return { kind: 'refused', reason: 'too-many-user-operations', message };
 }
 
 /** Seen in captured Freeze events (5, 6, 30; the documentation's example is 9). */
@@ -98,7 +124,7 @@ type Resolved =
 
 /**
  * The VMs that an event names: they exist, see events together, and are in at most one update domain (Azure docs up to
- * 2020, Scheduled Events, "Resources": guaranteed then, and still what routine maintenance does).
+ * 2020, Scheduled Events, "Resources": guaranteed then, and still what routine maintenance does), unless the rules say else.
  */
 function resolveResources(state: PlatformState, names: readonly string[]): Resolved {
   const vms = new Map<string, Vm>();
@@ -124,7 +150,7 @@ function resolveResources(state: PlatformState, names: readonly string[]): Resol
     );
   }
   const other = found.find((vm) => vm.updateDomain !== first.updateDomain);
-  if (other !== undefined) {
+  if (other !== undefined && !state.settings.rules.allowsSeveralUpdateDomains) {
     return refuse(
       'several-update-domains',
       `one event names VMs of one update domain: ${first.name} is in ${first.updateDomain}, ${other.name} in ${other.updateDomain}`,

@@ -49,7 +49,33 @@ export interface PlatformSettings {
   readonly rebootAtLeastMs: number;
   /** The event stays in the document, Started, for this long after its impact. */
   readonly lingerAfterImpactMs: number;
+  readonly rules: PlatformRules;
 }
+
+/** Where Azure's documents have changed over the years, or leave the choice to the customer. */
+export interface PlatformRules {
+  /**
+   * One event may name VMs of several update domains. Azure promised until 2020 that it never does; a customer saw one that
+   * did, and the sentence is gone from the documents.
+   */
+  readonly allowsSeveralUpdateDomains: boolean;
+  /**
+   * How many operations that users asked for may be on their way at once, in the whole fleet; undefined = any number. The
+   * preview of 2017 allowed ten.
+   */
+  readonly maxUserOperations: number | undefined;
+  /**
+   * Scopes whose user events are approved by policy: Reboot and Redeploy appear Started (Azure REST, `scheduledEventsPolicy`,
+   * `userInitiatedReboot` and `userInitiatedRedeploy`).
+   */
+  readonly autoApprovingScopes: ReadonlySet<string>;
+}
+
+export const DEFAULT_PLATFORM_RULES: PlatformRules = {
+  allowsSeveralUpdateDomains: false,
+  maxUserOperations: undefined,
+  autoApprovingScopes: new Set(),
+};
 
 /**
  * Notice as Azure documents it (Scheduled Events, "Event scheduling"; Terminate is the shortest a user can choose). The
@@ -63,6 +89,7 @@ export const DEFAULT_PLATFORM_SETTINGS: PlatformSettings = {
   freezeMs: 5000,
   rebootAtLeastMs: 5000,
   lingerAfterImpactMs: 10_000,
+  rules: DEFAULT_PLATFORM_RULES,
 };
 
 interface HasStarted {

@@ -43,6 +43,21 @@ cloudService:
       run: { app: [node, back-end.mjs] }
 `;
 
+describe('the rules of a fleet file', () => {
+  it('reach the platform, and name scopes that exist', () => {
+    const file = (rules: string): string => `rules: { ${rules} }\nvms: [{ name: db1 }]`;
+    const text = file('userOperations: 10, updateDomainsPerEvent: several, autoApprove: [db1]');
+    expect(parseFleet({ file: 'fleet.yaml', text }).platform.rules).toEqual({
+      allowsSeveralUpdateDomains: true,
+      maxUserOperations: 10,
+      autoApprovingScopes: new Set(['db1']),
+    });
+    expect(() => parseFleet({ file: 'fleet.yaml', text: file('autoApprove: [db2]') })).toThrow(
+      'expected the name of a scope (db1), got "db2"',
+    );
+  });
+});
+
 describe('a fleet file', () => {
   it('describes a cloud service: instances, domains, notice, what is behind the public address', () => {
     const fleet = parse(SHOP, { SHOP_PORT: '0' });
