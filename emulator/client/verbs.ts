@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
 import type { CommandContext } from '../../common/runtime/command.ts';
-import { parseDurationOrUndefined, formatDuration } from '../../common/runtime/duration.ts';
+import { formatDuration } from '../../common/runtime/duration.ts';
 import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import { stopSignal } from '../../common/runtime/lifecycle.ts';
 import { formatTable } from '../../common/runtime/terminal.ts';
@@ -17,6 +17,7 @@ import {
   type EventAnswer,
 } from './answers.ts';
 import { callControl, controlUrl } from './control-client.ts';
+import { durationOption, wholeSecondsOption } from './span-options.ts';
 
 /** Options that every verb has. */
 export interface VerbOptions {
@@ -39,12 +40,11 @@ export async function schedule(
   wanted: { readonly type: EventType; readonly vms: readonly string[] },
   options: ScheduleOptions,
 ): Promise<void> {
-  const durationMs = duration('--duration', options.duration);
   const body = {
     type: wanted.type,
     resources: wanted.vms,
-    noticeMs: duration('--notice', options.notice),
-    durationSeconds: durationMs === undefined ? undefined : wholeSeconds(durationMs, options.duration),
+    noticeMs: durationOption('--notice', options.notice),
+    durationSeconds: wholeSecondsOption('--duration', options.duration),
     description: options.description,
     source: options.source,
     started: options.started,
@@ -150,8 +150,8 @@ export async function setFault(context: CommandContext, kind: string, options: F
     const message = `expected a kind of fault (${FAULT_KINDS.join(', ')}) or none, got ${JSON.stringify(kind)}`;
     throw new UserError('UNKNOWN_FAULT', message, { exitStatus: EXIT_USAGE });
   }
-  const forMs = duration('--for', options.for);
-  const body = { kind, vm: options.vm, forMs, latencyMs: duration('--latency', options.latency) };
+  const forMs = durationOption('--for', options.for);
+  const body = { kind, vm: options.vm, forMs, latencyMs: durationOption('--latency', options.latency) };
   const fault = await callControl(url, { method: 'POST', path: '/faults', body }, faultAnswerSchema);
   const span = forMs === undefined ? 'until it is cleared (fault none)' : `for ${formatDuration(forMs)}`;
   context.terminal.print(
@@ -206,19 +206,4 @@ function activityLine(text: string): string {
   const { at, kind, vm, eventId, detail } = activitySchema.parse(JSON.parse(text));
   const event = eventId === undefined ? '' : ` [${eventId.slice(0, 8)}]`;
   return `${at.slice(11, 23)}  ${kind.padEnd(18)} ${(vm ?? '').padEnd(16)} ${detail}${event}`;
-}
-
-function duration(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = parseDurationOrUndefined(text);
-  if (ms !== undefined) return ms;
-  const message = `${option}: expected a duration like "30s" or "1m30s", got ${JSON.stringify(text)}`;
-  throw new UserError('BAD_DURATION', message, { exitStatus: EXIT_USAGE });
-}
-
-/** Events carry whole seconds. */
-function wholeSeconds(ms: number, text: string | undefined): number {
-  if (ms % 1000 === 0) return ms / 1000;
-  const message = `--duration: expected whole seconds, because events carry no finer ones, got ${JSON.stringify(text)}`;
-  throw new UserError('BAD_DURATION', message, { exitStatus: EXIT_USAGE });
 }

@@ -5,7 +5,7 @@ import { EVENT_SOURCES, EVENT_TYPES } from '../platform/state.ts';
 /** A notice or a fault for longer than this is a mistake of units. */
 const MAX_SPAN_MS = 30 * 24 * 3_600_000;
 
-const spanMs = z.int().nonnegative().max(MAX_SPAN_MS);
+export const spanMs = z.int().nonnegative().max(MAX_SPAN_MS);
 
 /** Body of `POST /events`. */
 export const scheduleBodySchema = z.strictObject({

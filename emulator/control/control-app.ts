@@ -1,9 +1,10 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
-import type { z } from 'zod';
 import { describeError, UserError } from '../../common/runtime/errors.ts';
 import { faultBodySchema, scheduleBodySchema } from './bodies.ts';
 import { clockRoutes } from './clock-routes.ts';
+import { addMaintenanceRoutes } from './maintenance-routes.ts';
 import type { Operations } from './operations.ts';
+import { parseBody } from './parse-body.ts';
 
 /** Longest request body: an event that names a thousand VMs fits well. */
 const MAX_BODY = '256kb';
@@ -36,6 +37,7 @@ export function createControlApp(operations: Operations): Express {
       response.status(204).end();
     });
   }
+  addMaintenanceRoutes(app, operations.maintenance);
   app.get('/faults', (_request, response) => {
     response.json({ faults: operations.faults() });
   });
@@ -78,16 +80,6 @@ function requireOwnHeader(request: Request, response: Response, next: NextFuncti
   sendError(response, 403, { code: 'HEADER_MISSING', message });
 }
 
-function parseBody<Schema extends z.ZodType>(schema: Schema, request: Request): z.output<Schema> {
-  const body: unknown = request.body;
-  const result = schema.safeParse(body ?? {});
-  if (result.success) return result.data;
-  const problems = result.error.issues.map(
-    (issue) => `${issue.path.join('.') || 'body'}: ${issue.message.replace('Invalid input: ', '')}`,
-  );
-  throw new UserError('BAD_BODY', problems.join('; '));
-}
-
 const STATUS_OF: Readonly<Record<string, number>> = {
   BAD_BODY: 400,
   NO_RESOURCES: 400,
@@ -100,6 +92,9 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   ALREADY_STARTED: 409,
   NOT_STARTED: 409,
   TOO_MANY_USER_OPERATIONS: 409,
+  UNKNOWN_TARGET: 404,
+  UNKNOWN_MAINTENANCE: 404,
+  REFUSED: 409,
 };
 
 // Four parameters, used or not: that is how Express knows an error handler.

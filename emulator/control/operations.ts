@@ -6,6 +6,7 @@ import { createClockVerbs, type ClockVerbs } from '../clock/clock-verbs.ts';
 import type { Balancer } from '../cloud-service/balancer.ts';
 import type { FaultBoard } from '../fault-board.ts';
 import { DEFAULT_LATENCY_MS, type Fault, type FaultKind } from '../faults.ts';
+import { createMaintenanceRunner, type MaintenanceRunner } from '../maintenance-runner.ts';
 import type { PlatformRunner } from '../platform-runner.ts';
 import type { PlatformOutcome } from '../platform/effects.ts';
 import type { ScheduleCommand } from '../platform/schedule.ts';
@@ -64,6 +65,8 @@ export interface Operations {
   faults(): readonly Fault[];
   setFault(wanted: NewFault): Promise<Fault>;
   clearFaults(vm?: string): Promise<void>;
+  /** Maintenance of whole roles and scopes, domain by domain. */
+  readonly maintenance: MaintenanceRunner;
 }
 
 export interface OperationsContext {
@@ -90,6 +93,7 @@ export function createOperations(context: OperationsContext): Operations {
   };
   return {
     feed,
+    maintenance: createMaintenanceRunner({ runner, feed, random }),
     clock: createClockVerbs(clock),
     fleet: () => fleetView(context),
     events: () => eventViews(runner.state),
