@@ -70,42 +70,7 @@ export function createMaintenanceRunner(context: {
   const sequences: Sequence[] = [];
   let count = 0;
 
-  /** Begins domains until one is under way; a domain that the platform refuses ends the sequence and is told. */
-  const proceed = (sequence: Sequence): string | undefined => {
-    for (let step = nextStep(sequence.plan); step !== undefined; step = nextStep(sequence.plan)) {
-      const eventIds: string[] = [];
-      let refusal: string | undefined;
-      for (const group of step.groups) {
-        const resources = group.filter((name) => isThere(runner, name));
-        if (resources.length === 0) continue;
-        const eventId = random.uuid().toUpperCase();
-        const { type, durationSeconds, noticeMs } = sequence.wanted;
-        const outcome = runner.submit({
-          kind: 'schedule',
-          eventId,
-          type,
-          resources,
-          source: 'Platform',
-          description: 'Host server is undergoing maintenance.',
-          entry: 'announced',
-          durationSeconds,
-          noticeMs,
-        });
-        if (outcome.kind === 'accepted') eventIds.push(eventId);
-        else refusal = outcome.message;
-      }
-      sequence.plan = beginStep(sequence.plan, step.domain, eventIds);
-      // An event without any notice and without an impact may be over already.
-      for (const eventId of eventIds) {
-        if (eventOrUndefined(runner.state, eventId) === undefined) sequence.plan = eventGone(sequence.plan, eventId);
-      }
-      if (refusal !== undefined) {
-        sequence.plan = { ...sequence.plan, isCancelled: true };
-        return refusal;
-      }
-    }
-    return undefined;
-  };
+  const proceed = (sequence: Sequence): string | undefined => beginDomains(sequence, runner, random);
 
   const unsubscribe = feed.subscribe(({ kind, eventId }) => {
     if ((kind !== 'event.gone' && kind !== 'event.cancelled') || eventId === undefined) return;
@@ -148,6 +113,43 @@ export function createMaintenanceRunner(context: {
     },
     stop: unsubscribe,
   };
+}
+
+/** Begins domains until one is under way; a domain that the platform refuses ends the sequence. Returns the refusal. */
+function beginDomains(sequence: Sequence, runner: PlatformRunner, random: RandomSource): string | undefined {
+  for (let step = nextStep(sequence.plan); step !== undefined; step = nextStep(sequence.plan)) {
+    const eventIds: string[] = [];
+    let refusal: string | undefined;
+    for (const group of step.groups) {
+      const resources = group.filter((name) => isThere(runner, name));
+      if (resources.length === 0) continue;
+      const eventId = random.uuid().toUpperCase();
+      const { type, durationSeconds, noticeMs } = sequence.wanted;
+      const outcome = runner.submit({
+        kind: 'schedule',
+        eventId,
+        type,
+        resources,
+        source: 'Platform',
+        description: 'Host server is undergoing maintenance.',
+        entry: 'announced',
+        durationSeconds,
+        noticeMs,
+      });
+      if (outcome.kind === 'accepted') eventIds.push(eventId);
+      else refusal = outcome.message;
+    }
+    sequence.plan = beginStep(sequence.plan, step.domain, eventIds);
+    // An event without any notice and without an impact may be over already.
+    for (const eventId of eventIds) {
+      if (eventOrUndefined(runner.state, eventId) === undefined) sequence.plan = eventGone(sequence.plan, eventId);
+    }
+    if (refusal !== undefined) {
+      sequence.plan = { ...sequence.plan, isCancelled: true };
+      return refusal;
+    }
+  }
+  return undefined;
 }
 
 function isThere(runner: PlatformRunner, name: string): boolean {
