@@ -1,5 +1,8 @@
 import { Command, Option } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
+import { controlOption, jsonOption, type CommonOptions } from './client/options.ts';
+import { clockCommand } from './clock/command.ts';
+import { maintainCommand } from './platform-commands.ts';
 
 /** `forewarn emulator`: serves a fleet, and its operator's verbs as clients of the control API. */
 export function emulatorCommand(context: CommandContext): Command {
@@ -13,10 +16,15 @@ export function emulatorCommand(context: CommandContext): Command {
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('info'),
     )
+    .addOption(
+      new Option('--clock <kind>', 'real, or stepped: moves only by "clock advance" (only for VMs that nobody runs)')
+        .choices(['real', 'stepped'])
+        .default('real'),
+    )
     .addHelpText('after', SERVE_EXAMPLES)
-    .action(async (options: { fleet?: string; logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent' }) => {
+    .action(async (options: ServeOptions) => {
       const { runEmulator } = await import('./main.ts');
-      await runEmulator(context, { fleet: options.fleet, logLevel: options.logLevel });
+      await runEmulator(context, options);
     });
   for (const kind of KINDS) command.addCommand(scheduleCommand(context, kind));
   for (const verb of VERBS) command.addCommand(changeCommand(context, verb));
@@ -25,7 +33,15 @@ export function emulatorCommand(context: CommandContext): Command {
   command.addCommand(faultCommand(context));
   command.addCommand(faultsCommand(context));
   command.addCommand(watchCommand(context));
+  command.addCommand(clockCommand(context));
+  command.addCommand(maintainCommand(context));
   return command;
+}
+
+interface ServeOptions {
+  readonly fleet?: string;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly clock: 'real' | 'stepped';
 }
 
 const SERVE_EXAMPLES = `
@@ -56,22 +72,6 @@ const VERBS = [
   { verb: 'start', summary: 'start an event now, approved or not' },
   { verb: 'complete', summary: 'end an event that has started, now' },
 ] as const;
-
-function controlOption(): Option {
-  return new Option(
-    '--control <url>',
-    'control address of the emulator (default: FOREWARN_CONTROL, http://127.0.0.1:7070)',
-  );
-}
-
-function jsonOption(): Option {
-  return new Option('--json', 'print JSON');
-}
-
-interface CommonOptions {
-  readonly control?: string;
-  readonly json?: boolean;
-}
 
 interface ScheduleOptions extends CommonOptions {
   readonly notice?: string;

@@ -2,13 +2,14 @@ import path from 'node:path';
 import type { CommandContext } from '../common/runtime/command.ts';
 import { aborted, stopSignal } from '../common/runtime/lifecycle.ts';
 import { createLog, type LogLevel } from '../common/runtime/log.ts';
+import { steppedClock } from './clock/stepped-clock.ts';
 import { defaultFleet, loadFleet } from './fleet/load-fleet.ts';
 import { startEmulator } from './start-emulator.ts';
 
 /** `forewarn emulator`: serves a fleet until it is told to stop. */
 export async function runEmulator(
   context: CommandContext,
-  options: { readonly fleet: string | undefined; readonly logLevel: LogLevel },
+  options: { readonly fleet?: string; readonly logLevel: LogLevel; readonly clock: 'real' | 'stepped' },
 ): Promise<void> {
   const stop = stopSignal();
   const fleet =
@@ -22,6 +23,7 @@ export async function runEmulator(
       forewarn: [process.execPath, ...process.execArgv, context.cliFile],
     },
     log,
+    ...(options.clock === 'stepped' ? { clock: steppedClock() } : {}),
   });
   const vms = emulator.vms.map(({ name, metadata }) => ({ name, metadata }));
   log.info({ control: emulator.control, public: emulator.publicAddress, vms }, 'ready');

@@ -7,22 +7,23 @@ import { Closers } from '../common/runtime/lifecycle.ts';
 import { formatAddress } from '../common/runtime/listen.ts';
 import { silentLog, type Log } from '../common/runtime/log.ts';
 import { systemRandom, type RandomSource } from '../common/runtime/random.ts';
+import { refuseSteppedProcesses } from './clock/stepped-fleet.ts';
 import { createActivityFeed, type ActivityFeed } from './activity.ts';
 import { startBalancer, type Balancer } from './cloud-service/balancer.ts';
 import { startControlServer } from './control/control-server.ts';
 import { createOperations, type Operations } from './control/operations.ts';
 import { createFaultBoard } from './fault-board.ts';
 import { createPortPicker, type PortPicker } from './free-ports.ts';
-import { describeVm, factsOf, planOf, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
+import { describeVm, planOf, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
 import type { Fleet, FleetVm } from './fleet/fleet.ts';
 import type { Host } from './hosts/host.ts';
 import type { HostedVmPlan } from './hosts/hosted-vm.ts';
 import { createNoneHost } from './hosts/none-host.ts';
 import { createProcessHost } from './hosts/process-host.ts';
-import { startMetadataServer, type MetadataServer } from './metadata/metadata-server.ts';
-import { EventsRenderer } from './metadata/scheduled-events.ts';
+import type { MetadataServer } from './metadata/metadata-server.ts';
 import { createPlatformRunner, type PlatformRunner } from './platform-runner.ts';
-import { createPlatform, type ScopeState } from './platform/state.ts';
+import { createPlatform } from './platform/state.ts';
+import { createFleetMetadata, startVmMetadata } from './vm-metadata.ts';
 
 export interface EmulatorOptions {
   readonly fleet: Fleet;
@@ -71,6 +72,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 async function start(options: EmulatorOptions, closers: Closers): Promise<Emulator> {
   const { fleet } = options;
   const clock = options.clock ?? systemClock;
+  refuseSteppedProcesses(fleet, clock);
   const random = options.random ?? systemRandom;
   const log = options.log ?? silentLog;
   const feed = createActivityFeed(() => clock.now());
@@ -109,9 +111,10 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
     faults.stop();
     runner.stop();
   });
+  const metadata = createFleetMetadata({ fleet, runner, clock, picker });
   for (const source of fleet.vms) {
     const fault = (): ReturnType<typeof faults.of> => faults.of(source.vm.name);
-    const server = await startMetadata(source, { fleet, runner, clock, picker, fault });
+    const server = await startVmMetadata(source, metadata, fault);
     closers.add(async () => {
       await server.close();
     });
@@ -175,38 +178,6 @@ function createHost(context: HostContext, programs: ProgramFiles): Host {
   };
   if (fleet.host === 'none' || folder === undefined) return createNoneHost(clock, report);
   return createProcessHost({ plans, folder, clock, nodeFile: programs.node, log, report });
-}
-
-interface MetadataContext {
-  readonly fleet: Fleet;
-  readonly runner: PlatformRunner;
-  readonly clock: Clock;
-  readonly picker: PortPicker;
-  readonly fault: Parameters<typeof startMetadataServer>[0]['fault'];
-}
-
-async function startMetadata(source: FleetVm, context: MetadataContext): Promise<MetadataServer> {
-  const { runner } = context;
-  const { vm } = source;
-  const scope = (): ScopeState => {
-    const found = runner.state.scopes.get(vm.scope);
-    if (found?.isEnabled === true) return found;
-    runner.submit({ kind: 'enable', vm: vm.name });
-    const enabled = runner.state.scopes.get(vm.scope);
-    if (enabled === undefined) throw new Error(`VM ${vm.name} is in no scope of the platform`);
-    return enabled;
-  };
-  return await startMetadataServer({
-    vm: {
-      facts: factsOf(source, context.fleet),
-      renderer: new EventsRenderer(),
-      scope,
-      approve: (eventIds) => runner.submit({ kind: 'approve', vm: vm.name, eventIds }).kind === 'accepted',
-    },
-    address: source.metadata ?? { host: '127.0.0.1', port: await context.picker.pick() },
-    clock: context.clock,
-    fault: context.fault,
-  });
 }
 
 async function startPublicAddress(

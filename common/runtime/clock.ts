@@ -49,3 +49,10 @@ export const systemClock: Clock = {
     };
   },
 };
+
+/** Resolves once everything that was ready to run (callbacks, resolved promises, arrived data) has run. Takes no time of any clock. */
+export async function nextTurn(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setImmediate(resolve);
+  });
+}

@@ -165,7 +165,11 @@ describe('the control API', () => {
       publicAddress: null,
       vms: [{ name: 'db1', scope: 'db1', isGone: false, isServing: null }, { name: 'web1' }, { name: 'web2' }],
     });
-    expect((await call('GET', '/clock')).body).toEqual({ now: '2026-11-20T12:00:00.000Z', nowMs: clock.now() });
+    expect((await call('GET', '/clock')).body).toEqual({
+      now: '2026-11-20T12:00:00.000Z',
+      nowMs: clock.now(),
+      kind: 'stepped',
+    });
     expect((await call('GET', '/nothing')).status).toBe(404);
   });
 

@@ -1,0 +1,165 @@
+import path from 'node:path';
+import type { Clock } from '../common/runtime/clock.ts';
+import { parseDurationOrUndefined } from '../common/runtime/duration.ts';
+import { systemEnvironment } from '../common/runtime/environment.ts';
+import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
+import { isLoopback, listenAddressSchema, type ListenAddress } from '../common/runtime/listen.ts';
+import type { Activity } from './activity.ts';
+import type { EventView } from './control/event-view.ts';
+import type { FleetView, NewFault } from './control/operations.ts';
+import type { Fault, FaultKind } from './faults.ts';
+import { loadFleet, parseFleet } from './fleet/load-fleet.ts';
+import type { Fleet } from './fleet/fleet.ts';
+import type { EventSource, EventType } from './platform/state.ts';
+import { startEmulator as startFleet } from './start-emulator.ts';
+
+export { steppedClock, SteppedClock } from './clock/stepped-clock.ts';
+export type { Activity, Clock, EventView, FleetView };
+
+/** What `startEmulator` may be told; everything has a default. */
+export interface StartOptions {
+  /** A fleet file's YAML. Without it and without `fleetFile`: one VM, `vm0`, which nobody runs. */
+  readonly fleetText?: string;
+  /** Path of a fleet file. */
+  readonly fleetFile?: string;
+  /** `steppedClock()` for a test that moves time itself (needs `host: none`); the real clock otherwise. */
+  readonly clock?: Clock;
+  /** Where the control API listens, `127.0.0.1:7070`; any free port of loopback unless said, whatever the fleet says. */
+  readonly control?: string;
+}
+
+/** An event to be made; what is left out gets the type's default. Durations like `30s`. */
+export interface EventToSchedule {
+  readonly type: EventType;
+  /** Resource names, in any case of letters; all of one scope. */
+  readonly vms: readonly string[];
+  readonly notice?: string;
+  readonly durationSeconds?: number;
+  readonly description?: string;
+  readonly source?: EventSource;
+  /** `failure`: started at once, because the hardware failed. `approved-by-policy`: started at once. */
+  readonly entry?: 'announced' | 'approved-by-policy' | 'failure';
+}
+
+/** A fault of metadata services; `for` and `latency` are durations like `10s`. */
+export interface FaultToSet {
+  readonly kind: FaultKind;
+  readonly vm?: string;
+  readonly for?: string;
+  readonly latency?: string;
+}
+
+/** A running emulator, with the verbs of the command line. `await using` closes it. */
+export interface TestEmulator extends AsyncDisposable {
+  /** The control API, `http://127.0.0.1:PORT`. */
+  readonly control: string;
+  /** `http://127.0.0.1:PORT`; undefined without a cloud service that serves. */
+  readonly publicAddress: string | undefined;
+  /** The metadata service that the VM of this name sees: `http://127.0.0.1:PORT`, in place of `http://169.254.169.254`. */
+  metadata(vm: string): string;
+  schedule(wanted: EventToSchedule): EventView;
+  cancel(eventId: string): void;
+  start(eventId: string): void;
+  complete(eventId: string): void;
+  fault(wanted: FaultToSet): Promise<Fault>;
+  /** Of one VM, or all. */
+  clearFaults(vm?: string): Promise<void>;
+  /** Moves a stepped clock, by milliseconds or a duration like `15m`. */
+  advance(by: number | string): Promise<void>;
+  /** Epoch milliseconds. */
+  now(): number;
+  fleet(): FleetView;
+  /** All events, those that are over first. */
+  events(): readonly EventView[];
+  /** Calls `listener` with everything that happens; the returned function ends it. */
+  watch(listener: (activity: Activity) => void): () => void;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts an emulator inside this process, on free ports of loopback. Throws a `UserError` whose message says what is wrong
+ * with the fleet or what could not be opened.
+ */
+export async function startEmulator(options: StartOptions = {}): Promise<TestEmulator> {
+  const environment = systemEnvironment();
+  const fleet = await fleetOf(options);
+  const emulator = await startFleet({
+    fleet: { ...fleet, control: controlOf(options) },
+    environment,
+    programs: { node: process.execPath, forewarn: [process.execPath, path.join(import.meta.dirname, '..', CLI_FILE)] },
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+  });
+  const { operations } = emulator;
+  const close = async (): Promise<void> => {
+    await emulator.close();
+  };
+  return {
+    control: emulator.control,
+    publicAddress: emulator.publicAddress,
+    metadata: (name) => metadataOf(operations.fleet(), name),
+    schedule: ({ vms, notice, ...wanted }) =>
+      operations.schedule({ ...wanted, resources: vms, noticeMs: spanMs('notice', notice) }),
+    cancel: (eventId) => {
+      operations.cancel(eventId);
+    },
+    start: (eventId) => {
+      operations.start(eventId);
+    },
+    complete: (eventId) => {
+      operations.complete(eventId);
+    },
+    fault: async ({ kind, vm, for: span, latency }) => {
+      const wanted: NewFault = { kind, vm, forMs: spanMs('for', span), latencyMs: spanMs('latency', latency) };
+      return await operations.setFault(wanted);
+    },
+    clearFaults: async (vm) => {
+      await operations.clearFaults(vm);
+    },
+    advance: async (by) => {
+      await operations.clock.advance(typeof by === 'number' ? by : (spanMs('by', by) ?? 0));
+    },
+    now: () => operations.clock.view().nowMs,
+    fleet: () => operations.fleet(),
+    events: () => operations.events(),
+    watch: (listener) => emulator.feed.subscribe(listener),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** The command beside this library: TypeScript in a checkout, JavaScript in the package. */
+const CLI_FILE = import.meta.filename.endsWith('.ts') ? 'cli.ts' : 'cli.js';
+
+const ONE_VM = 'host: none\nvms: [{ name: vm0 }]\n';
+
+async function fleetOf({ fleetFile, fleetText }: StartOptions): Promise<Fleet> {
+  if (fleetFile !== undefined && fleetText !== undefined) {
+    const message = 'expected fleetFile or fleetText, got both';
+    throw new UserError('TWO_FLEETS', message, { exitStatus: EXIT_USAGE });
+  }
+  const environment = systemEnvironment();
+  if (fleetFile !== undefined) return await loadFleet(fleetFile, environment);
+  return parseFleet({ file: path.resolve('fleetText'), text: fleetText ?? ONE_VM }, environment);
+}
+
+function controlOf({ control = '127.0.0.1:0' }: StartOptions): ListenAddress {
+  const parsed = listenAddressSchema.safeParse(control);
+  if (parsed.success && isLoopback(parsed.data.host)) return parsed.data;
+  const message = `control: expected an address of loopback like "127.0.0.1:7070", got ${JSON.stringify(control)}`;
+  throw new UserError('BAD_ADDRESS', message, { exitStatus: EXIT_USAGE });
+}
+
+function metadataOf(fleet: FleetView, name: string): string {
+  const found = fleet.vms.find((vm) => vm.name.toLowerCase() === name.toLowerCase());
+  if (found !== undefined) return found.metadata;
+  const known = fleet.vms.map((vm) => vm.name).join(', ');
+  throw new UserError('UNKNOWN_VM', `no VM ${JSON.stringify(name)}; known: ${known}`, { exitStatus: EXIT_USAGE });
+}
+
+function spanMs(key: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = parseDurationOrUndefined(text);
+  if (ms !== undefined) return ms;
+  const message = `${key}: expected a duration like "30s" or "1m30s", got ${JSON.stringify(text)}`;
+  throw new UserError('BAD_DURATION', message, { exitStatus: EXIT_USAGE });
+}
