@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { systemEnvironment } from './common/runtime/environment.ts';
 import { describeError, EXIT_FAILURE, EXIT_USAGE, UserError } from './common/runtime/errors.ts';
-import { PARTS } from './cli-parts.ts';
+import { PARTS } from './cli/parts.ts';
 import type { CommandContext } from './common/runtime/command.ts';
 import { systemTerminal } from './common/runtime/terminal.ts';
 import { packageVersion } from './common/runtime/version.ts';

@@ -18,14 +18,14 @@ export interface SyntaxNode {
 }
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-export const PRODUCT_FOLDERS = ['common', 'agent', 'emulator', 'scheduler', 'demo'] as const;
+export const PRODUCT_FOLDERS = ['common', 'agent', 'emulator', 'scheduler', 'demo', 'cli'] as const;
 
 /** Every TypeScript file of the product and of the tests. */
 export function readSources(): readonly SourceFile[] {
   const files = [...PRODUCT_FOLDERS, 'test', 'scripts'].flatMap((folder) =>
     readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => `${folder}/${file}`),
   );
-  return ['cli.ts', 'cli-parts.ts', ...files.filter((file) => file.endsWith('.ts'))].map(readSource);
+  return ['cli.ts', ...files.filter((file) => file.endsWith('.ts'))].map(readSource);
 }
 
 export function readSource(file: string): SourceFile {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { PARTS } from '../../cli-parts.ts';
+import { PARTS } from '../../cli/parts.ts';
 import type { CommandContext } from '../../common/runtime/command.ts';
 
 const context: CommandContext = {
