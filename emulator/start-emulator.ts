@@ -13,7 +13,7 @@ import { startBalancer, type Balancer } from './cloud-service/balancer.ts';
 import { startControlServer } from './control/control-server.ts';
 import { createOperations, type Operations } from './control/operations.ts';
 import { createFaultBoard } from './fault-board.ts';
-import { createPortPicker, type PortPicker } from './free-ports.ts';
+import { createPortPicker } from './free-ports.ts';
 import { describeVm, planOf, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
 import type { Fleet, FleetVm } from './fleet/fleet.ts';
 import type { Host } from './hosts/host.ts';
@@ -21,7 +21,7 @@ import type { HostedVmPlan } from './hosts/hosted-vm.ts';
 import { createNoneHost } from './hosts/none-host.ts';
 import { createProcessHost } from './hosts/process-host.ts';
 import type { MetadataServer } from './metadata/metadata-server.ts';
-import { createPlatformRunner, type PlatformRunner } from './platform-runner.ts';
+import { createPlatformRunner } from './platform-runner.ts';
 import { createPlatform } from './platform/state.ts';
 import { createFleetMetadata, startVmMetadata } from './vm-metadata.ts';
 
@@ -126,12 +126,7 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
     await host.close();
   });
   await host.start();
-  const balancer = await startPublicAddress(fleet, vms, { clock, feed });
-  if (balancer !== undefined) {
-    closers.add(async () => {
-      await balancer.close();
-    });
-  }
+  const balancer = await startPublicAddress(fleet, vms, { clock, feed, closers });
   const seenVms = vms.map((built) => built.seen);
   const publicAddress = balancer === undefined ? undefined : `http://${formatAddress(balancer.address)}`;
   const operations = createOperations({ runner, clock, random, faults, feed, balancer, publicAddress, vms: seenVms });
@@ -183,12 +178,12 @@ function createHost(context: HostContext, programs: ProgramFiles): Host {
 async function startPublicAddress(
   fleet: Fleet,
   vms: readonly Built[],
-  context: { readonly clock: Clock; readonly feed: ActivityFeed },
+  context: { readonly clock: Clock; readonly feed: ActivityFeed; readonly closers: Closers },
 ): Promise<Balancer | undefined> {
   const { balancing } = fleet;
   if (balancing === undefined) return undefined;
   const behind = vms.filter(({ source }) => source.vm.role === balancing.role);
-  return await startBalancer({
+  const balancer = await startBalancer({
     publicAddress: balancing.publicAddress,
     instances: behind.map(({ seen }) => ({
       vm: seen.name,
@@ -202,4 +197,8 @@ async function startPublicAddress(
       context.feed.publish({ kind: isUp ? 'probe.up' : 'probe.down', vm, detail });
     },
   });
+  context.closers.add(async () => {
+    await balancer.close();
+  });
+  return balancer;
 }

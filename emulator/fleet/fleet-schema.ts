@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { durationSchema } from '../../common/runtime/duration.ts';
 import { isLoopback, listenAddressSchema } from '../../common/runtime/listen.ts';
 import { DEFAULT_PLATFORM_SETTINGS } from '../platform/state.ts';
+import { metadataSchema } from './metadata-schema.ts';
 import { rulesSchema } from './rules-schema.ts';
 
 /** Most VMs of one role or scale set, and of the stand-alone list: each has a listener of its own. */
@@ -167,6 +168,7 @@ export const fleetSchema = z.strictObject({
   notice: noticeSchema.prefault({}),
   impact: impactSchema.prefault({}),
   rules: rulesSchema.prefault({}),
+  metadata: metadataSchema.prefault({}),
   environment: environmentSchema,
   cloudService: cloudServiceSchema.optional(),
   vms: z.array(vmSchema).max(MAX_INSTANCES).default([]),

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { ListenAddress } from '../../common/runtime/listen.ts';
+import type { MetadataSettings } from '../metadata/settings.ts';
 import type { PlatformSettings, ScopeKind, Vm } from '../platform/state.ts';
 import type { FleetSettings } from './fleet-schema.ts';
+import { metadataSettingsOf } from './metadata-schema.ts';
 import { rulesOf } from './rules-schema.ts';
 
 /** A VM as the fleet file describes it, spelt out. */
@@ -40,6 +42,7 @@ export interface Fleet {
   readonly workingFolder: string;
   readonly location: string;
   readonly platform: PlatformSettings;
+  readonly metadata: MetadataSettings;
   readonly scopes: Readonly<Record<string, ScopeKind>>;
   readonly vms: readonly FleetVm[];
   readonly balancing: FleetBalancing | undefined;
@@ -71,8 +74,10 @@ export function expandFleet(settings: FleetSettings, folder: string): Fleet {
       freezeMs: settings.impact.freezeWhenUnknown,
       rebootAtLeastMs: settings.impact.rebootAtLeast,
       lingerAfterImpactMs: settings.impact.lingerAfterImpact,
+      disableAfterMs: settings.metadata.disableAfter,
       rules: rulesOf(settings.rules),
     },
+    metadata: metadataSettingsOf(settings.metadata),
     scopes,
     vms: vms.map((found) => ({ ...found, environment: { ...settings.environment, ...found.environment } })),
     balancing: balancingOf(settings),

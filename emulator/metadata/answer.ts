@@ -28,9 +28,18 @@ export const ANSWERS = {
   unknownEvent: jsonAnswer(400, { error: 'Bad request. Unknown EventId' }),
   bodyTooLarge: jsonAnswer(413, { error: 'Request entity too large' }),
   notFound: jsonAnswer(404, { error: 'Not found' }),
+  // Without Retry-After: none is documented, and clients wait by their own rules.
+  tooManyRequests: jsonAnswer(429, { error: 'Too many requests' }),
   leafNeedsText: jsonAnswer(400, {
     error: 'Bad request. Format json is not supported for a leaf node; use format=text',
   }),
+} as const;
+
+/** What no HTTP parser could read, so that no handler ever sees it. */
+export const UNREADABLE = {
+  malformed: jsonAnswer(400, { error: 'Bad request' }),
+  headersTooLarge: jsonAnswer(431, { error: 'Request header fields too large' }),
+  tooSlow: jsonAnswer(408, { error: 'Request timeout' }),
 } as const;
 
 /** Clients read `newest-versions` and retry with one of them; each endpoint names its own. */

@@ -3,9 +3,12 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import { listen, type ListenAddress } from '../../common/runtime/listen.ts';
 import { DEFAULT_LATENCY_MS, type Fault } from '../faults.ts';
 import { ANSWERS, jsonAnswer, textAnswer, type Answer } from './answer.ts';
+import { takeOne, type Bucket } from './rate-limit.ts';
 import { parseRequestTarget, type RequestTarget } from './request-target.ts';
-import { respond, type MetadataVm } from './respond.ts';
+import { respond, type Later, type MetadataVm } from './respond.ts';
 import { MAX_APPROVAL_BYTES } from './scheduled-events.ts';
+import { AZURE_TOKENS_PER_SECOND } from './settings.ts';
+import { answerUnreadable } from './unreadable.ts';
 
 /** The metadata service of one VM, on an address of its own: the address is what tells VMs apart. */
 export interface MetadataServer {
@@ -19,6 +22,8 @@ export interface MetadataServerOptions {
   readonly vm: MetadataVm;
   readonly address: ListenAddress;
   readonly clock: Clock;
+  /** What the VM may send before it is answered 429; 0 = as much as it likes. */
+  readonly requestsPerSecond: number;
   /** How to misbehave now, if at all. Asked for every request. */
   fault(): Fault | undefined;
 }
@@ -28,17 +33,20 @@ const KEEP_ALIVE_MS = 75_000;
 
 /** Starts it. Bare `node:http`, because every VM asks every second and one process may serve thousands. */
 export async function startMetadataServer(options: MetadataServerOptions): Promise<MetadataServer> {
-  const targets = createTargetCache();
+  const context: ServeContext = { options, targets: createTargetCache() };
+  const admits = createAdmission(options);
   const server = createServer((request, response) => {
+    if (!admits(request.url ?? '/')) {
+      request.resume();
+      send(response, ANSWERS.tooManyRequests);
+      return;
+    }
     const fault = options.fault();
-    if (fault === undefined) serve(options.vm, request, response, targets);
-    else serveFaulty({ options, fault, targets }, request, response);
+    if (fault === undefined) serve(context, request, response);
+    else serveFaulty(context, fault, { request, response });
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  // A client that hangs up in mid-request is no concern of ours.
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-  });
+  answerUnreadable(server);
   const address = await listen(server, options.address, 'metadata');
   server.on('error', () => {
     // A connection could not be accepted (no file left for it): its client sees that; the others go on.
@@ -70,8 +78,9 @@ async function closeServer(server: Server): Promise<void> {
 
 type TargetCache = (url: string) => RequestTarget;
 
-/** Clients send the same few targets for ever; the bound keeps one that does not from filling memory. */
+/** Clients send the same few targets for ever; the bounds keep one that does not from filling memory. */
 const MAX_CACHED_TARGETS = 64;
+const MAX_CACHED_LENGTH = 512;
 
 function createTargetCache(): TargetCache {
   const known = new Map<string, RequestTarget>();
@@ -79,34 +88,59 @@ function createTargetCache(): TargetCache {
     const found = known.get(url);
     if (found !== undefined) return found;
     const target = parseRequestTarget(url);
+    if (url.length > MAX_CACHED_LENGTH) return target;
     if (known.size >= MAX_CACHED_TARGETS) known.clear();
     known.set(url, target);
     return target;
   };
 }
 
-function serve(vm: MetadataVm, request: IncomingMessage, response: ServerResponse, targets: TargetCache): void {
-  answerTo(vm, request, targets, (answer) => {
+/** Whether a request is within the VM's allowance; tokens have one of their own (IMDS, "Rate limiting"). */
+function createAdmission(options: MetadataServerOptions): (url: string) => boolean {
+  const { clock, requestsPerSecond } = options;
+  if (requestsPerSecond === 0) return () => true;
+  let general: Bucket | undefined;
+  let tokens: Bucket | undefined;
+  return (url) => {
+    const nowMs = clock.monotonic();
+    if (/^\/metadata\/identity/i.test(url)) {
+      const next = takeOne(tokens, Math.max(AZURE_TOKENS_PER_SECOND, requestsPerSecond), nowMs);
+      tokens = next ?? tokens;
+      return next !== undefined;
+    }
+    const next = takeOne(general, requestsPerSecond, nowMs);
+    general = next ?? general;
+    return next !== undefined;
+  };
+}
+
+interface ServeContext {
+  readonly options: MetadataServerOptions;
+  readonly targets: TargetCache;
+}
+
+function serve(context: ServeContext, request: IncomingMessage, response: ServerResponse): void {
+  answerTo(context, request, (answer) => {
     send(response, answer);
   });
 }
 
 /** Reads the body where the answer depends on it, and hands the answer over. */
-function answerTo(
-  vm: MetadataVm,
-  request: IncomingMessage,
-  targets: TargetCache,
-  deliver: (answer: Answer) => void,
-): void {
-  const outcome = respond(vm, {
+function answerTo(context: ServeContext, request: IncomingMessage, deliver: (answer: Answer) => void): void {
+  const outcome = respond(context.options.vm, {
     method: request.method ?? '',
     headers: request.headers,
-    target: targets(request.url ?? '/'),
+    target: context.targets(request.url ?? '/'),
   });
   if (!('kind' in outcome)) {
     // A body that nobody asked for is read and dropped, so that the connection can be kept.
     request.resume();
     deliver(outcome);
+    return;
+  }
+  if (outcome.kind === 'later') {
+    request.resume();
+    deliverLater(outcome, context.options.clock, deliver);
     return;
   }
   const chunks: Buffer[] = [];
@@ -131,12 +165,22 @@ function send(response: ServerResponse, answer: Answer): void {
   response.end(answer.body);
 }
 
+/** The client may have gone by then: what is sent to it is dropped, and what the request has set off goes on. */
+function deliverLater(later: Later, clock: Clock, deliver: (answer: Answer) => void): void {
+  const finish = async (): Promise<void> => {
+    deliver(await later.finish());
+  };
+  clock.after(later.afterMs, () => {
+    void finish();
+  });
+}
+
 function serveFaulty(
-  context: { readonly options: MetadataServerOptions; readonly fault: Fault; readonly targets: TargetCache },
-  request: IncomingMessage,
-  response: ServerResponse,
+  context: ServeContext,
+  fault: Fault,
+  { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
 ): void {
-  const { options, fault, targets } = context;
+  const { options } = context;
   switch (fault.kind) {
     case 'error-404':
     case 'error-410':
@@ -167,11 +211,11 @@ function serveFaulty(
       return;
     case 'latency':
       options.clock.after(fault.latencyMs > 0 ? fault.latencyMs : DEFAULT_LATENCY_MS, () => {
-        serve(options.vm, request, response, targets);
+        serve(context, request, response);
       });
       return;
     case 'truncate':
-      answerTo(options.vm, request, targets, (answer) => {
+      answerTo(context, request, (answer) => {
         sendHalf(response, answer);
       });
       return;
@@ -196,7 +240,7 @@ function sendHalf(response: ServerResponse, answer: Answer): void {
 const ERRORS = {
   'error-404': ANSWERS.notFound,
   'error-410': jsonAnswer(410, { error: 'Gone. Retry after some time for a max of 70 seconds' }),
-  'error-429': jsonAnswer(429, { error: 'Too many requests' }),
+  'error-429': ANSWERS.tooManyRequests,
   'error-500': jsonAnswer(500, { error: 'Retry after some time' }),
 } as const;
 

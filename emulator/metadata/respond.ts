@@ -1,25 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ScopeState } from '../platform/state.ts';
-import { ANSWERS, badVersion, jsonAnswer, methodNotAllowed, textAnswer, type Answer } from './answer.ts';
-import { instanceDocument, listingOf, walk, type InstanceFacts } from './instance.ts';
+import { ANSWERS, methodNotAllowed, type Answer } from './answer.ts';
+import type { InstanceFacts } from './instance.ts';
+import type { OfferedVersions } from './offered-versions.ts';
 import type { RequestTarget } from './request-target.ts';
-import { APPROVED, parseApprovalOrUndefined, UNKNOWN_EVENT, type EventsRenderer } from './scheduled-events.ts';
-import {
-  EVENT_VERSIONS,
-  eventVersionOrUndefined,
-  INSTANCE_VERSIONS,
-  instanceVersionOrUndefined,
-  type EventVersion,
-} from './versions.ts';
+import { respondEvents, type EventsService } from './respond-events.ts';
+import { respondInstance } from './respond-instance.ts';
 
 /** What the metadata service of one VM is made of. */
-export interface MetadataVm {
+export interface MetadataVm extends EventsService {
   readonly facts: InstanceFacts;
-  readonly renderer: EventsRenderer;
-  /** The state of its scope now; asking for events enables the scope. */
-  scope(): ScopeState;
-  /** Approves events in the name of this VM; false when one of them is unknown. */
-  approve(eventIds: readonly string[]): boolean;
+  readonly versions: OfferedVersions;
 }
 
 export interface MetadataRequest {
@@ -28,31 +18,11 @@ export interface MetadataRequest {
   readonly target: RequestTarget;
 }
 
-/**
- * Answers a request, or asks for its body first: an approval is decided by what is in it.
- * The order of the checks is chosen (Azure documents none): target, forbidden header, path, version, required header, method.
- */
-export function respond(vm: MetadataVm, request: MetadataRequest): Answer | NeedsBody {
-  const { target, headers } = request;
-  if (target.kind === 'malformed') return ANSWERS.malformedTarget;
-  if (target.kind === 'duplicate-parameter') return ANSWERS.duplicateParameter;
-  if (headers['x-forwarded-for'] !== undefined) return ANSWERS.forwarded;
-  const [root, endpoint] = target.segments;
-  const hasHeader = isTrue(headers['metadata']);
-  if (root?.toLowerCase() !== 'metadata') return hasHeader ? ANSWERS.notFound : ANSWERS.headerMissing;
-  switch ((endpoint ?? '').toLowerCase()) {
-    case 'scheduledevents':
-      return respondEvents(vm, request, hasHeader);
-    case 'instance':
-      if (!hasHeader) return ANSWERS.headerMissing;
-      return request.method === 'GET' ? respondInstance(vm.facts, target) : methodNotAllowed('GET');
-    case 'versions':
-      if (!hasHeader) return ANSWERS.headerMissing;
-      if (target.segments.length > 2) return ANSWERS.notFound;
-      return request.method === 'GET' ? jsonAnswer(200, { apiVersions: INSTANCE_VERSIONS }) : methodNotAllowed('GET');
-    default:
-      return hasHeader ? ANSWERS.notFound : ANSWERS.headerMissing;
-  }
+/** A request whose target could be parsed. */
+export interface ParsedRequest extends MetadataRequest {
+  readonly target: RequestTarget & { readonly kind: 'ok' };
+  /** `Metadata: true`, in any case of letters. */
+  readonly hasHeader: boolean;
 }
 
 /** The answer depends on the body; `finish` takes it whole. */
@@ -61,47 +31,53 @@ export interface NeedsBody {
   finish(body: string): Answer;
 }
 
-function respondEvents(vm: MetadataVm, request: MetadataRequest, hasHeader: boolean): Answer | NeedsBody {
-  if (request.target.kind !== 'ok') return ANSWERS.malformedTarget;
-  const version = eventVersionOrUndefined(request.target.query.get('api-version'));
-  // Version 2017-03-01 was lax: Microsoft's own sample approved without the header.
-  if (!hasHeader && version !== '2017-03-01') return ANSWERS.headerMissing;
-  if (request.target.segments.length > 2) return ANSWERS.notFound;
-  if (request.method !== 'GET' && request.method !== 'POST') return methodNotAllowed('GET, POST');
-  if (version === undefined) return EVENTS_BAD_VERSION;
-  return request.method === 'GET' ? respondDocument(vm, request.headers, version) : approval(vm);
+/** The answer takes time: `afterMs`, and then what `finish` needs. */
+export interface Later {
+  readonly kind: 'later';
+  readonly afterMs: number;
+  finish(): Answer | Promise<Answer>;
 }
 
-function respondDocument(vm: MetadataVm, headers: IncomingHttpHeaders, version: EventVersion): Answer {
-  return vm.renderer.answer(vm.scope(), version, headers['if-none-match']);
+export type Outcome = Answer | NeedsBody | Later;
+
+/**
+ * Answers a request, or says what it needs first.
+ * The order of the checks is chosen (Azure documents none): target, forbidden header, path, version, required header, method.
+ */
+export function respond(vm: MetadataVm, request: MetadataRequest): Outcome {
+  const { target, headers } = request;
+  if (target.kind === 'malformed') return ANSWERS.malformedTarget;
+  if (target.kind === 'duplicate-parameter') return ANSWERS.duplicateParameter;
+  if (headers['x-forwarded-for'] !== undefined) return ANSWERS.forwarded;
+  const hasHeader = isTrue(headers['metadata']);
+  const parsed: ParsedRequest = { method: request.method, headers, target, hasHeader };
+  const [root, endpoint] = target.segments;
+  // Version 2017-03-01 of events is the only thing that may be asked for without the header.
+  if (isWord(root, 'metadata') && isWord(endpoint, 'scheduledevents')) return respondEvents(vm, vm.versions, parsed);
+  if (!hasHeader) return ANSWERS.headerMissing;
+  return isWord(root, 'metadata') ? respondEndpoint(vm, parsed) : ANSWERS.notFound;
 }
 
-function approval(vm: MetadataVm): NeedsBody {
-  return {
-    kind: 'needs-body',
-    finish: (body) => {
-      // Parsed as JSON whatever Content-Type says: curl and urllib send a form's, some clients none.
-      const eventIds = parseApprovalOrUndefined(body);
-      if (eventIds === undefined) return ANSWERS.malformedBody;
-      return vm.approve(eventIds) ? APPROVED : UNKNOWN_EVENT;
-    },
-  };
+function respondEndpoint(vm: MetadataVm, request: ParsedRequest): Outcome {
+  const { segments } = request.target;
+  switch ((segments[1] ?? '').toLowerCase()) {
+    case 'instance':
+      return respondInstance(vm.facts, vm.versions, request);
+    case 'versions':
+      if (segments.length > 2) return ANSWERS.notFound;
+      return request.method === 'GET' ? vm.versions.listing : methodNotAllowed('GET');
+    case 'latest':
+      // The preview of 2016 had its version in the path; Azure answers it like any version it does not know any more.
+      return isWord(segments[2], 'scheduledevents') && segments.length === 3 ? vm.versions.badEvent : ANSWERS.notFound;
+    default:
+      return ANSWERS.notFound;
+  }
 }
 
-function respondInstance(facts: InstanceFacts, target: RequestTarget & { kind: 'ok' }): Answer {
-  const version = instanceVersionOrUndefined(target.query.get('api-version'));
-  if (version === undefined) return INSTANCE_BAD_VERSION;
-  const node = walk(instanceDocument(facts, version), target.segments.slice(2));
-  if (node === undefined) return ANSWERS.notFound;
-  const isText = target.query.get('format')?.toLowerCase() === 'text';
-  if (typeof node === 'string') return isText ? textAnswer(200, node, TEXT_TYPE) : ANSWERS.leafNeedsText;
-  return isText ? textAnswer(200, listingOf(node), TEXT_TYPE) : jsonAnswer(200, node);
+function isWord(segment: string | undefined, word: string): boolean {
+  return segment !== undefined && (segment === word || segment.toLowerCase() === word);
 }
-
-const TEXT_TYPE = 'text/plain; charset=utf-8';
-const EVENTS_BAD_VERSION = badVersion(EVENT_VERSIONS);
-const INSTANCE_BAD_VERSION = badVersion(INSTANCE_VERSIONS);
 
 function isTrue(header: string | readonly string[] | undefined): boolean {
-  return typeof header === 'string' && header.toLowerCase() === 'true';
+  return typeof header === 'string' && (header === 'true' || header.toLowerCase() === 'true');
 }

@@ -52,14 +52,6 @@ export const INSTANCE_VERSIONS = [
 ] as const;
 export type InstanceVersion = (typeof INSTANCE_VERSIONS)[number];
 
-export function eventVersionOrUndefined(text: string | undefined): EventVersion | undefined {
-  return EVENT_VERSIONS.find((version) => version === text);
-}
-
-export function instanceVersionOrUndefined(text: string | undefined): InstanceVersion | undefined {
-  return INSTANCE_VERSIONS.find((version) => version === text);
-}
-
 /** How many versions an answer to a bad one names; clients fall back to one of them. */
 const NEWEST_NAMED = 3;
 

@@ -8,7 +8,7 @@ export type PlatformCommand =
   | ScheduleCommand
   /** A VM approves events of its scope, for all VMs that they name. All ids must be known, or nothing happens. */
   | { readonly kind: 'approve'; readonly vm: string; readonly eventIds: readonly string[] }
-  /** A VM asks for events: from now on its scope has a document. */
+  /** A VM asks for events: from now on its scope has a document, until nobody has asked for long enough. */
   | { readonly kind: 'enable'; readonly vm: string }
   | { readonly kind: 'cancel'; readonly eventId: string }
   /** Starts now, approved or not. */
@@ -25,7 +25,7 @@ export function applyCommand(state: PlatformState, command: PlatformCommand, now
     case 'approve':
       return approve(state, command, now);
     case 'enable':
-      return enable(state, command.vm);
+      return enable(state, command.vm, now);
     case 'cancel':
     case 'start':
     case 'complete':
@@ -105,12 +105,11 @@ function approve(
   return accepted({ state: current, effects });
 }
 
-function enable(state: PlatformState, vmName: string): CommandStep {
+function enable(state: PlatformState, vmName: string, now: number): CommandStep {
   const vm = vmOrUndefined(state, vmName);
   const scope = vm === undefined ? undefined : state.scopes.get(vm.scope);
   if (scope === undefined) return refused(state, 'unknown-vm', unknownVm(state, vmName));
-  if (scope.isEnabled) return accepted({ state, effects: [] });
-  const scopes = new Map(state.scopes).set(scope.name, { ...scope, isEnabled: true });
+  const scopes = new Map(state.scopes).set(scope.name, { ...scope, isEnabled: true, lastAskedMs: now });
   return accepted({ state: { ...state, scopes }, effects: [] });
 }
 

@@ -1,4 +1,5 @@
 import type { Effect, Step, EventChange } from './effects.ts';
+import { disableForgotten, disablesAt } from './enabling.ts';
 import {
   FINISHED_KEPT,
   type EventLife,
@@ -25,13 +26,15 @@ export function advance(state: PlatformState, now: number): Step {
       effects.push(...step.effects);
     }
   }
-  return { state: current, effects };
+  return { state: disableForgotten(current, now), effects };
 }
 
 /** When `advance` next has something to do, epoch milliseconds; undefined when only a command can change anything. */
 export function nextDeadline(state: PlatformState): number | undefined {
   let earliest: number | undefined;
   for (const scope of state.scopes.values()) {
+    const forgottenAtMs = disablesAt(scope, state.settings);
+    if (forgottenAtMs !== undefined && forgottenAtMs < (earliest ?? Infinity)) earliest = forgottenAtMs;
     for (const event of scope.events) {
       const deadlineMs = deadlineOf(event, scope);
       if (deadlineMs !== undefined && (earliest === undefined || deadlineMs < earliest)) earliest = deadlineMs;

@@ -49,6 +49,8 @@ export interface PlatformSettings {
   readonly rebootAtLeastMs: number;
   /** The event stays in the document, Started, for this long after its impact. */
   readonly lingerAfterImpactMs: number;
+  /** A scope that has not asked for events for this long gets none any more. */
+  readonly disableAfterMs: number;
   readonly rules: PlatformRules;
 }
 
@@ -89,6 +91,8 @@ export const DEFAULT_PLATFORM_SETTINGS: PlatformSettings = {
   freezeMs: 5000,
   rebootAtLeastMs: 5000,
   lingerAfterImpactMs: 10_000,
+  // Azure docs, Scheduled Events, "Enabling and disabling Scheduled Events".
+  disableAfterMs: 24 * 3_600_000,
   rules: DEFAULT_PLATFORM_RULES,
 };
 
@@ -145,6 +149,8 @@ export interface ScopeState {
   readonly kind: ScopeKind;
   /** Events appear to a scope only once it has asked for them. */
   readonly isEnabled: boolean;
+  /** When one of its VMs last asked for events, epoch milliseconds, to within `askedWorthNoting`; undefined before the first. */
+  readonly lastAskedMs?: number | undefined;
   /** Increases by one with every change of the document; 1 in the first document of a scope. */
   readonly incarnation: number;
   /** In the order of their appearance. */

@@ -27,6 +27,7 @@ export async function emulate(names: readonly string[]): Promise<Emulator> {
       text: `
 control: 127.0.0.1:0
 host: none
+metadata: { requestsPerSecond: 0 } # the agents poll four times a second, so that the tests are short
 impact: { rebootAtLeast: 300ms, lingerAfterImpact: 300ms }
 availabilitySets: [{ name: set, updateDomains: 1, vms: [${names.map((name) => `{ name: ${name} }`).join(', ')}] }]
 `,

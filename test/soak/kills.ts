@@ -81,6 +81,7 @@ async function startRig(folder: string): Promise<Rig> {
     file: 'fleet.yaml',
     text: `control: 127.0.0.1:0
 host: none
+metadata: { requestsPerSecond: 0 } # the agents poll four times a second
 impact: { rebootAtLeast: 200ms, lingerAfterImpact: 200ms }
 availabilitySets: [{ name: set, updateDomains: 1, vms: [${VMS.map((name) => `{ name: ${name} }`).join(', ')}] }]`,
   });

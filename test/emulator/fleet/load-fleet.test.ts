@@ -78,6 +78,7 @@ describe('a fleet file', () => {
         noticeMs: { Freeze: 30_000, Redeploy: 30_000, Preempt: 30_000, Terminate: 300_000 },
         rebootAtLeastMs: 1000,
         lingerAfterImpactMs: 500,
+        disableAfterMs: 86_400_000,
       },
       balancing: {
         publicAddress: { port: 0 },

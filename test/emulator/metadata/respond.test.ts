@@ -1,41 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { InstanceFacts } from '../../../emulator/metadata/instance.ts';
+import { offeredVersions } from '../../../emulator/metadata/offered-versions.ts';
 import { parseRequestTarget } from '../../../emulator/metadata/request-target.ts';
 import { respond, type MetadataVm } from '../../../emulator/metadata/respond.ts';
-import { EventsRenderer } from '../../../emulator/metadata/scheduled-events.ts';
 import type { Answer } from '../../../emulator/metadata/answer.ts';
-
-const FACTS: InstanceFacts = {
-  name: 'pool_3',
-  vmId: 'AAAA-BBBB',
-  location: 'westeurope',
-  resourceGroupName: 'group',
-  subscriptionId: 'sub',
-  updateDomain: 3,
-  faultDomain: 1,
-  zone: '2',
-  scaleSetName: 'pool',
-  placementGroupId: 'pg',
-  tags: { team: 'shop', tier: 'web' },
-  vmSize: 'Standard_D2s_v5',
-  privateAddress: '10.0.7.4',
-  macAddress: '000D3A000001',
-};
-
-function metadataVm(known: readonly string[] = []): MetadataVm & { readonly approved: string[] } {
-  const approved: string[] = [];
-  return {
-    approved,
-    facts: FACTS,
-    renderer: new EventsRenderer(),
-    scope: () => ({ name: 'pool', kind: 'scale-set', isEnabled: true, incarnation: 7, events: [] }),
-    approve: (eventIds) => {
-      const areKnown = eventIds.every((eventId) => known.includes(eventId.toUpperCase()));
-      if (areKnown) approved.push(...eventIds);
-      return areKnown;
-    },
-  };
-}
+import { metadataVm } from './support.ts';
 
 interface Wanted {
   readonly method?: string;
@@ -50,7 +18,9 @@ function ask(target: string, wanted: Wanted = {}): Answer {
     headers: wanted.headers ?? { metadata: 'true' },
     target: parseRequestTarget(target),
   });
-  return 'kind' in outcome ? outcome.finish(wanted.body ?? '') : outcome;
+  if (!('kind' in outcome)) return outcome;
+  if (outcome.kind === 'later') throw new Error('expected an answer at once');
+  return outcome.finish(wanted.body ?? '');
 }
 
 const EVENTS = '/metadata/scheduledevents?api-version=2020-07-01';
@@ -89,12 +59,35 @@ describe('reading events', () => {
     expect(ask(EVENTS, { method })).toMatchObject({ status: 405, headers: { allow: 'GET, POST' } });
   });
 
-  it.each(['/metadata/scheduledevents/x?api-version=2020-07-01', '/metadata/latest/scheduledevents', '/', '/other'])(
-    'answers %s with 404',
-    (target) => {
-      expect(ask(target).status).toBe(404);
-    },
-  );
+  it.each([
+    '/metadata/scheduledevents/x?api-version=2020-07-01',
+    '/metadata/latest',
+    '/metadata/latest/x',
+    '/',
+    '/other',
+  ])('answers %s with 404', (target) => {
+    expect(ask(target).status).toBe(404);
+  });
+
+  it('answers the path of the 2016 preview like a version that it does not know', () => {
+    expect(ask('/metadata/latest/scheduledEvents')).toEqual(ask('/metadata/scheduledevents?api-version=latest'));
+  });
+
+  it('answers a version that its region does not have yet like one that does not exist', () => {
+    const vm = metadataVm([], { versions: offeredVersions(['2017-11-01', '2020-07-01']) });
+    const answer = ask(EVENTS, { vm });
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toMatchObject({ 'newest-versions': ['2019-08-01', '2019-04-01', '2019-01-01'] });
+    expect(ask('/metadata/scheduledevents?api-version=2017-08-01', { vm }).status).toBe(200);
+  });
+
+  it('takes a while for the first request of a scope, if so set', async () => {
+    const vm = metadataVm([], { enablingMs: () => 120_000 });
+    const outcome = respond(vm, { method: 'GET', headers: { metadata: 'true' }, target: parseRequestTarget(EVENTS) });
+    expect(outcome).toMatchObject({ kind: 'later', afterMs: 120_000 });
+    if (!('kind' in outcome) || outcome.kind !== 'later') throw new Error('expected to wait');
+    expect((await outcome.finish()).body).toBe('{"DocumentIncarnation":7,"Events":[]}');
+  });
 });
 
 describe('header rules', () => {

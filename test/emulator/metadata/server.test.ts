@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_LATENCY_MS, FAULT_KINDS, type Fault, type FaultKind } from '../../../emulator/faults.ts';
 import { startMetadataServer, type MetadataServer } from '../../../emulator/metadata/metadata-server.ts';
+import { offeredVersions } from '../../../emulator/metadata/offered-versions.ts';
 import { MAX_APPROVAL_BYTES, EventsRenderer } from '../../../emulator/metadata/scheduled-events.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { apply, EVENT_ID, platform, scheduled, START_MS } from '../support.ts';
@@ -28,7 +29,9 @@ beforeEach(async () => {
   server = await startMetadataServer({
     vm: {
       facts: {} as InstanceFacts,
+      versions: offeredVersions(),
       renderer: new EventsRenderer(),
+      enablingMs: () => 0,
       scope: () => {
         if (scope === undefined) throw new Error('the platform of these tests has no such scope');
         return scope;
@@ -40,6 +43,7 @@ beforeEach(async () => {
     },
     address: { host: '127.0.0.1', port: 0 },
     clock,
+    requestsPerSecond: 0,
     fault: () => {
       onFault();
       return fault;

@@ -1,0 +1,47 @@
+import type { InstanceFacts } from '../../../emulator/metadata/instance.ts';
+import { offeredVersions } from '../../../emulator/metadata/offered-versions.ts';
+import type { MetadataVm } from '../../../emulator/metadata/respond.ts';
+import { EventsRenderer } from '../../../emulator/metadata/scheduled-events.ts';
+import type { ScopeState } from '../../../emulator/platform/state.ts';
+
+export const FACTS: InstanceFacts = {
+  name: 'pool_3',
+  vmId: 'AAAA-BBBB',
+  location: 'westeurope',
+  resourceGroupName: 'group',
+  subscriptionId: 'sub',
+  updateDomain: 3,
+  faultDomain: 1,
+  zone: '2',
+  scaleSetName: 'pool',
+  placementGroupId: 'pg',
+  tags: { team: 'shop', tier: 'web' },
+  vmSize: 'Standard_D2s_v5',
+  privateAddress: '10.0.7.4',
+  macAddress: '000D3A000001',
+};
+
+export interface TestVm extends MetadataVm {
+  /** What was approved, as it was sent. */
+  readonly approved: string[];
+}
+
+/** A metadata service whose scope has no events but takes approvals of `known` (upper case). */
+export function metadataVm(known: readonly string[] = [], more: Partial<MetadataVm> = {}): TestVm {
+  const approved: string[] = [];
+  const scope: ScopeState = { name: 'pool', kind: 'scale-set', isEnabled: true, incarnation: 7, events: [] };
+  return {
+    approved,
+    facts: FACTS,
+    versions: offeredVersions(),
+    renderer: new EventsRenderer(),
+    enablingMs: () => 0,
+    scope: () => scope,
+    approve: (eventIds) => {
+      const areKnown = eventIds.every((eventId) => known.includes(eventId.toUpperCase()));
+      if (areKnown) approved.push(...eventIds);
+      return areKnown;
+    },
+    ...more,
+  };
+}
