@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { ANSWERS, badVersion } from '../../../emulator/metadata/answer.ts';
 import { renderEvents } from '../../../emulator/metadata/render-events.ts';
 import { EVENT_VERSIONS, INSTANCE_VERSIONS } from '../../../emulator/metadata/versions.ts';
-import type { EventLife, EventSource, EventType, PlatformEvent, ScopeState } from '../../../emulator/platform/state.ts';
+import {
+  EVENT_TYPES,
+  type EventLife,
+  type EventSource,
+  type EventType,
+  type PlatformEvent,
+  type ScopeState,
+} from '../../../emulator/platform/state.ts';
 
 function golden(name: string): string {
   return readFileSync(new URL(`../../fixtures/metadata/${name}.json`, import.meta.url), 'utf8');
@@ -68,6 +75,33 @@ const AVAILABILITY_SET: ScopeState = {
   ],
 };
 
+const ONE_OF_EACH: Readonly<Record<EventType, PlatformEvent>> = {
+  Freeze: event('0A11CE00-0000-4000-A000-000000000011', 'Freeze', ['web1'], {
+    notBefore: '2016-09-19T18:29:47Z',
+    description: 'Virtual machine is being paused because of a memory-preserving Live Migration operation.',
+    source: 'Platform',
+    durationSeconds: 5,
+  }),
+  Reboot: event('0A11CE00-0000-4000-A000-000000000012', 'Reboot', ['web1'], {
+    notBefore: '2016-09-19T18:29:47Z',
+    description: 'Virtual machine is going to be restarted as requested by authorized user.',
+    source: 'User',
+  }),
+  Redeploy: event('0A11CE00-0000-4000-A000-000000000013', 'Redeploy', ['web1'], {
+    notBefore: '2016-09-19T18:24:47Z',
+    description: 'Host server is undergoing an emergency repair.',
+    source: 'Platform',
+  }),
+  Preempt: event('0A11CE00-0000-4000-A000-000000000014', 'Preempt', ['web1'], {
+    notBefore: '2016-09-19T18:15:17Z',
+    source: 'Platform',
+  }),
+  Terminate: event('0A11CE00-0000-4000-A000-000000000015', 'Terminate', ['web1'], {
+    notBefore: '2016-09-19T18:19:47Z',
+    source: 'User',
+  }),
+};
+
 describe('the rendered document', () => {
   it('is byte for byte what the real service sent for a reboot', () => {
     const scope: ScopeState = {
@@ -102,6 +136,31 @@ describe('the rendered document', () => {
       ],
     };
     expect(renderEvents(scope, '2017-03-01')).toBe(golden('2017-03-01-cloud-service.derived'));
+  });
+
+  it.each(EVENT_VERSIONS.flatMap((version) => EVENT_TYPES.map((type) => [version, type] as const)))(
+    'in version %s shows a %s in both statuses as that version does',
+    (version, type) => {
+      for (const status of ['scheduled', 'started'] as const) {
+        const scope: ScopeState = {
+          ...AVAILABILITY_SET,
+          incarnation: status === 'scheduled' ? 2 : 3,
+          events: [{ ...ONE_OF_EACH[type], life: status === 'scheduled' ? SCHEDULED : STARTED }],
+        };
+        const file = `${version}/${type.toLowerCase()}-${status}.derived`;
+        expect(renderEvents(scope, version), file).toBe(golden(file));
+      }
+    },
+  );
+
+  it.each(['approved', 'lingering'] as const)('does not show that an event is %s', (phase) => {
+    const lives: Record<typeof phase, EventLife> = {
+      approved: { phase: 'approved', startsAtMs: 1 },
+      lingering: { phase: 'lingering', startedAtMs: 0, impactStartedAtMs: 0, impactEndedAtMs: 0, goneAtMs: 1 },
+    };
+    const scope = (life: EventLife): ScopeState => ({ ...AVAILABILITY_SET, events: [{ ...ONE_OF_EACH.Freeze, life }] });
+    const seen = phase === 'approved' ? SCHEDULED : STARTED;
+    expect(renderEvents(scope(lives[phase]), '2020-07-01')).toBe(renderEvents(scope(seen), '2020-07-01'));
   });
 
   it('of a quiet scope has an empty array', () => {
