@@ -4,6 +4,7 @@ import type { Mode } from './faults.ts';
 export interface CampaignSummary {
   readonly mode: Mode;
   readonly seeds: number;
+  readonly events: number;
   readonly approved: number;
   readonly takeovers: number;
   readonly posts: number;
@@ -17,11 +18,12 @@ const FAILURES_KEPT = 3;
 
 /** Runs the seeds `first` to `first + seeds - 1` of one mode. */
 export function runCampaign(mode: Mode, first: number, seeds: number): CampaignSummary {
-  const totals = { approved: 0, takeovers: 0, posts: 0, grownAfterRead: 0, failureCount: 0 };
+  const totals = { events: 0, approved: 0, takeovers: 0, posts: 0, grownAfterRead: 0, failureCount: 0 };
   const failures: RunResult[] = [];
   for (let seed = first; seed < first + seeds; seed++) {
     const result = simulate(mode, seed);
-    if (result.isApproved) totals.approved++;
+    totals.events += result.events;
+    totals.approved += result.approved;
     if (result.takeovers > 0) totals.takeovers++;
     totals.posts += result.posts;
     totals.grownAfterRead += result.grownAfterRead;

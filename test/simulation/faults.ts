@@ -19,6 +19,8 @@ export interface Faults {
   readonly failedHooks: number;
   readonly failedWrites: number;
   readonly lostJournals: number;
+  /** Not a fault, but in the way: drains that the scheduler asks for. */
+  readonly maintenances: number;
   readonly isCancelled: boolean;
   readonly grows: boolean;
   readonly healsAtMs: number;
@@ -39,6 +41,7 @@ export const NO_FAULTS: Faults = {
   failedHooks: 0,
   failedWrites: 0,
   lostJournals: 0,
+  maintenances: 0,
   isCancelled: false,
   grows: false,
   healsAtMs: 0,
@@ -72,6 +75,7 @@ export function drawFaults(mode: Mode, random: RandomSource, healsAtMs: number):
     failedHooks: maybe(0.1),
     failedWrites: maybe(0.05),
     lostJournals: maybe(0.3),
+    maintenances: count(2),
     isCancelled: mode === 'safety' && random.fraction() < 0.1,
     grows: mode === 'safety' && random.fraction() < 0.12,
     healsAtMs: mode === 'liveness' ? healsAtMs : Number.POSITIVE_INFINITY,

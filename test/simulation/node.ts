@@ -126,6 +126,14 @@ export class Node implements SimulatedVm {
     this.#partitionedUntilMs = this.#world.time.nowMs + ms;
   }
 
+  /** The scheduler takes the VM out for maintenance; unless it says so before, the VM comes back by itself then. */
+  maintain(workId: string, ms: number, isRestored: boolean): void {
+    const untilWallMs = this.#world.time.nowMs + ms;
+    this.#world.trace(this.name, `maintenance ${workId} for ${ms} ms`);
+    this.#tell({ kind: 'maintenance-drain', workId, attempt: 1, reason: 'patch', untilWallMs });
+    if (isRestored) this.#later(ms, { kind: 'maintenance-restore', workId, attempt: 1 });
+  }
+
   hit(type: EventType, durationMs: number): void {
     if (type === 'Freeze') {
       this.pause(durationMs);
@@ -330,6 +338,5 @@ export class Node implements SimulatedVm {
   }
 }
 
-function asResult(document: EventDocument | undefined): PollResult {
-  return document === undefined ? { kind: 'failed', reason: 'no answer' } : { kind: 'document', document };
-}
+const asResult = (document: EventDocument | undefined): PollResult =>
+  document === undefined ? { kind: 'failed', reason: 'no answer' } : { kind: 'document', document };

@@ -48,7 +48,9 @@ export class World {
   readonly random: RandomSource;
   readonly faults: Faults;
   readonly trace: Trace;
-  readonly counters = { posts: 0, approvedByUs: 0, takeovers: 0, reopened: 0, grown: 0 };
+  readonly counters = { posts: 0, takeovers: 0, reopened: 0, grown: 0 };
+  /** Events that one of the VMs approved before they started. */
+  readonly approvedByUs = new Set<string>();
   readonly #records = new Map<string, AgreementRecord>();
   readonly #checks: Checks;
   #platform: PlatformState;
@@ -185,7 +187,7 @@ export class World {
     if (event === undefined) return 'refused';
     this.counters.posts++;
     this.trace('platform', `approved by ${vmName} (${event.life.phase})`);
-    if (event.life.phase === 'scheduled') this.counters.approvedByUs++;
+    if (event.life.phase === 'scheduled') this.approvedByUs.add(event.id);
     this.#checks.post(vmName, event);
     this.command({ kind: 'approve', vm: vmName, eventIds: [eventId] });
     return 'accepted';

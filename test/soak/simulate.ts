@@ -12,11 +12,12 @@ export function soakSimulation(options: {
   let isGood = true;
   for (const mode of options.modes) {
     const began = performance.now();
-    const totals = { seeds: 0, approved: 0, takeovers: 0, posts: 0, grownAfterRead: 0, failures: 0 };
+    const totals = { seeds: 0, events: 0, approved: 0, takeovers: 0, posts: 0, grownAfterRead: 0, failures: 0 };
     for (let first = options.first; first < options.first + options.seeds; first += PROGRESS_EVERY) {
       const seeds = Math.min(PROGRESS_EVERY, options.first + options.seeds - first);
       const summary = runCampaign(mode, first, seeds);
       totals.seeds += seeds;
+      totals.events += summary.events;
       totals.approved += summary.approved;
       totals.takeovers += summary.takeovers;
       totals.posts += summary.posts;
@@ -25,7 +26,7 @@ export function soakSimulation(options: {
       for (const failure of summary.failures) process.stdout.write(`${describeFailure(failure)}\n`);
       const perSecond = Math.round(totals.seeds / ((performance.now() - began) / 1000));
       process.stdout.write(
-        `${mode}: ${totals.seeds} seeds, ${perSecond}/s, approved ${totals.approved}, approvals sent ${totals.posts}, ` +
+        `${mode}: ${totals.seeds} seeds, ${perSecond}/s, ${totals.events} events, approved ${totals.approved}, approvals sent ${totals.posts}, ` +
           `taken over inside an intent ${totals.takeovers}, VMs named after the last read ${totals.grownAfterRead}, ` +
           `runs that broke an invariant ${totals.failures}\n`,
       );
