@@ -43,9 +43,11 @@ export function factsOf(source: FleetVm, fleet: Fleet): InstanceFacts {
     scaleSetName: isScaleSet ? vm.scope : '',
     placementGroupId: isScaleSet ? stableGuid(`placement group ${vm.scope}`).toLowerCase() : '',
     tags: source.tags,
-    vmSize: 'Standard_D2s_v5',
     privateAddress: `10.0.${Number.parseInt(bytes.slice(0, 2), 16)}.${4 + (Number.parseInt(bytes.slice(2, 4), 16) % 250)}`,
+    // A VM behind the address of a service has none of its own.
+    publicAddress: '',
     macAddress: `000D3A${bytes.slice(4, 10)}`,
+    profile: source.profile,
   };
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { durationSchema } from '../../common/runtime/duration.ts';
 import { isLoopback, listenAddressSchema } from '../../common/runtime/listen.ts';
 import { DEFAULT_PLATFORM_SETTINGS } from '../platform/state.ts';
+import { instanceSchema } from './instance-schema.ts';
 import { metadataSchema } from './metadata-schema.ts';
 import { rulesSchema } from './rules-schema.ts';
 
@@ -36,6 +37,7 @@ const vmShape = {
   ports: portsSchema,
   environment: environmentSchema,
   tags: tagsSchema,
+  instance: instanceSchema.prefault({}),
 };
 
 /**

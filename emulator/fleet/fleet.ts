@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { ListenAddress } from '../../common/runtime/listen.ts';
+import type { InstanceProfile } from '../metadata/instance-profile.ts';
 import type { MetadataSettings } from '../metadata/settings.ts';
 import type { PlatformSettings, ScopeKind, Vm } from '../platform/state.ts';
 import type { FleetSettings } from './fleet-schema.ts';
+import { profileOf } from './instance-schema.ts';
 import { metadataSettingsOf } from './metadata-schema.ts';
 import { rulesOf } from './rules-schema.ts';
 
@@ -17,6 +19,8 @@ export interface FleetVm {
   readonly run: Readonly<Record<string, readonly string[]>>;
   readonly environment: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
+  /** What its metadata says of its size, image, disks and the like. */
+  readonly profile: InstanceProfile;
 }
 
 /** The instances behind the public address. */
@@ -148,8 +152,13 @@ function scaleSetVms(settings: FleetSettings, scopes: Record<string, ScopeKind>)
   });
 }
 
-function ofVm(found: Pick<FleetVm, 'ports' | 'run' | 'environment' | 'tags'>): Omit<FleetVm, 'vm' | 'metadata'> {
-  return { ports: found.ports, run: found.run, environment: found.environment, tags: found.tags };
+function ofVm(
+  found: Pick<FleetVm, 'ports' | 'run' | 'environment' | 'tags'> & {
+    readonly instance: FleetSettings['vms'][number]['instance'];
+  },
+): Omit<FleetVm, 'vm' | 'metadata'> {
+  const { ports, run, environment, tags } = found;
+  return { ports, run, environment, tags, profile: profileOf(found.instance) };
 }
 
 /** The vmId is made of the names, so that a fleet that is started again is the same fleet to its agents. */

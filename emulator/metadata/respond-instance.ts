@@ -1,5 +1,6 @@
 import { ANSWERS, jsonAnswer, methodNotAllowed, textAnswer, type Answer } from './answer.ts';
-import { instanceDocument, listingOf, walk, type InstanceFacts } from './instance.ts';
+import { instanceDocument, type InstanceFacts } from './instance.ts';
+import { listingOf, walk } from './instance-node.ts';
 import type { OfferedVersions } from './offered-versions.ts';
 import type { ParsedRequest } from './respond.ts';
 

@@ -103,3 +103,17 @@ describe('the metadata settings of a fleet file', () => {
     await expect(start(metadata)).rejects.toThrow(message);
   });
 });
+
+it('says of a VM what its fleet file says', async () => {
+  await start(
+    '{}',
+    '[{ name: db1, instance: { size: Standard_D4s_v5, priority: Spot, dataDisks: [{ name: d, sizeGB: 8 }] } }]',
+  );
+  const url = `${emulator.vms[0]?.metadata ?? ''}/metadata/instance/compute?api-version=2025-04-07`;
+  expect(await (await fetch(url, { headers: { Metadata: 'true' } })).json()).toMatchObject({
+    name: 'db1',
+    vmSize: 'Standard_D4s_v5',
+    priority: 'Spot',
+    storageProfile: { dataDisks: [{ name: 'd', diskSizeGB: '8', lun: '0' }] },
+  });
+});

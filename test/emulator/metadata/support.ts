@@ -1,5 +1,6 @@
 import type { InstanceFacts } from '../../../emulator/metadata/instance.ts';
 import { offeredVersions } from '../../../emulator/metadata/offered-versions.ts';
+import { DEFAULT_PROFILE } from '../../../emulator/metadata/instance-profile.ts';
 import type { MetadataVm } from '../../../emulator/metadata/respond.ts';
 import { EventsRenderer } from '../../../emulator/metadata/scheduled-events.ts';
 import type { ScopeState } from '../../../emulator/platform/state.ts';
@@ -16,9 +17,15 @@ export const FACTS: InstanceFacts = {
   scaleSetName: 'pool',
   placementGroupId: 'pg',
   tags: { team: 'shop', tier: 'web' },
-  vmSize: 'Standard_D2s_v5',
   privateAddress: '10.0.7.4',
+  publicAddress: '',
   macAddress: '000D3A000001',
+  profile: {
+    ...DEFAULT_PROFILE,
+    dataDisks: [{ name: 'data', sizeGb: 64 }],
+    publicKeys: [{ path: '/home/azureuser/.ssh/authorized_keys', keyData: 'ssh-ed25519 AAAA' }],
+    userData: 'hello',
+  },
 };
 
 export interface TestVm extends MetadataVm {
