@@ -26,7 +26,8 @@ export async function runEmulator(
     ...(options.clock === 'stepped' ? { clock: steppedClock() } : {}),
   });
   const vms = emulator.vms.map(({ name, metadata }) => ({ name, metadata }));
-  log.info({ control: emulator.control, public: emulator.publicAddress, vms }, 'ready');
+  const { control, compute } = emulator;
+  log.info({ control, public: emulator.publicAddress, ...(compute === undefined ? {} : { compute }), vms }, 'ready');
   await aborted(stop);
   await emulator.close();
   log.info({}, 'stopped');

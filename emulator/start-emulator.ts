@@ -14,16 +14,17 @@ import { startControlServer } from './control/control-server.ts';
 import { createOperations, type Operations } from './control/operations.ts';
 import { createFaultBoard } from './fault-board.ts';
 import { createPortPicker } from './free-ports.ts';
-import { describeVm, planOf, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
-import type { Fleet, FleetVm } from './fleet/fleet.ts';
+import type { EmulatedVm, ProgramFiles } from './emulated-vm.ts';
+import { startCompute } from './compute/start-compute.ts';
+import type { ComputeServer } from './compute/compute-server.ts';
+import type { Fleet } from './fleet/fleet.ts';
 import type { Host } from './hosts/host.ts';
 import type { HostedVmPlan } from './hosts/hosted-vm.ts';
 import { createNoneHost } from './hosts/none-host.ts';
 import { createProcessHost } from './hosts/process-host.ts';
-import type { MetadataServer } from './metadata/metadata-server.ts';
 import { createPlatformRunner } from './platform-runner.ts';
 import { createPlatform } from './platform/state.ts';
-import { createFleetMetadata, startVmMetadata } from './vm-metadata.ts';
+import { createVmRack, type VmRack } from './vm-rack.ts';
 
 export interface EmulatorOptions {
   readonly fleet: Fleet;
@@ -41,18 +42,15 @@ export interface Emulator extends AsyncDisposable {
   readonly control: string;
   /** `http://127.0.0.1:8080`; undefined without a cloud service that serves. */
   readonly publicAddress: string | undefined;
+  /** Those there are now; scaling and deleting change it. */
   readonly vms: readonly EmulatedVm[];
+  /** The compute API; undefined when the fleet does not ask for one. */
+  readonly compute: Pick<ComputeServer, 'url' | 'caFile'> | undefined;
   /** What the control API does, without HTTP between. */
   readonly operations: Operations;
   readonly feed: ActivityFeed;
   /** Ends every VM, closes everything, removes the temporary folder. Takes less than 5 s. */
   close(): Promise<void>;
-}
-
-interface Built {
-  readonly source: FleetVm;
-  readonly server: MetadataServer;
-  readonly seen: EmulatedVm;
 }
 
 /**
@@ -82,7 +80,6 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
   const folder = await fleetFolder(fleet, closers);
   const picker = await createPortPicker(random);
 
-  const vms: Built[] = [];
   const plans: HostedVmPlan[] = [];
   const host = createHost({ fleet, plans, folder, clock, log, feed }, options.programs);
   const runner = createPlatformRunner({
@@ -100,36 +97,37 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
     clock,
     feed,
     applyReachability: async () => {
-      await Promise.all(
-        vms.map(async ({ source, server }) => {
-          await server.setReachable(faults.of(source.vm.name)?.kind !== 'unreachable');
-        }),
-      );
+      await rack.applyReachability();
     },
+  });
+  const { environment, programs } = options;
+  const rack = createVmRack({
+    fleet,
+    environment,
+    programs,
+    runner,
+    clock,
+    picker,
+    host,
+    folder,
+    faults: () => faults,
   });
   closers.add(() => {
     faults.stop();
     runner.stop();
   });
-  const metadata = createFleetMetadata({ fleet, runner, clock, picker });
-  for (const source of fleet.vms) {
-    const fault = (): ReturnType<typeof faults.of> => faults.of(source.vm.name);
-    const server = await startVmMetadata(source, metadata, fault);
-    closers.add(async () => {
-      await server.close();
-    });
-    const seen = await describeVm(source, { server, picker, folder });
-    vms.push({ source, server, seen });
-    if (fleet.host === 'process') plans.push(planOf(source, seen, options));
-  }
+  closers.add(async () => {
+    await rack.close();
+  });
+  for (const source of fleet.vms) plans.push(await rack.prepare(source));
   closers.add(async () => {
     await host.close();
   });
   await host.start();
-  const balancer = await startPublicAddress(fleet, vms, { clock, feed, closers });
-  const seenVms = vms.map((built) => built.seen);
+  const balancer = await startPublicAddress(fleet, rack, { clock, feed, closers });
   const publicAddress = balancer === undefined ? undefined : `http://${formatAddress(balancer.address)}`;
-  const operations = createOperations({ runner, clock, random, faults, feed, balancer, publicAddress, vms: seenVms });
+  const operations = createOperations({ runner, clock, random, faults, feed, balancer, publicAddress, vms: rack.seen });
+  const compute = await startCompute({ fleet, runner, random, feed, rack, closers, clock });
   const controlServer = await startControlServer(fleet.control, operations);
   closers.add(async () => {
     await controlServer.close();
@@ -140,7 +138,8 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
   return {
     control: controlServer.url,
     publicAddress,
-    vms: seenVms,
+    vms: rack.seen,
+    compute,
     operations,
     feed,
     close,
@@ -177,19 +176,23 @@ function createHost(context: HostContext, programs: ProgramFiles): Host {
 
 async function startPublicAddress(
   fleet: Fleet,
-  vms: readonly Built[],
+  rack: VmRack,
   context: { readonly clock: Clock; readonly feed: ActivityFeed; readonly closers: Closers },
 ): Promise<Balancer | undefined> {
   const { balancing } = fleet;
   if (balancing === undefined) return undefined;
-  const behind = vms.filter(({ source }) => source.vm.role === balancing.role);
+  const behind = fleet.vms.flatMap(({ vm }) => (vm.role === balancing.role ? [rack.find(vm.name)] : []));
   const balancer = await startBalancer({
     publicAddress: balancing.publicAddress,
-    instances: behind.map(({ seen }) => ({
-      vm: seen.name,
-      servesPort: seen.ports[balancing.serves] ?? 0,
-      probePort: seen.ports[balancing.probe.port] ?? 0,
-    })),
+    instances: behind.flatMap((seen) =>
+      seen === undefined
+        ? []
+        : {
+            vm: seen.name,
+            servesPort: seen.ports[balancing.serves] ?? 0,
+            probePort: seen.ports[balancing.probe.port] ?? 0,
+          },
+    ),
     probe: balancing.probe,
     clock: context.clock,
     onChange: ({ vm, isUp }) => {

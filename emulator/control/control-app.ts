@@ -88,6 +88,7 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   UNKNOWN_VM: 404,
   UNKNOWN_EVENT: 404,
   VM_GONE: 409,
+  VM_EXISTS: 409,
   CLOCK_IS_REAL: 409,
   ALREADY_STARTED: 409,
   NOT_STARTED: 409,

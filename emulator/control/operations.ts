@@ -145,6 +145,7 @@ function throwIfRefused(outcome: PlatformOutcome): void {
 const REFUSAL_CODES = {
   'unknown-vm': 'UNKNOWN_VM',
   'vm-gone': 'VM_GONE',
+  'vm-exists': 'VM_EXISTS',
   'several-scopes': 'SEVERAL_SCOPES',
   'several-update-domains': 'SEVERAL_UPDATE_DOMAINS',
   'no-resources': 'NO_RESOURCES',

@@ -3,6 +3,7 @@ import { durationSchema } from '../../common/runtime/duration.ts';
 import { isLoopback, listenAddressSchema } from '../../common/runtime/listen.ts';
 import { DEFAULT_PLATFORM_SETTINGS } from '../platform/state.ts';
 import { instanceSchema } from './instance-schema.ts';
+import { computeSchema } from './compute-schema.ts';
 import { metadataSchema } from './metadata-schema.ts';
 import { rulesSchema } from './rules-schema.ts';
 
@@ -171,6 +172,7 @@ export const fleetSchema = z.strictObject({
   impact: impactSchema.prefault({}),
   rules: rulesSchema.prefault({}),
   metadata: metadataSchema.prefault({}),
+  compute: computeSchema.optional(),
   environment: environmentSchema,
   cloudService: cloudServiceSchema.optional(),
   vms: z.array(vmSchema).max(MAX_INSTANCES).default([]),

@@ -6,6 +6,7 @@ import type { MetadataSettings } from '../metadata/settings.ts';
 import type { PlatformSettings, ScopeKind, Vm } from '../platform/state.ts';
 import type { FleetSettings } from './fleet-schema.ts';
 import { profileOf } from './instance-schema.ts';
+import { computeOf, type ComputeSettings } from './compute-schema.ts';
 import { metadataSettingsOf } from './metadata-schema.ts';
 import { rulesOf } from './rules-schema.ts';
 
@@ -47,6 +48,8 @@ export interface Fleet {
   readonly location: string;
   readonly platform: PlatformSettings;
   readonly metadata: MetadataSettings;
+  /** The compute API, where one is wanted. */
+  readonly compute: ComputeSettings | undefined;
   readonly scopes: Readonly<Record<string, ScopeKind>>;
   readonly vms: readonly FleetVm[];
   readonly balancing: FleetBalancing | undefined;
@@ -82,6 +85,7 @@ export function expandFleet(settings: FleetSettings, folder: string): Fleet {
       rules: rulesOf(settings.rules),
     },
     metadata: metadataSettingsOf(settings.metadata),
+    compute: computeOf(settings.compute, folder),
     scopes,
     vms: vms.map((found) => ({ ...found, environment: { ...settings.environment, ...found.environment } })),
     balancing: balancingOf(settings),

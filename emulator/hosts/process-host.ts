@@ -2,7 +2,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import { HostedVm, type HostedVmPlan } from './hosted-vm.ts';
-import { boundConsole, emptyTemp, openVmFolder, type VmFolder } from './vm-folder.ts';
+import { boundConsole, emptyDisks, emptyTemp, openVmFolder, type VmFolder } from './vm-folder.ts';
 import type { Host, HostReport, Impact } from './host.ts';
 
 export interface ProcessHostOptions {
@@ -77,20 +77,31 @@ export function createProcessHost(options: ProcessHostOptions): Host {
     return slot;
   };
 
+  const startVm = async (plan: HostedVmPlan): Promise<void> => {
+    const slot = await prepare(plan);
+    const leftovers = await slot.vm.endLeftovers();
+    if (leftovers > 0) options.log.warn({ vm: plan.name, processes: leftovers }, 'ended what an earlier run left');
+    await enqueue(slot, async () => {
+      await boot(slot, undefined);
+    });
+  };
+
   return {
     start: async () => {
-      await Promise.all(
-        options.plans.map(async (plan) => {
-          const slot = await prepare(plan);
-          const leftovers = await slot.vm.endLeftovers();
-          if (leftovers > 0)
-            options.log.warn({ vm: plan.name, processes: leftovers }, 'ended what an earlier run left');
-          await enqueue(slot, async () => {
-            await boot(slot, undefined);
-          });
-        }),
-      );
+      await Promise.all(options.plans.map(startVm));
       watchConsoles(slots, options, stopping.signal);
+    },
+    add: startVm,
+    remove: async (vm) => {
+      const slot = slots.get(vm);
+      if (slot === undefined) return;
+      await enqueue(slot, async () => {
+        slot.isGone = true;
+        await slot.vm.kill();
+        await emptyDisks(slot.folder);
+      });
+      slots.delete(vm);
+      report({ kind: 'vm.gone', vm, eventId: undefined, detail: 'removed, and its disks with it' });
     },
     impact: async (impact) => {
       const slot = slots.get(impact.vm);
@@ -102,19 +113,19 @@ export function createProcessHost(options: ProcessHostOptions): Host {
     },
     close: async () => {
       stopping.abort();
-      await Promise.all(
-        [...slots.values()].map(async (slot) => {
-          const waiting = new AbortController();
-          await Promise.race([slot.queue, clock.sleep(CLOSE_PATIENCE_MS, waiting.signal)]);
-          waiting.abort();
-          // A boot in progress ends with its processes; whatever it had not yet started is ended by the second kill.
-          await slot.vm.kill();
-          await slot.queue;
-          await slot.vm.kill();
-        }),
-      );
+      await Promise.all([...slots.values()].map(async (slot) => await endSlot(slot, clock)));
     },
   };
+}
+
+async function endSlot(slot: Slot, clock: Clock): Promise<void> {
+  const waiting = new AbortController();
+  await Promise.race([slot.queue, clock.sleep(CLOSE_PATIENCE_MS, waiting.signal)]);
+  waiting.abort();
+  // A boot in progress ends with its processes; whatever it had not yet started is ended by the second kill.
+  await slot.vm.kill();
+  await slot.queue;
+  await slot.vm.kill();
 }
 
 interface HitContext {

@@ -67,6 +67,11 @@ export async function emptyTemp(vm: VmFolder): Promise<void> {
   await mkdir(vm.temp, { recursive: true });
 }
 
+/** A VM that was deleted keeps nothing but its console, for whoever wants to know what it did. */
+export async function emptyDisks(vm: VmFolder): Promise<void> {
+  for (const gone of [vm.disk, vm.temp, vm.recordFile]) await rm(gone, { recursive: true, force: true });
+}
+
 /** Console output kept per VM, and as much again in `console.1.log`: days of ordinary talk, and no full disk. */
 export const MAX_CONSOLE_BYTES = 10 * 1024 * 1024;
 

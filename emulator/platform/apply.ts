@@ -1,4 +1,5 @@
 import { changed, endImpact, putEvent, removeEvent, startEvent } from './life.ts';
+import { applyMemberCommand, type MemberCommand } from './members.ts';
 import { scheduleEvent, type ScheduleCommand } from './schedule.ts';
 import type { CommandStep, Effect, PlatformRefusal, Step } from './effects.ts';
 import { eventOrUndefined, vmOrUndefined, type PlatformEvent, type PlatformState, type ScopeState } from './state.ts';
@@ -6,6 +7,7 @@ import { eventOrUndefined, vmOrUndefined, type PlatformEvent, type PlatformState
 /** What may be asked of the platform: by a VM (`approve`, `enable`), by the host (`impact-done`), by the operator (the rest). */
 export type PlatformCommand =
   | ScheduleCommand
+  | MemberCommand
   /** A VM approves events of its scope, for all VMs that they name. All ids must be known, or nothing happens. */
   | { readonly kind: 'approve'; readonly vm: string; readonly eventIds: readonly string[] }
   /** A VM asks for events: from now on its scope has a document, until nobody has asked for long enough. */
@@ -24,6 +26,9 @@ export function applyCommand(state: PlatformState, command: PlatformCommand, now
       return scheduleEvent(state, command, now);
     case 'approve':
       return approve(state, command, now);
+    case 'add-vm':
+    case 'remove-vm':
+      return applyMemberCommand(state, command, now);
     case 'enable':
       return enable(state, command.vm, now);
     case 'cancel':

@@ -40,6 +40,7 @@ export interface Step {
 export const PLATFORM_REFUSALS = [
   'unknown-vm',
   'vm-gone',
+  'vm-exists',
   'several-scopes',
   'several-update-domains',
   'no-resources',

@@ -1,0 +1,41 @@
+import { systemClock, type Clock } from '../../common/runtime/clock.ts';
+import type { Closers } from '../../common/runtime/lifecycle.ts';
+import type { RandomSource } from '../../common/runtime/random.ts';
+import type { ActivityFeed } from '../activity.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { PlatformRunner } from '../platform-runner.ts';
+import type { VmRack } from '../vm-rack.ts';
+import { createOperationLog } from './operation-log.ts';
+import type { ComputeServer } from './compute-server.ts';
+
+/** Starts the compute API of a fleet that asks for one. TLS and certificates are loaded only then. */
+export async function startCompute(context: {
+  readonly fleet: Fleet;
+  readonly runner: PlatformRunner;
+  readonly random: RandomSource;
+  readonly feed: ActivityFeed;
+  readonly clock: Clock;
+  readonly rack: VmRack;
+  readonly closers: Closers;
+}): Promise<Pick<ComputeServer, 'url' | 'caFile'> | undefined> {
+  const { fleet, runner, random, feed, clock, rack } = context;
+  if (fleet.compute === undefined) return undefined;
+  const { startComputeServer } = await import('./compute-server.ts');
+  const server = await startComputeServer({
+    ...fleet.compute,
+    now: systemClock.now(),
+    context: {
+      runner,
+      random,
+      operations: createOperationLog(feed, () => clock.now()),
+      location: fleet.location,
+      removeVm: async (name) => {
+        await rack.remove(name);
+      },
+    },
+  });
+  context.closers.add(async () => {
+    await server.close();
+  });
+  return { url: server.url, caFile: server.caFile };
+}

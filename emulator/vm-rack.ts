@@ -1,0 +1,108 @@
+import type { PortPicker } from './free-ports.ts';
+import { describeVm, planOf, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
+import type { FaultBoard } from './fault-board.ts';
+import type { Environment } from '../common/runtime/environment.ts';
+import type { Fleet, FleetVm } from './fleet/fleet.ts';
+import type { Host } from './hosts/host.ts';
+import type { HostedVmPlan } from './hosts/hosted-vm.ts';
+import type { MetadataServer } from './metadata/metadata-server.ts';
+import type { PlatformRunner } from './platform-runner.ts';
+import type { ScopeKind } from './platform/state.ts';
+import { createFleetMetadata, startVmMetadata } from './vm-metadata.ts';
+import type { Clock } from '../common/runtime/clock.ts';
+
+/** The VMs there are now, each with its metadata service; more come and some go while the fleet runs. */
+export interface VmRack {
+  /** Always the present ones: the same array, changed in place. */
+  readonly seen: readonly EmulatedVm[];
+  find(vm: string): EmulatedVm | undefined;
+  /** Before the host starts: metadata service, ports and, for the process host, the plan of a VM that the platform knows. */
+  prepare(source: FleetVm): Promise<HostedVmPlan>;
+  /** A new VM: known to the platform first, then with a metadata service, last started. Rejects when it is not to be. */
+  add(source: FleetVm, scopeKind: ScopeKind): Promise<EmulatedVm>;
+  /** Ends a VM and everything about it. */
+  remove(vm: string): Promise<void>;
+  /** Takes metadata services off the network, or puts them back, as their faults say. */
+  applyReachability(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface VmRackOptions {
+  readonly fleet: Fleet;
+  readonly environment: Environment;
+  readonly programs: ProgramFiles;
+  readonly runner: PlatformRunner;
+  readonly clock: Clock;
+  readonly picker: PortPicker;
+  readonly host: Host;
+  /** Parent of the VMs' folders, where there is one. */
+  readonly folder: string | undefined;
+  readonly faults: () => FaultBoard;
+}
+
+interface Built {
+  readonly server: MetadataServer;
+  readonly seen: EmulatedVm;
+}
+
+export function createVmRack(options: VmRackOptions): VmRack {
+  const { fleet, runner, clock, picker, host, folder } = options;
+  const metadata = createFleetMetadata({ fleet, runner, clock, picker });
+  const built = new Map<string, Built>();
+  const seenVms: EmulatedVm[] = [];
+
+  const prepare = async (source: FleetVm): Promise<HostedVmPlan> => {
+    const { name } = source.vm;
+    const server = await startVmMetadata(source, metadata, () => options.faults().of(name));
+    const seen = await describeVm(source, { server, picker, folder });
+    built.set(name, { server, seen });
+    seenVms.push(seen);
+    return planOf(source, seen, options);
+  };
+
+  const remove = async (vm: string): Promise<void> => {
+    const found = built.get(vm);
+    if (found === undefined) return;
+    built.delete(vm);
+    seenVms.splice(seenVms.indexOf(found.seen), 1);
+    await host.remove(vm);
+    await found.server.close();
+    runner.submit({ kind: 'remove-vm', vm });
+  };
+
+  return {
+    seen: seenVms,
+    find: (vm) => built.get(vm)?.seen,
+    prepare,
+    add: async (source, scopeKind) => {
+      const outcome = runner.submit({ kind: 'add-vm', vm: source.vm, scopeKind });
+      if (outcome.kind === 'refused') throw new Error(outcome.message);
+      try {
+        const plan = await prepare(source);
+        await host.add(plan);
+        return seenOf(built, source.vm.name);
+      } catch (error) {
+        await remove(source.vm.name);
+        runner.submit({ kind: 'remove-vm', vm: source.vm.name });
+        throw error;
+      }
+    },
+    remove,
+    applyReachability: async () => {
+      await Promise.all(
+        [...built].map(async ([name, { server }]) => {
+          await server.setReachable(options.faults().of(name)?.kind !== 'unreachable');
+        }),
+      );
+    },
+    close: async () => {
+      await Promise.all([...built.values()].map(async ({ server }) => await server.close()));
+    },
+  };
+}
+
+function seenOf(built: ReadonlyMap<string, Built>, name: string): EmulatedVm {
+  const found = built.get(name);
+  if (found === undefined) throw new Error(`VM ${name} was removed while it started`);
+  return found.seen;
+}

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../../common/runtime/random.ts';
+import { silentLog } from '../../../common/runtime/log.ts';
+import { createActivityFeed } from '../../../emulator/activity.ts';
+import { answerCompute, type ComputeAnswer } from '../../../emulator/compute/answer.ts';
+import { createOperationLog } from '../../../emulator/compute/operation-log.ts';
+import { createNoneHost } from '../../../emulator/hosts/none-host.ts';
+import { createPlatformRunner, type PlatformRunner } from '../../../emulator/platform-runner.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { platform } from '../support.ts';
+
+function compute(): {
+  runner: PlatformRunner;
+  readonly ask: (method: string, target: string, token?: string) => Promise<ComputeAnswer>;
+} {
+  const clock = new FakeClock();
+  const feed = createActivityFeed(() => clock.now());
+  const host = createNoneHost(clock, () => {});
+  const runner = createPlatformRunner({ initial: platform({}, 'cloud-service'), clock, host, feed, log: silentLog });
+  const context = {
+    runner,
+    random: seededRandom(1),
+    operations: createOperationLog(feed, () => clock.now()),
+    location: 'here',
+    url: () => 'https://127.0.0.1:1',
+    removeVm: async () => {},
+  };
+  return {
+    runner,
+    ask: async (method, target, token = 'Bearer x') =>
+      await answerCompute({ method, target, authorization: token }, context),
+  };
+}
+
+const base = '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute';
+
+describe('the compute API', () => {
+  it('restarts and reimages an instance of a cloud service, paths in any case', async () => {
+    const { ask, runner } = compute();
+    const paths = ['/cloudServices/SET/roleInstances/web1/Restart', '/cloudservices/set/roleinstances/web2/reimage'];
+    for (const path of paths) {
+      expect((await ask('POST', `${base.toUpperCase()}${path}?api-version=1`)).status).toBe(202);
+    }
+    expect(runner.state.scopes.get('set')?.events.map((event) => [event.type, event.resources])).toEqual([
+      ['Reboot', ['web1']],
+      ['Redeploy', ['web2']],
+    ]);
+  });
+
+  it.each([
+    ['POST', '/virtualMachines/db1/restart?api-version=1', '', 401, 'AuthenticationFailed'],
+    ['POST', '/virtualMachines/db1/restart', 'Bearer x', 400, 'MissingApiVersionParameter'],
+    ['POST', '/virtualMachines/web1/restart?api-version=1', 'Bearer x', 404, 'ResourceNotFound'],
+    ['POST', '/cloudServices/other/roleInstances/web1/restart?api-version=1', 'Bearer x', 404, 'ResourceNotFound'],
+    ['POST', '/virtualMachines/db1/explode?api-version=1', 'Bearer x', 405, 'HttpMethodNotAllowed'],
+    ['PUT', '/virtualMachines/db1?api-version=1', 'Bearer x', 405, 'HttpMethodNotAllowed'],
+    ['DELETE', '/cloudServices/set/roleInstances/web1?api-version=1', 'Bearer x', 409, 'OperationNotAllowed'],
+    ['GET', '/disks/d?api-version=1', 'Bearer x', 404, 'NotFound'],
+    ['GET', '/virtualMachines/%zz?api-version=1', 'Bearer x', 404, 'NotFound'],
+  ])('answers %s %s with %j: %i %s', async (...row) => {
+    const [method, path, token, status, code] = row;
+    const answer = await compute().ask(method, base + path, token);
+    expect(answer).toMatchObject({ status, body: { error: { code } } });
+  });
+});
