@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
 import { controlOption, jsonOption, type CommonOptions } from './client/options.ts';
 import { clockCommand } from './clock/command.ts';
+import { runCommand } from './scenario/command.ts';
 import { maintainCommand } from './platform-commands.ts';
 
 /** `forewarn emulator`: serves a fleet, and its operator's verbs as clients of the control API. */
@@ -34,6 +35,7 @@ export function emulatorCommand(context: CommandContext): Command {
   command.addCommand(faultsCommand(context));
   command.addCommand(watchCommand(context));
   command.addCommand(clockCommand(context));
+  command.addCommand(runCommand(context));
   command.addCommand(maintainCommand(context));
   return command;
 }

@@ -40,6 +40,7 @@ const MATRIX: readonly { readonly room: string; readonly mayImport: readonly str
 /** Files of the pure cores: what they may take from outside besides each other. */
 const PURE = [
   /^emulator\/platform\//,
+  /^emulator\/scenario\/pure\//,
   /^agent\/core\//,
   /^common\/agreement\//,
   /^scheduler\/(recurrence|rollout)\.ts$/,

@@ -1,0 +1,50 @@
+import { writeFile } from 'node:fs/promises';
+import type { CommandContext } from '../../common/runtime/command.ts';
+import { EXIT_FAILURE, EXIT_USAGE, systemErrorCode, UserError } from '../../common/runtime/errors.ts';
+import { stopSignal } from '../../common/runtime/lifecycle.ts';
+import type { RunOptions } from './command.ts';
+import { loadScenario } from './load-scenario.ts';
+import { formatJunit, formatReport } from './report.ts';
+import { runScenario, type ScenarioReport } from './run-scenario.ts';
+
+/** Plays the files one after another; resolves with the exit status. All are read before the first begins. */
+export async function runScenarios(
+  context: CommandContext,
+  files: readonly string[],
+  options: RunOptions,
+): Promise<number> {
+  const stop = stopSignal();
+  const { environment, terminal } = context;
+  if (options.standIns === true && options.fleet === undefined) {
+    const message = '--stand-ins: expected --fleet beside it; a scenario says standIns for its own fleet';
+    throw new UserError('BAD_OPTIONS', message, { exitStatus: EXIT_USAGE });
+  }
+  const { fleet, clock, standIns } = options;
+  const loaded = [];
+  for (const file of files) loaded.push(await loadScenario(file, environment, { fleet, clock, standIns }));
+  const programs = { node: process.execPath, forewarn: [process.execPath, ...process.execArgv, context.cliFile] };
+  const reports: ScenarioReport[] = [];
+  for (const run of loaded) {
+    const report = await runScenario({ ...run, environment, programs, stop });
+    reports.push(report);
+    if (options.json !== true) terminal.print(`${formatReport(report)}\n`);
+  }
+  if (options.json === true) terminal.print(JSON.stringify(reports, undefined, 2));
+  else if (reports.length > 1) {
+    const passed = reports.filter((report) => report.hasPassed).length;
+    terminal.print(`${passed} of ${reports.length} scenarios passed`);
+  }
+  if (options.junit !== undefined) await writeReport(options.junit, formatJunit(reports));
+  return reports.every((report) => report.hasPassed) ? 0 : EXIT_FAILURE;
+}
+
+async function writeReport(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text);
+  } catch (error) {
+    throw new UserError('CANNOT_WRITE', `--junit: cannot write ${file} (${systemErrorCode(error) ?? 'unknown'})`, {
+      exitStatus: EXIT_USAGE,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,100 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadScenario } from '../../emulator/scenario/load-scenario.ts';
+import { formatReport } from '../../emulator/scenario/report.ts';
+import { runScenario, type ScenarioReport } from '../../emulator/scenario/run-scenario.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const SHIPPED = path.join(ROOT, 'examples', 'scenarios');
+const names = readdirSync(SHIPPED).filter((name) => name.endsWith('.yaml') && name !== 'fleet.yaml');
+
+async function play(file: string): Promise<ScenarioReport> {
+  const programs = { node: process.execPath, forewarn: [] };
+  return await runScenario({ ...(await loadScenario(file, {})), environment: {}, programs });
+}
+
+function run(...parameters: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+  const all = ['--disable-warning=ExperimentalWarning', path.join(ROOT, 'cli.ts'), 'emulator', 'run', ...parameters];
+  return spawnSync(process.execPath, all, { encoding: 'utf8', timeout: 30_000 });
+}
+
+describe('the scenarios that are shipped', () => {
+  it('are those that the documentation names', () => {
+    expect(names).toHaveLength(11);
+  });
+
+  it.concurrent.each(names)('%s passes with stand-ins', async (name) => {
+    const report = await play(path.join(SHIPPED, name));
+    expect(report.hasPassed, formatReport(report)).toBe(true);
+  });
+});
+
+describe('a scenario with real traffic', () => {
+  const broken = (approveAfter: string): string => `
+name: too early
+fleet: ${path.join(SHIPPED, 'fleet.yaml')}
+standIns: { approveAfter: ${approveAfter} }
+steps:
+  - expect: { in: FrontEnd_IN_0, within: 20s }
+  - schedule: { as: reboot, type: Reboot, vms: [FrontEnd_IN_0] }
+  - expect: { started: reboot, within: 20s }
+  - expect: { outBeforeStarted: reboot }
+`;
+
+  it('sees a client that approves while it is still in rotation', async () => {
+    const file = path.join(temporaryFolder(), 'early.yaml');
+    writeFileSync(file, broken('1ms'));
+    const report = await play(file);
+    expect(report.results.at(-1)).toMatchObject({
+      outcome: 'failed',
+      detail: 'FrontEnd_IN_0 still in rotation when it started',
+    });
+  });
+
+  it('counts requests that fail, and watches gates', async () => {
+    let answers = 0;
+    const server = createServer((request, response) => {
+      answers++;
+      response.writeHead(request.url === '/gate' || answers % 2 === 0 ? 200 : 500);
+      response.end();
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const file = path.join(temporaryFolder(), 'load.yaml');
+    writeFileSync(
+      file,
+      `name: x\ngates: { vm0: '${url}/gate' }\nsteps:\n  - expect: { in: vm0, within: 5s }\n  - load: { url: '${url}/x', every: 10ms }\n  - wait: 100ms\n`,
+    );
+    const report = await play(file);
+    server.close();
+    expect(report.results.map((result) => result.outcome)).toEqual(['ok', 'ok', 'ok', 'failed']);
+    expect(report.results.at(-1)?.detail).toMatch(/^\d+ requests, \d+ failed; the first, request \d+: status 500$/);
+  });
+});
+
+describe('forewarn emulator run', () => {
+  it('ends with 0 when all is as expected, 1 when not, 2 when the file is wrong; and writes JUnit XML', () => {
+    const folder = temporaryFolder();
+    const junit = path.join(folder, 'report.xml');
+    const good = run(path.join(SHIPPED, 'scale-in.yaml'), '--junit', junit);
+    expect(good).toMatchObject({ status: 0, stderr: '' });
+    expect(good.stdout).toContain('scalein approved within 20 s, after 10 s (by workers_2)');
+    expect(readFileSync(junit, 'utf8')).toContain('<testsuite name="scale-in" tests="4" failures="0"');
+
+    const file = path.join(folder, 'bad.yaml');
+    writeFileSync(file, 'name: x\nclock: stepped\nsteps:\n  - expect: { in: vm0 }\n');
+    const bad = run(file, '--junit', junit);
+    expect(bad.status).toBe(1);
+    expect(readFileSync(junit, 'utf8')).toContain('failures="1"');
+
+    writeFileSync(file, 'name: x\nsteps: []\n');
+    expect(run(file)).toMatchObject({ status: 2, stderr: expect.stringContaining(`${file}:2: steps`) as string });
+  });
+});
