@@ -12,6 +12,7 @@ import { createActivityFeed, type ActivityFeed } from './activity.ts';
 import { startBalancer, type Balancer } from './cloud-service/balancer.ts';
 import { startControlServer } from './control/control-server.ts';
 import { createOperations, type Operations } from './control/operations.ts';
+import { createCredentials } from './credentials/credentials.ts';
 import { createFaultBoard } from './fault-board.ts';
 import { createPortPicker } from './free-ports.ts';
 import type { EmulatedVm, ProgramFiles } from './emulated-vm.ts';
@@ -100,18 +101,8 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
       await rack.applyReachability();
     },
   });
-  const { environment, programs } = options;
-  const rack = createVmRack({
-    fleet,
-    environment,
-    programs,
-    runner,
-    clock,
-    picker,
-    host,
-    folder,
-    faults: () => faults,
-  });
+  const credentials = createCredentials(clock);
+  const rack = createVmRack({ ...options, runner, clock, picker, host, folder, credentials, faults: () => faults });
   closers.add(() => {
     faults.stop();
     runner.stop();
@@ -125,9 +116,20 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
   });
   await host.start();
   const balancer = await startPublicAddress(fleet, rack, { clock, feed, closers });
+  if (balancer !== undefined) rack.setFrontend(balancer.address);
   const publicAddress = balancer === undefined ? undefined : `http://${formatAddress(balancer.address)}`;
-  const operations = createOperations({ runner, clock, random, faults, feed, balancer, publicAddress, vms: rack.seen });
-  const compute = await startCompute({ fleet, runner, random, feed, rack, closers, clock });
+  const operations = createOperations({
+    runner,
+    clock,
+    random,
+    faults,
+    feed,
+    balancer,
+    publicAddress,
+    vms: rack.seen,
+    credentials,
+  });
+  const compute = await startCompute({ credentials, fleet, runner, random, feed, rack, closers, clock });
   const controlServer = await startControlServer(fleet.control, operations);
   closers.add(async () => {
     await controlServer.close();

@@ -1,11 +1,16 @@
 import { systemClock, type Clock } from '../common/runtime/clock.ts';
+import type { ListenAddress } from '../common/runtime/listen.ts';
 import { factsOf } from './emulated-vm.ts';
 import type { Fault } from './faults.ts';
-import type { Fleet, FleetVm } from './fleet/fleet.ts';
+import { stableGuid, type Fleet, type FleetVm } from './fleet/fleet.ts';
 import type { PortPicker } from './free-ports.ts';
+import type { MetadataCredentials } from './metadata/credentials.ts';
 import { createFirstCalls, type FirstCalls } from './metadata/first-call.ts';
+import { resourceIdOf, type InstanceFacts } from './metadata/instance.ts';
 import { startMetadataServer, type MetadataServer } from './metadata/metadata-server.ts';
 import { offeredVersions, type OfferedVersions } from './metadata/offered-versions.ts';
+import type { IdentityService } from './metadata/respond-identity.ts';
+import type { LoadBalancing } from './metadata/respond-load-balancer.ts';
 import { EventsRenderer } from './metadata/scheduled-events.ts';
 import { AZURE_REQUESTS_PER_SECOND, type MetadataSettings } from './metadata/settings.ts';
 import { askedWorthNoting } from './platform/enabling.ts';
@@ -20,11 +25,12 @@ export interface FleetMetadata {
   readonly picker: PortPicker;
   readonly firstCalls: FirstCalls;
   readonly versions: OfferedVersions;
+  readonly credentials: MetadataCredentials;
+  /** The public address and the port of that VM which it leads to; undefined when it does not lead there. */
+  balancedPort(source: FleetVm): { readonly frontend: ListenAddress; readonly backendPort: number } | undefined;
 }
 
-export function createFleetMetadata(
-  shared: Pick<FleetMetadata, 'fleet' | 'runner' | 'clock' | 'picker'>,
-): FleetMetadata {
+export function createFleetMetadata(shared: Omit<FleetMetadata, 'firstCalls' | 'versions'>): FleetMetadata {
   const { metadata } = shared.fleet;
   return {
     ...shared,
@@ -49,9 +55,12 @@ export async function startVmMetadata(
     if (enabled === undefined) throw new Error(`VM ${vm.name} is in no scope of the platform`);
     return enabled;
   };
+  const facts = factsOf(source, fleet);
   return await startMetadataServer({
     vm: {
-      facts: factsOf(source, fleet),
+      facts,
+      ...identityOf(facts, shared),
+      balancing: () => balancingOf(facts, shared.balancedPort(source)),
       versions: shared.versions,
       renderer: new EventsRenderer(),
       enablingMs: () => shared.firstCalls.waitMs(runner.state.scopes.get(vm.scope), clock.now()),
@@ -68,4 +77,38 @@ export async function startVmMetadata(
 /** Azure's limit unless the fleet says otherwise; none by default where time does not pass by itself. */
 function requestsPerSecond(settings: MetadataSettings, clock: Clock): number {
   return settings.requestsPerSecond ?? (clock === systemClock ? AZURE_REQUESTS_PER_SECOND : 0);
+}
+
+/** Every VM has an identity of its own, and those of the fleet. Ids are made of the names, so that they stay the same. */
+function identityOf(facts: InstanceFacts, shared: FleetMetadata): IdentityService {
+  const { subscriptionId, resourceGroupName } = facts;
+  const group = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroupName}/providers`;
+  const withId = (resourceId: string): IdentityService['identities'][number] => ({
+    clientId: stableGuid(`client ${resourceId}`).toLowerCase(),
+    objectId: stableGuid(`object ${resourceId}`).toLowerCase(),
+    resourceId,
+  });
+  return {
+    credentials: shared.credentials,
+    tenantId: stableGuid('tenant').toLowerCase(),
+    identities: [
+      withId(resourceIdOf(facts)),
+      ...shared.fleet.metadata.identities.map((name) =>
+        withId(`${group}/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`),
+      ),
+    ],
+  };
+}
+
+function balancingOf(
+  facts: InstanceFacts,
+  found: ReturnType<FleetMetadata['balancedPort']>,
+): LoadBalancing | undefined {
+  if (found === undefined) return undefined;
+  return {
+    frontendIpAddress: found.frontend.host,
+    frontendPort: found.frontend.port,
+    backendPort: found.backendPort,
+    privateIpAddress: facts.privateAddress,
+  };
 }

@@ -2,9 +2,11 @@ import type { PortPicker } from './free-ports.ts';
 import { describeVm, planOf, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
 import type { FaultBoard } from './fault-board.ts';
 import type { Environment } from '../common/runtime/environment.ts';
+import type { ListenAddress } from '../common/runtime/listen.ts';
 import type { Fleet, FleetVm } from './fleet/fleet.ts';
 import type { Host } from './hosts/host.ts';
 import type { HostedVmPlan } from './hosts/hosted-vm.ts';
+import type { MetadataCredentials } from './metadata/credentials.ts';
 import type { MetadataServer } from './metadata/metadata-server.ts';
 import type { PlatformRunner } from './platform-runner.ts';
 import type { ScopeKind } from './platform/state.ts';
@@ -22,6 +24,8 @@ export interface VmRack {
   add(source: FleetVm, scopeKind: ScopeKind): Promise<EmulatedVm>;
   /** Ends a VM and everything about it. */
   remove(vm: string): Promise<void>;
+  /** From now on VMs are told that the public address is this one. */
+  setFrontend(address: ListenAddress): void;
   /** Takes metadata services off the network, or puts them back, as their faults say. */
   applyReachability(): Promise<void>;
   close(): Promise<void>;
@@ -38,6 +42,7 @@ export interface VmRackOptions {
   /** Parent of the VMs' folders, where there is one. */
   readonly folder: string | undefined;
   readonly faults: () => FaultBoard;
+  readonly credentials: MetadataCredentials;
 }
 
 interface Built {
@@ -47,8 +52,21 @@ interface Built {
 
 export function createVmRack(options: VmRackOptions): VmRack {
   const { fleet, runner, clock, picker, host, folder } = options;
-  const metadata = createFleetMetadata({ fleet, runner, clock, picker });
   const built = new Map<string, Built>();
+  let frontend: ListenAddress | undefined;
+  const metadata = createFleetMetadata({
+    fleet,
+    runner,
+    clock,
+    picker,
+    credentials: options.credentials,
+    balancedPort: ({ vm }) => {
+      const { balancing } = fleet;
+      if (frontend === undefined || balancing?.role !== vm.role) return undefined;
+      const backendPort = built.get(vm.name)?.seen.ports[balancing.serves];
+      return backendPort === undefined ? undefined : { frontend, backendPort };
+    },
+  });
   const seenVms: EmulatedVm[] = [];
 
   const prepare = async (source: FleetVm): Promise<HostedVmPlan> => {
@@ -88,6 +106,9 @@ export function createVmRack(options: VmRackOptions): VmRack {
       }
     },
     remove,
+    setFrontend: (address) => {
+      frontend = address;
+    },
     applyReachability: async () => {
       await Promise.all(
         [...built].map(async ([name, { server }]) => {

@@ -62,7 +62,8 @@ export async function createAuthority(now: number): Promise<Authority> {
         extensions: [
           { name: 'basicConstraints', cA: false },
           { name: 'keyUsage', digitalSignature: true, keyEncipherment: true },
-          { name: 'extKeyUsage', serverAuth: true },
+          // The second for those who verify signed documents as OpenSSL does by default: as if they were mail.
+          { name: 'extKeyUsage', serverAuth: true, emailProtection: true },
           {
             name: 'subjectAltName',
             altNames: names.map((name) => (isIP(name) === 0 ? { type: 2, value: name } : { type: 7, ip: name })),

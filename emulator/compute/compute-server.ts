@@ -6,7 +6,7 @@ import path from 'node:path';
 import { describeError, systemErrorCode, UserError } from '../../common/runtime/errors.ts';
 import { formatAddress, listen, type ListenAddress } from '../../common/runtime/listen.ts';
 import { answerCompute, type ComputeContext } from './answer.ts';
-import { createAuthority } from './authority.ts';
+import type { Authority } from './authority.ts';
 
 /** Where the compute API is, for the ready line. */
 export interface ComputeServer {
@@ -21,8 +21,7 @@ export interface ComputeServerOptions {
   readonly listen: ListenAddress;
   /** Where the certificate is written; undefined = a temporary folder, removed at the end. */
   readonly caFile: string | undefined;
-  /** Epoch milliseconds of the machine: certificates are for clients that know no other time. */
-  readonly now: number;
+  readonly authority: Authority;
   readonly context: Omit<ComputeContext, 'url'>;
 }
 
@@ -31,7 +30,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 /** Starts the compute API on TLS with a certificate of its own authority: official clients send their token over nothing less. */
 export async function startComputeServer(options: ComputeServerOptions): Promise<ComputeServer> {
-  const authority = await createAuthority(options.now);
+  const { authority } = options;
   const own = await authority.issue(['localhost', '127.0.0.1', '::1']);
   const temporary = options.caFile === undefined ? await mkdtemp(path.join(tmpdir(), 'forewarn-ca-')) : undefined;
   const caFile = options.caFile ?? path.join(temporary ?? '', 'ca.pem');

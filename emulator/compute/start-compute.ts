@@ -1,7 +1,8 @@
-import { systemClock, type Clock } from '../../common/runtime/clock.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
 import type { Closers } from '../../common/runtime/lifecycle.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import type { ActivityFeed } from '../activity.ts';
+import type { Credentials } from '../credentials/credentials.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { PlatformRunner } from '../platform-runner.ts';
 import type { VmRack } from '../vm-rack.ts';
@@ -16,6 +17,7 @@ export async function startCompute(context: {
   readonly feed: ActivityFeed;
   readonly clock: Clock;
   readonly rack: VmRack;
+  readonly credentials: Credentials;
   readonly closers: Closers;
 }): Promise<Pick<ComputeServer, 'url' | 'caFile'> | undefined> {
   const { fleet, runner, random, feed, clock, rack } = context;
@@ -23,7 +25,7 @@ export async function startCompute(context: {
   const { startComputeServer } = await import('./compute-server.ts');
   const server = await startComputeServer({
     ...fleet.compute,
-    now: systemClock.now(),
+    authority: await context.credentials.authority(),
     context: {
       runner,
       random,

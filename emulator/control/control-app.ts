@@ -5,6 +5,7 @@ import { clockRoutes } from './clock-routes.ts';
 import { addMaintenanceRoutes } from './maintenance-routes.ts';
 import type { Operations } from './operations.ts';
 import { parseBody } from './parse-body.ts';
+import { addTrustRoutes } from './trust-routes.ts';
 
 /** Longest request body: an event that names a thousand VMs fits well. */
 const MAX_BODY = '256kb';
@@ -38,6 +39,7 @@ export function createControlApp(operations: Operations): Express {
     });
   }
   addMaintenanceRoutes(app, operations.maintenance);
+  addTrustRoutes(app, operations.trust);
   app.get('/faults', (_request, response) => {
     response.json({ faults: operations.faults() });
   });

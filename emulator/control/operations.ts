@@ -3,6 +3,7 @@ import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import type { ActivityFeed } from '../activity.ts';
 import { createClockVerbs, type ClockVerbs } from '../clock/clock-verbs.ts';
+import type { Credentials } from '../credentials/credentials.ts';
 import type { Balancer } from '../cloud-service/balancer.ts';
 import type { FaultBoard } from '../fault-board.ts';
 import { DEFAULT_LATENCY_MS, type Fault, type FaultKind } from '../faults.ts';
@@ -67,6 +68,8 @@ export interface Operations {
   clearFaults(vm?: string): Promise<void>;
   /** Maintenance of whole roles and scopes, domain by domain. */
   readonly maintenance: MaintenanceRunner;
+  /** What clients of the emulator verify its tokens and certificates with. */
+  readonly trust: Pick<Credentials, 'authority' | 'keySet'>;
 }
 
 export interface OperationsContext {
@@ -75,6 +78,7 @@ export interface OperationsContext {
   readonly random: RandomSource;
   readonly faults: FaultBoard;
   readonly feed: ActivityFeed;
+  readonly credentials: Credentials;
   readonly balancer: Balancer | undefined;
   readonly publicAddress: string | undefined;
   readonly vms: readonly EmulatedVm[];
@@ -94,6 +98,7 @@ export function createOperations(context: OperationsContext): Operations {
   return {
     feed,
     maintenance: createMaintenanceRunner({ runner, feed, random }),
+    trust: context.credentials,
     clock: createClockVerbs(clock),
     fleet: () => fleetView(context),
     events: () => eventViews(runner.state),

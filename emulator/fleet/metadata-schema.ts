@@ -31,6 +31,8 @@ export const metadataSchema = z.strictObject({
       }),
     )
     .default([]),
+  /** User-assigned identities that every VM has besides its own: names, of which their ids are made. */
+  identities: z.array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/)).default([]),
 });
 
 /** The settings of the metadata services; `disableAfter` is the platform's. */
@@ -39,5 +41,6 @@ export function metadataSettingsOf(found: z.output<typeof metadataSchema>): Meta
     requestsPerSecond: found.requestsPerSecond,
     firstCallDelayMs: found.firstCallDelay,
     refuseVersions: found.refuseVersions,
+    identities: found.identities,
   };
 }

@@ -68,7 +68,7 @@ function computeOf(facts: InstanceFacts, version: InstanceVersion): InstanceNode
     ['publicKeys', '2018-04-02', profile.publicKeys.map(({ keyData, path }) => ({ keyData, path }))],
     ['publisher', FIRST, profile.image.publisher],
     ['resourceGroupName', '2017-08-01', facts.resourceGroupName],
-    ['resourceId', '2019-03-11', resourceId(facts)],
+    ['resourceId', '2019-03-11', resourceIdOf(facts)],
     ['securityProfile', '2020-06-01', securityProfile(profile, version)],
     ['sku', FIRST, profile.image.sku],
     ['storageProfile', '2019-06-01', storageProfile(facts, version)],
@@ -112,7 +112,8 @@ function securityProfile({ security }: InstanceProfile, version: InstanceVersion
   ]);
 }
 
-function resourceId(facts: InstanceFacts): string {
+/** The VM as Azure Resource Manager names it. */
+export function resourceIdOf(facts: InstanceFacts): string {
   const { name, resourceGroupName, scaleSetName, subscriptionId } = facts;
   const compute = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroupName}/providers/Microsoft.Compute`;
   return scaleSetName === ''

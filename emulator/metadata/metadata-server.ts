@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Clock } from '../../common/runtime/clock.ts';
+import { UserError } from '../../common/runtime/errors.ts';
 import { listen, type ListenAddress } from '../../common/runtime/listen.ts';
 import { DEFAULT_LATENCY_MS, type Fault } from '../faults.ts';
 import { ANSWERS, jsonAnswer, textAnswer, type Answer } from './answer.ts';
@@ -127,11 +128,13 @@ function serve(context: ServeContext, request: IncomingMessage, response: Server
 
 /** Reads the body where the answer depends on it, and hands the answer over. */
 function answerTo(context: ServeContext, request: IncomingMessage, deliver: (answer: Answer) => void): void {
-  const outcome = respond(context.options.vm, {
-    method: request.method ?? '',
-    headers: request.headers,
-    target: context.targets(request.url ?? '/'),
-  });
+  const outcome = orError(() =>
+    respond(context.options.vm, {
+      method: request.method ?? '',
+      headers: request.headers,
+      target: context.targets(request.url ?? '/'),
+    }),
+  );
   if (!('kind' in outcome)) {
     // A body that nobody asked for is read and dropped, so that the connection can be kept.
     request.resume();
@@ -152,12 +155,24 @@ function answerTo(context: ServeContext, request: IncomingMessage, deliver: (ans
   });
   request.on('end', () => {
     deliver(
-      length > MAX_APPROVAL_BYTES ? ANSWERS.bodyTooLarge : outcome.finish(Buffer.concat(chunks).toString('utf8')),
+      length > MAX_APPROVAL_BYTES
+        ? ANSWERS.bodyTooLarge
+        : orError(() => outcome.finish(Buffer.concat(chunks).toString('utf8'))),
     );
   });
   request.on('error', () => {
     // Hung up in mid-body: nothing was approved, and nobody waits for an answer.
   });
+}
+
+/** What cannot be kept is not acknowledged: the client gets a 500, and asks again. Anything else is a bug, and shows. */
+function orError<Found>(work: () => Found): Found | Answer {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof UserError) return ERRORS['error-500'];
+    throw error;
+  }
 }
 
 function send(response: ServerResponse, answer: Answer): void {
@@ -168,11 +183,20 @@ function send(response: ServerResponse, answer: Answer): void {
 /** The client may have gone by then: what is sent to it is dropped, and what the request has set off goes on. */
 function deliverLater(later: Later, clock: Clock, deliver: (answer: Answer) => void): void {
   const finish = async (): Promise<void> => {
-    deliver(await later.finish());
+    try {
+      deliver(await later.finish());
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      deliver(ERRORS['error-500']);
+    }
   };
-  clock.after(later.afterMs, () => {
-    void finish();
-  });
+  // A clock that is stepped would keep even a wait of nothing until its next step.
+  if (later.afterMs <= 0) void finish();
+  else {
+    clock.after(later.afterMs, () => {
+      void finish();
+    });
+  }
 }
 
 function serveFaulty(

@@ -3,13 +3,18 @@ import { ANSWERS, methodNotAllowed, type Answer } from './answer.ts';
 import type { InstanceFacts } from './instance.ts';
 import type { OfferedVersions } from './offered-versions.ts';
 import type { RequestTarget } from './request-target.ts';
+import { respondAttested } from './respond-attested.ts';
 import { respondEvents, type EventsService } from './respond-events.ts';
+import { respondIdentity, type IdentityService } from './respond-identity.ts';
 import { respondInstance } from './respond-instance.ts';
+import { respondLoadBalancer, type LoadBalancing } from './respond-load-balancer.ts';
 
 /** What the metadata service of one VM is made of. */
-export interface MetadataVm extends EventsService {
+export interface MetadataVm extends EventsService, IdentityService {
   readonly facts: InstanceFacts;
   readonly versions: OfferedVersions;
+  /** How the public address leads to it now; undefined when it does not. */
+  balancing(): LoadBalancing | undefined;
 }
 
 export interface MetadataRequest {
@@ -54,6 +59,7 @@ export function respond(vm: MetadataVm, request: MetadataRequest): Outcome {
   const [root, endpoint] = target.segments;
   // Version 2017-03-01 of events is the only thing that may be asked for without the header.
   if (isWord(root, 'metadata') && isWord(endpoint, 'scheduledevents')) return respondEvents(vm, vm.versions, parsed);
+  if (isWord(root, 'metadata') && isWord(endpoint, 'identity')) return respondIdentity(vm, vm.versions, parsed);
   if (!hasHeader) return ANSWERS.headerMissing;
   return isWord(root, 'metadata') ? respondEndpoint(vm, parsed) : ANSWERS.notFound;
 }
@@ -66,6 +72,10 @@ function respondEndpoint(vm: MetadataVm, request: ParsedRequest): Outcome {
     case 'versions':
       if (segments.length > 2) return ANSWERS.notFound;
       return request.method === 'GET' ? vm.versions.listing : methodNotAllowed('GET');
+    case 'attested':
+      return respondAttested(vm, vm.versions, request);
+    case 'loadbalancer':
+      return respondLoadBalancer(vm.balancing(), vm.versions, request);
     case 'latest':
       // The preview of 2016 had its version in the path; Azure answers it like any version it does not know any more.
       return isWord(segments[2], 'scheduledevents') && segments.length === 3 ? vm.versions.badEvent : ANSWERS.notFound;

@@ -10,6 +10,8 @@ export interface MetadataSettings {
   readonly firstCallDelayMs: number;
   /** api-versions that this region does not know yet: answered like ones that do not exist. */
   readonly refuseVersions: readonly string[];
+  /** Names of the user-assigned identities that every VM of the fleet has besides its own. */
+  readonly identities: readonly string[];
 }
 
 /** Azure's limit for everything but tokens. */

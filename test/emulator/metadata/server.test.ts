@@ -3,11 +3,10 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_LATENCY_MS, FAULT_KINDS, type Fault, type FaultKind } from '../../../emulator/faults.ts';
 import { startMetadataServer, type MetadataServer } from '../../../emulator/metadata/metadata-server.ts';
-import { offeredVersions } from '../../../emulator/metadata/offered-versions.ts';
-import { MAX_APPROVAL_BYTES, EventsRenderer } from '../../../emulator/metadata/scheduled-events.ts';
+import { MAX_APPROVAL_BYTES } from '../../../emulator/metadata/scheduled-events.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { metadataVm } from './support.ts';
 import { apply, EVENT_ID, platform, scheduled, START_MS } from '../support.ts';
-import type { InstanceFacts } from '../../../emulator/metadata/instance.ts';
 
 const PATH = '/metadata/scheduledevents?api-version=2020-07-01';
 const clock = new FakeClock();
@@ -27,11 +26,7 @@ beforeEach(async () => {
   fault = undefined;
   approved = [];
   server = await startMetadataServer({
-    vm: {
-      facts: {} as InstanceFacts,
-      versions: offeredVersions(),
-      renderer: new EventsRenderer(),
-      enablingMs: () => 0,
+    vm: metadataVm([], {
       scope: () => {
         if (scope === undefined) throw new Error('the platform of these tests has no such scope');
         return scope;
@@ -40,7 +35,7 @@ beforeEach(async () => {
         approved.push(...eventIds);
         return true;
       },
-    },
+    }),
     address: { host: '127.0.0.1', port: 0 },
     clock,
     requestsPerSecond: 0,

@@ -1,8 +1,10 @@
+import type { ManagedIdentity, MetadataCredentials } from '../../../emulator/metadata/credentials.ts';
 import type { InstanceFacts } from '../../../emulator/metadata/instance.ts';
 import { offeredVersions } from '../../../emulator/metadata/offered-versions.ts';
 import { DEFAULT_PROFILE } from '../../../emulator/metadata/instance-profile.ts';
 import type { MetadataVm } from '../../../emulator/metadata/respond.ts';
 import { EventsRenderer } from '../../../emulator/metadata/scheduled-events.ts';
+import { START_MS } from '../support.ts';
 import type { ScopeState } from '../../../emulator/platform/state.ts';
 
 export const FACTS: InstanceFacts = {
@@ -28,6 +30,17 @@ export const FACTS: InstanceFacts = {
   },
 };
 
+export const IDENTITY: ManagedIdentity = { clientId: 'C1', objectId: 'O1', resourceId: '/r/1' };
+
+/** Signs by putting in writing what would be signed. */
+function testCredentials(): MetadataCredentials {
+  return {
+    now: () => START_MS,
+    signToken: async (claims) => JSON.stringify(claims),
+    signDocument: async (content) => content,
+  };
+}
+
 export interface TestVm extends MetadataVm {
   /** What was approved, as it was sent. */
   readonly approved: string[];
@@ -43,6 +56,10 @@ export function metadataVm(known: readonly string[] = [], more: Partial<Metadata
     versions: offeredVersions(),
     renderer: new EventsRenderer(),
     enablingMs: () => 0,
+    credentials: testCredentials(),
+    tenantId: 'TENANT',
+    identities: [IDENTITY, { clientId: 'C2', objectId: 'O2', resourceId: '/r/2' }],
+    balancing: () => undefined,
     scope: () => scope,
     approve: (eventIds) => {
       const areKnown = eventIds.every((eventId) => known.includes(eventId.toUpperCase()));

@@ -1,0 +1,43 @@
+import { createHash, generateKeyPair, sign, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
+
+/** The public half of a signing key, as a JSON Web Key Set has it (RFC 7517). */
+export interface PublishedKey {
+  readonly kty: 'RSA';
+  readonly use: 'sig';
+  readonly alg: 'RS256';
+  readonly kid: string;
+  readonly n: string;
+  readonly e: string;
+}
+
+/** A key that signs tokens. */
+export interface TokenKey {
+  readonly published: PublishedKey;
+  /** A JSON Web Token (RFC 7519) over these claims, signed with RS256. */
+  sign(claims: Readonly<Record<string, unknown>>): string;
+}
+
+const RSA_BITS = 2048;
+
+export async function createTokenKey(): Promise<TokenKey> {
+  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: RSA_BITS });
+  const published = publish(publicKey.export({ format: 'jwk' }));
+  const header = encode({ typ: 'JWT', alg: 'RS256', kid: published.kid });
+  return { published, sign: (claims) => signed(`${header}.${encode(claims)}`, privateKey) };
+}
+
+function publish(key: JsonWebKey): PublishedKey {
+  const { n = '', e = '' } = key;
+  // The key's thumbprint (RFC 7638), so that it has one name wherever it is seen.
+  const kid = createHash('sha256').update(`{"e":"${e}","kty":"RSA","n":"${n}"}`).digest('base64url');
+  return { kty: 'RSA', use: 'sig', alg: 'RS256', kid, n, e };
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+function signed(text: string, key: KeyObject): string {
+  return `${text}.${sign('sha256', Buffer.from(text), key).toString('base64url')}`;
+}
