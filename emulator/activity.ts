@@ -11,6 +11,10 @@ export type ActivityKind =
   | 'vm.failed'
   | 'probe.up'
   | 'probe.down'
+  | 'vm.replaced'
+  | 'service.scaled'
+  | 'service.uploaded'
+  | 'service.swapped'
   | 'fault.set'
   | 'fault.cleared';
 

@@ -4,6 +4,7 @@ import { controlOption, jsonOption, type CommonOptions } from './client/options.
 import { clockCommand } from './clock/command.ts';
 import { runCommand } from './scenario/command.ts';
 import { maintainCommand } from './platform-commands.ts';
+import { serviceCommands } from './service-commands.ts';
 
 /** `forewarn emulator`: serves a fleet, and its operator's verbs as clients of the control API. */
 export function emulatorCommand(context: CommandContext): Command {
@@ -37,6 +38,7 @@ export function emulatorCommand(context: CommandContext): Command {
   command.addCommand(clockCommand(context));
   command.addCommand(runCommand(context));
   command.addCommand(maintainCommand(context));
+  for (const found of serviceCommands(context)) command.addCommand(found);
   return command;
 }
 

@@ -75,7 +75,7 @@ export function planOf(
   const ports = Object.entries(seen.ports).map(([name, port]) => [`FOREWARN_VM_PORT_${name.toUpperCase()}`, `${port}`]);
   return {
     name: source.vm.name,
-    workingFolder: options.fleet.workingFolder,
+    workingFolder: source.workingFolder ?? options.fleet.workingFolder,
     run: Object.fromEntries(
       Object.entries(source.run).map(([name, command]) => [name, resolveCommand(command, options.programs)]),
     ),

@@ -4,12 +4,11 @@ import path from 'node:path';
 import { systemClock, type Clock } from '../common/runtime/clock.ts';
 import type { Environment } from '../common/runtime/environment.ts';
 import { Closers } from '../common/runtime/lifecycle.ts';
-import { formatAddress } from '../common/runtime/listen.ts';
 import { silentLog, type Log } from '../common/runtime/log.ts';
 import { systemRandom, type RandomSource } from '../common/runtime/random.ts';
 import { refuseSteppedProcesses } from './clock/stepped-fleet.ts';
 import { createActivityFeed, type ActivityFeed } from './activity.ts';
-import { startBalancer, type Balancer } from './cloud-service/balancer.ts';
+import { startService } from './cloud-service/start-service.ts';
 import { startControlServer } from './control/control-server.ts';
 import { createOperations, type Operations } from './control/operations.ts';
 import { createCredentials } from './credentials/credentials.ts';
@@ -25,7 +24,7 @@ import { createNoneHost } from './hosts/none-host.ts';
 import { createProcessHost } from './hosts/process-host.ts';
 import { createPlatformRunner } from './platform-runner.ts';
 import { createPlatform } from './platform/state.ts';
-import { createVmRack, type VmRack } from './vm-rack.ts';
+import { createVmRack } from './vm-rack.ts';
 
 export interface EmulatorOptions {
   readonly fleet: Fleet;
@@ -115,16 +114,16 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
     await host.close();
   });
   await host.start();
-  const balancer = await startPublicAddress(fleet, rack, { clock, feed, closers });
-  if (balancer !== undefined) rack.setFrontend(balancer.address);
-  const publicAddress = balancer === undefined ? undefined : `http://${formatAddress(balancer.address)}`;
+  const service = await startService({ fleet, rack, runner, clock, feed, environment: options.environment, closers });
+  if (service?.frontend !== undefined) rack.setFrontend(service.frontend);
+  const publicAddress = service?.publicAddress;
   const operations = createOperations({
     runner,
     clock,
     random,
     faults,
     feed,
-    balancer,
+    service,
     publicAddress,
     vms: rack.seen,
     credentials,
@@ -174,36 +173,4 @@ function createHost(context: HostContext, programs: ProgramFiles): Host {
   };
   if (fleet.host === 'none' || folder === undefined) return createNoneHost(clock, report);
   return createProcessHost({ plans, folder, clock, nodeFile: programs.node, log, report });
-}
-
-async function startPublicAddress(
-  fleet: Fleet,
-  rack: VmRack,
-  context: { readonly clock: Clock; readonly feed: ActivityFeed; readonly closers: Closers },
-): Promise<Balancer | undefined> {
-  const { balancing } = fleet;
-  if (balancing === undefined) return undefined;
-  const behind = fleet.vms.flatMap(({ vm }) => (vm.role === balancing.role ? [rack.find(vm.name)] : []));
-  const balancer = await startBalancer({
-    publicAddress: balancing.publicAddress,
-    instances: behind.flatMap((seen) =>
-      seen === undefined
-        ? []
-        : {
-            vm: seen.name,
-            servesPort: seen.ports[balancing.serves] ?? 0,
-            probePort: seen.ports[balancing.probe.port] ?? 0,
-          },
-    ),
-    probe: balancing.probe,
-    clock: context.clock,
-    onChange: ({ vm, isUp }) => {
-      const detail = isUp ? 'new connections are given to it' : 'no new connections are given to it';
-      context.feed.publish({ kind: isUp ? 'probe.up' : 'probe.down', vm, detail });
-    },
-  });
-  context.closers.add(async () => {
-    await balancer.close();
-  });
-  return balancer;
 }

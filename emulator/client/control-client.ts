@@ -25,11 +25,15 @@ export function controlUrl(context: CommandContext, option: string | undefined):
 /** One request; a refusal becomes a `UserError` with the emulator's own words. */
 export async function callControl<Schema extends z.ZodType>(
   url: string,
-  wanted: Omit<JsonRequest, 'timeoutMs'>,
+  wanted: Omit<JsonRequest, 'timeoutMs'> & { readonly timeoutMs?: number },
   schema: Schema,
 ): Promise<z.output<Schema>> {
   const naming = { what: 'emulator', option: '--control URL (or FOREWARN_CONTROL)' };
-  const response = await requestJson({ kind: 'http', url }, { ...wanted, timeoutMs: TIMEOUT_MS }, naming);
+  const response = await requestJson(
+    { kind: 'http', url },
+    { ...wanted, timeoutMs: wanted.timeoutMs ?? TIMEOUT_MS },
+    naming,
+  );
   if (response.status >= 400) {
     const refusal = errorSchema.safeParse(response.body);
     if (!refusal.success) {

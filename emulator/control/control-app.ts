@@ -5,6 +5,7 @@ import { clockRoutes } from './clock-routes.ts';
 import { addMaintenanceRoutes } from './maintenance-routes.ts';
 import type { Operations } from './operations.ts';
 import { parseBody } from './parse-body.ts';
+import { addServiceRoutes } from './service-routes.ts';
 import { addTrustRoutes } from './trust-routes.ts';
 
 /** Longest request body: an event that names a thousand VMs fits well. */
@@ -39,6 +40,7 @@ export function createControlApp(operations: Operations): Express {
     });
   }
   addMaintenanceRoutes(app, operations.maintenance);
+  addServiceRoutes(app, operations.service);
   addTrustRoutes(app, operations.trust);
   app.get('/faults', (_request, response) => {
     response.json({ faults: operations.faults() });
@@ -98,6 +100,10 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   UNKNOWN_TARGET: 404,
   UNKNOWN_MAINTENANCE: 404,
   REFUSED: 409,
+  NO_SERVICE: 404,
+  NO_DEPLOYMENT: 409,
+  NOTHING_HEALTHY: 409,
+  SETTINGS_INVALID: 400,
 };
 
 // Four parameters, used or not: that is how Express knows an error handler.

@@ -4,7 +4,7 @@ import type { RandomSource } from '../../common/runtime/random.ts';
 import type { ActivityFeed } from '../activity.ts';
 import { createClockVerbs, type ClockVerbs } from '../clock/clock-verbs.ts';
 import type { Credentials } from '../credentials/credentials.ts';
-import type { Balancer } from '../cloud-service/balancer.ts';
+import type { CloudService } from '../cloud-service/service.ts';
 import type { FaultBoard } from '../fault-board.ts';
 import { DEFAULT_LATENCY_MS, type Fault, type FaultKind } from '../faults.ts';
 import { createMaintenanceRunner, type MaintenanceRunner } from '../maintenance-runner.ts';
@@ -68,6 +68,8 @@ export interface Operations {
   clearFaults(vm?: string): Promise<void>;
   /** Maintenance of whole roles and scopes, domain by domain. */
   readonly maintenance: MaintenanceRunner;
+  /** Roles, slots and deployments; undefined when the fleet has no cloud service. */
+  readonly service: CloudService | undefined;
   /** What clients of the emulator verify its tokens and certificates with. */
   readonly trust: Pick<Credentials, 'authority' | 'keySet'>;
 }
@@ -79,7 +81,7 @@ export interface OperationsContext {
   readonly faults: FaultBoard;
   readonly feed: ActivityFeed;
   readonly credentials: Credentials;
-  readonly balancer: Balancer | undefined;
+  readonly service: CloudService | undefined;
   readonly publicAddress: string | undefined;
   readonly vms: readonly EmulatedVm[];
 }
@@ -97,6 +99,7 @@ export function createOperations(context: OperationsContext): Operations {
   };
   return {
     feed,
+    service: context.service,
     maintenance: createMaintenanceRunner({ runner, feed, random }),
     trust: context.credentials,
     clock: createClockVerbs(clock),
@@ -161,8 +164,8 @@ const REFUSAL_CODES = {
 } as const;
 
 function fleetView(context: OperationsContext): FleetView {
-  const { runner, balancer } = context;
-  const serving = new Map(balancer?.status().map((found) => [found.vm, found]));
+  const { runner, service } = context;
+  const serving = new Map(service?.status().map((found) => [found.vm, found]));
   const seen = new Map(context.vms.map((found) => [found.name, found]));
   return {
     publicAddress: context.publicAddress ?? null,

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { durationSchema } from '../../common/runtime/duration.ts';
 import { isLoopback, listenAddressSchema } from '../../common/runtime/listen.ts';
 import { DEFAULT_PLATFORM_SETTINGS } from '../platform/state.ts';
-import { instanceSchema } from './instance-schema.ts';
 import { computeSchema } from './compute-schema.ts';
+import { instanceSchema } from './instance-schema.ts';
 import { metadataSchema } from './metadata-schema.ts';
 import { rulesSchema } from './rules-schema.ts';
 
@@ -54,9 +54,14 @@ const probeSchema = z.strictObject({
     .default('/'),
   interval: durationSchema.default(15_000).refine((ms) => ms >= 50, { error: expected('at least 50ms') }),
   threshold: z.int().min(1).max(20).default(2),
+  /**
+   * An instance whose probe has failed for so long is replaced by the platform: a new VM, without the old one's disks.
+   * `0s` = never.
+   */
+  replaceAfter: durationSchema.default(0),
 });
 
-const roleSchema = z
+export const roleSchema = z
   .strictObject({
     name: nameSchema,
     kind: z.enum(['web', 'worker']),
@@ -69,6 +74,8 @@ const roleSchema = z
   })
   // Also when something else in the role is wrong: whoever mends a file wants to hear of everything at once.
   .superRefine(checkRole, { when: () => true });
+
+export type RoleSettings = z.output<typeof roleSchema>;
 
 /** What of a role its parts must agree on; a part that is wrong by itself is left out, because that is said already. */
 const agreeingRoleSchema = z.object({
@@ -109,6 +116,8 @@ function checkRole(value: unknown, context: z.core.$RefinementCtx): void {
 const cloudServiceSchema = z.strictObject({
   name: nameSchema,
   publicAddress: listenAddressSchema.optional(),
+  /** Where the deployment in the staging slot is tried before it is swapped; nowhere when it is left out. */
+  stagingAddress: listenAddressSchema.optional(),
   roles: z.array(roleSchema).min(1),
 });
 

@@ -4,9 +4,9 @@ import type { ListenAddress } from '../../common/runtime/listen.ts';
 import type { InstanceProfile } from '../metadata/instance-profile.ts';
 import type { MetadataSettings } from '../metadata/settings.ts';
 import type { PlatformSettings, ScopeKind, Vm } from '../platform/state.ts';
-import type { FleetSettings } from './fleet-schema.ts';
-import { profileOf } from './instance-schema.ts';
+import type { FleetSettings, RoleSettings } from './fleet-schema.ts';
 import { computeOf, type ComputeSettings } from './compute-schema.ts';
+import { profileOf } from './instance-schema.ts';
 import { metadataSettingsOf } from './metadata-schema.ts';
 import { rulesOf } from './rules-schema.ts';
 
@@ -15,6 +15,8 @@ export interface FleetVm {
   readonly vm: Vm;
   /** Where its metadata service listens; undefined = any free port of loopback. */
   readonly metadata: ListenAddress | undefined;
+  /** Where its commands run, when not in the fleet file's folder: an uploaded deployment has its own. */
+  readonly workingFolder?: string;
   /** Names of ports that are picked for it. */
   readonly ports: readonly string[];
   readonly run: Readonly<Record<string, readonly string[]>>;
@@ -53,6 +55,17 @@ export interface Fleet {
   readonly scopes: Readonly<Record<string, ScopeKind>>;
   readonly vms: readonly FleetVm[];
   readonly balancing: FleetBalancing | undefined;
+  readonly cloudService: FleetService | undefined;
+}
+
+/** The cloud service, as it begins. */
+export interface FleetService {
+  readonly name: string;
+  readonly publicAddress: ListenAddress | undefined;
+  readonly stagingAddress: ListenAddress | undefined;
+  readonly roles: readonly RoleSettings[];
+  /** Environment of every command. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** A cloud service has five update domains and two fault domains unless it asks for others (Azure docs, Cloud Services, service definition). */
@@ -89,6 +102,7 @@ export function expandFleet(settings: FleetSettings, folder: string): Fleet {
     scopes,
     vms: vms.map((found) => ({ ...found, environment: { ...settings.environment, ...found.environment } })),
     balancing: balancingOf(settings),
+    cloudService: serviceOf(settings),
   };
 }
 
@@ -97,18 +111,42 @@ function cloudServiceVms(settings: FleetSettings, scopes: Record<string, ScopeKi
   if (service === undefined) return [];
   scopes[service.name] = 'cloud-service';
   return service.roles.flatMap((role) =>
-    Array.from({ length: role.instances }, (_, index) => ({
-      vm: {
-        ...identity(service.name, `${role.name}_IN_${index}`),
-        role: role.name,
-        updateDomain: index % CLOUD_SERVICE_UPDATE_DOMAINS,
-        faultDomain: index % CLOUD_SERVICE_FAULT_DOMAINS,
-        zone: '',
-      },
-      metadata: role.metadata[index],
-      ...ofVm(role),
-    })),
+    Array.from({ length: role.instances }, (_, index) =>
+      roleInstance(role, { scope: service.name, suffix: '', index }),
+    ),
   );
+}
+
+/**
+ * An instance of a role. `suffix` tells the instances of a later deployment from those of the first, which have none; the
+ * vmId is of scope, name and `generation`, which counts replacements.
+ */
+export function roleInstance(
+  role: RoleSettings,
+  place: { readonly scope: string; readonly suffix: string; readonly index: number; readonly generation?: number },
+): FleetVm {
+  const { scope, suffix, index, generation = 0 } = place;
+  const own = identity(scope, `${role.name}${suffix}_IN_${index}`);
+  return {
+    vm: {
+      ...own,
+      ...(generation === 0 ? {} : { vmId: stableGuid(`vm ${scope}/${own.name} ${generation}`) }),
+      role: role.name,
+      updateDomain: index % CLOUD_SERVICE_UPDATE_DOMAINS,
+      faultDomain: index % CLOUD_SERVICE_FAULT_DOMAINS,
+      zone: '',
+    },
+    // A fixed address belongs to the first deployment: two VMs cannot listen on it.
+    metadata: suffix === '' ? role.metadata[index] : undefined,
+    ...ofVm(role),
+  };
+}
+
+function serviceOf(settings: FleetSettings): FleetService | undefined {
+  const { cloudService, environment } = settings;
+  if (cloudService === undefined) return undefined;
+  const { name, publicAddress, stagingAddress, roles } = cloudService;
+  return { name, publicAddress, stagingAddress, roles, environment };
 }
 
 function standAloneVms(settings: FleetSettings, scopes: Record<string, ScopeKind>): readonly FleetVm[] {

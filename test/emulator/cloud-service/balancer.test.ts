@@ -3,6 +3,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../common/runtime/clock.ts';
 import { startBalancer, type Balancer } from '../../../emulator/cloud-service/balancer.ts';
+import { createPool, type Pool } from '../../../emulator/cloud-service/pool.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -51,14 +52,13 @@ async function listening(server: Server | HttpServer): Promise<number> {
 
 interface Balanced {
   readonly balancer: Balancer;
+  readonly pool: Pool;
   readonly until: (vm: string, isUp: boolean) => Promise<void>;
 }
 
 async function balance(...vms: readonly FakeVm[]): Promise<Balanced> {
   const waiting = new Set<() => void>();
-  const balancer = await startBalancer({
-    publicAddress: { host: '127.0.0.1', port: 0 },
-    instances: vms.map(({ name, servesPort, probePort }) => ({ vm: name, servesPort, probePort })),
+  const pool = createPool({
     probe: { path: '/', intervalMs: 20, threshold: 2 },
     clock: systemClock,
     onChange: () => {
@@ -66,17 +66,20 @@ async function balance(...vms: readonly FakeVm[]): Promise<Balanced> {
       waiting.clear();
     },
   });
+  pool.setInstances(vms.map(({ name, servesPort, probePort }) => ({ vm: name, servesPort, probePort })));
+  const balancer = await startBalancer({ listen: { host: '127.0.0.1', port: 0 }, setting: 'test', pool: () => pool });
   closers.push(async () => {
     await balancer.close();
+    await pool.close();
   });
   const until = async (vm: string, isUp: boolean): Promise<void> => {
-    while (balancer.status().find((found) => found.vm === vm)?.isUp !== isUp) {
+    while (pool.status().find((found) => found.vm === vm)?.isUp !== isUp) {
       await new Promise<void>((resolve) => {
         waiting.add(resolve);
       });
     }
   };
-  return { balancer, until };
+  return { balancer, pool, until };
 }
 
 function open(balancer: Balancer): Socket {
