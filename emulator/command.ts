@@ -23,6 +23,10 @@ export function emulatorCommand(context: CommandContext): Command {
         .choices(['real', 'stepped'])
         .default('real'),
     )
+    .option(
+      '--state <file>',
+      'keep events, incarnations and approvals in this file, also after kill -9 (default: not kept)',
+    )
     .addHelpText('after', SERVE_EXAMPLES)
     .action(async (options: ServeOptions) => {
       const { runEmulator } = await import('./main.ts');
@@ -46,6 +50,7 @@ interface ServeOptions {
   readonly fleet?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly clock: 'real' | 'stepped';
+  readonly state?: string;
 }
 
 const SERVE_EXAMPLES = `

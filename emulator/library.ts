@@ -24,6 +24,8 @@ export interface StartOptions {
   readonly fleetFile?: string;
   /** `steppedClock()` for a test that moves time itself (needs `host: none`); the real clock otherwise. */
   readonly clock?: Clock;
+  /** Keeps events, incarnations and approvals in this file over restarts. */
+  readonly stateFile?: string;
   /** Where the control API listens, `127.0.0.1:7070`; any free port of loopback unless said, whatever the fleet says. */
   readonly control?: string;
 }
@@ -87,6 +89,7 @@ export async function startEmulator(options: StartOptions = {}): Promise<TestEmu
     fleet: { ...fleet, control: controlOf(options) },
     environment,
     programs: { node: process.execPath, forewarn: [process.execPath, path.join(import.meta.dirname, '..', CLI_FILE)] },
+    ...(options.stateFile === undefined ? {} : { stateFile: options.stateFile }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
   const { operations } = emulator;

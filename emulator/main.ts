@@ -9,7 +9,12 @@ import { startEmulator } from './start-emulator.ts';
 /** `forewarn emulator`: serves a fleet until it is told to stop. */
 export async function runEmulator(
   context: CommandContext,
-  options: { readonly fleet?: string; readonly logLevel: LogLevel; readonly clock: 'real' | 'stepped' },
+  options: {
+    readonly fleet?: string;
+    readonly logLevel: LogLevel;
+    readonly clock: 'real' | 'stepped';
+    readonly state?: string;
+  },
 ): Promise<void> {
   const stop = stopSignal();
   const fleet =
@@ -23,6 +28,7 @@ export async function runEmulator(
       forewarn: [process.execPath, ...process.execArgv, context.cliFile],
     },
     log,
+    ...(options.state === undefined ? {} : { stateFile: options.state }),
     ...(options.clock === 'stepped' ? { clock: steppedClock() } : {}),
   });
   const vms = emulator.vms.map(({ name, metadata }) => ({ name, metadata }));

@@ -11,7 +11,10 @@ import type { PlatformEvent, PlatformState } from './platform/state.ts';
 /** The platform in time: holds its state, wakes when something falls due, and has its effects carried out. */
 export interface PlatformRunner {
   readonly state: PlatformState;
+  /** Throws what `keep` throws, and then nothing has happened. */
   submit(command: PlatformCommand): PlatformOutcome;
+  /** Does what has fallen due by now: for a state that comes from an earlier run. */
+  resume(): void;
   stop(): void;
 }
 
@@ -21,7 +24,12 @@ export interface PlatformRunnerOptions {
   readonly host: Host;
   readonly feed: ActivityFeed;
   readonly log: Log;
+  /** Called with every new state before anybody sees it; throws when it cannot be kept. */
+  readonly keep?: (state: PlatformState) => void;
 }
+
+/** A full disk is noticed by people, not by hammering on it. */
+const KEEP_RETRY_MS = 1000;
 
 export function createPlatformRunner(options: PlatformRunnerOptions): PlatformRunner {
   const { clock, feed, host, log } = options;
@@ -29,9 +37,14 @@ export function createPlatformRunner(options: PlatformRunnerOptions): PlatformRu
   let isStopped = false;
   let cancelTimer = (): void => {};
 
+  const adopt = (next: PlatformState): void => {
+    if (next !== state) options.keep?.(next);
+    state = next;
+  };
+
   const submit = (command: PlatformCommand): PlatformOutcome => {
     const step = applyCommand(state, command, clock.now());
-    state = step.state;
+    adopt(step.state);
     perform(step.effects);
     pass();
     return step.outcome;
@@ -39,8 +52,15 @@ export function createPlatformRunner(options: PlatformRunnerOptions): PlatformRu
 
   /** Whatever is due now, and a timer for what is due next. */
   const pass = (): void => {
+    cancelTimer();
     const step = advance(state, clock.now());
-    state = step.state;
+    try {
+      adopt(step.state);
+    } catch (error) {
+      log.error({ error: describeError(error) }, 'the state cannot be kept; time stands still for events until it can');
+      if (!isStopped) cancelTimer = clock.after(KEEP_RETRY_MS, pass);
+      return;
+    }
     perform(step.effects);
     cancelTimer();
     const dueMs = nextDeadline(state);
@@ -86,6 +106,7 @@ export function createPlatformRunner(options: PlatformRunnerOptions): PlatformRu
       return state;
     },
     submit,
+    resume: pass,
     stop: () => {
       isStopped = true;
       cancelTimer();

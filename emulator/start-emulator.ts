@@ -22,9 +22,9 @@ import type { Host } from './hosts/host.ts';
 import type { HostedVmPlan } from './hosts/hosted-vm.ts';
 import { createNoneHost } from './hosts/none-host.ts';
 import { createProcessHost } from './hosts/process-host.ts';
-import { createPlatformRunner } from './platform-runner.ts';
-import { createPlatform } from './platform/state.ts';
-import { createVmRack } from './vm-rack.ts';
+import { createPlatformRunner, type PlatformRunner } from './platform-runner.ts';
+import { keptPlatform } from './state/kept-platform.ts';
+import { createVmRack, type VmRack } from './vm-rack.ts';
 
 export interface EmulatorOptions {
   readonly fleet: Fleet;
@@ -34,6 +34,8 @@ export interface EmulatorOptions {
   readonly clock?: Clock;
   readonly random?: RandomSource;
   readonly log?: Log;
+  /** Keeps events, incarnations and approvals over restarts; undefined: they end with the emulator. */
+  readonly stateFile?: string;
 }
 
 /** A running emulator. `await using` closes it. */
@@ -83,11 +85,7 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
   const plans: HostedVmPlan[] = [];
   const host = createHost({ fleet, plans, folder, clock, log, feed }, options.programs);
   const runner = createPlatformRunner({
-    initial: createPlatform(
-      fleet.vms.map((found) => found.vm),
-      fleet.scopes,
-      fleet.platform,
-    ),
+    ...keptPlatform(fleet, options.stateFile, clock),
     clock,
     host,
     feed,
@@ -100,8 +98,20 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
       await rack.applyReachability();
     },
   });
+  const { environment, programs } = options;
   const credentials = createCredentials(clock);
-  const rack = createVmRack({ ...options, runner, clock, picker, host, folder, credentials, faults: () => faults });
+  const rack = createVmRack({
+    fleet,
+    environment,
+    programs,
+    runner,
+    clock,
+    picker,
+    host,
+    folder,
+    faults: () => faults,
+    credentials,
+  });
   closers.add(() => {
     faults.stop();
     runner.stop();
@@ -109,12 +119,13 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
   closers.add(async () => {
     await rack.close();
   });
-  for (const source of fleet.vms) plans.push(await rack.prepare(source));
+  plans.push(...(await preparePlans(fleet, rack, runner)));
   closers.add(async () => {
     await host.close();
   });
   await host.start();
-  const service = await startService({ fleet, rack, runner, clock, feed, environment: options.environment, closers });
+  runner.resume();
+  const service = await startService({ fleet, rack, runner, clock, feed, environment, closers });
   if (service?.frontend !== undefined) rack.setFrontend(service.frontend);
   const publicAddress = service?.publicAddress;
   const operations = createOperations({
@@ -146,6 +157,16 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** A VM that was preempted or terminated in an earlier run has its metadata service, and stays gone. */
+async function preparePlans(fleet: Fleet, rack: VmRack, runner: PlatformRunner): Promise<readonly HostedVmPlan[]> {
+  const plans: HostedVmPlan[] = [];
+  for (const source of fleet.vms) {
+    const plan = await rack.prepare(source);
+    if (!runner.state.goneVms.has(source.vm.name.toLowerCase())) plans.push(plan);
+  }
+  return plans;
 }
 
 async function fleetFolder(fleet: Fleet, closers: Closers): Promise<string | undefined> {

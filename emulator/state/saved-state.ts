@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { endImpact } from '../platform/life.ts';
+import {
+  EVENT_SOURCES,
+  EVENT_TYPES,
+  type FinishedEvent,
+  type PlatformEvent,
+  type PlatformState,
+  type ScopeState,
+} from '../platform/state.ts';
+
+/** What of a platform outlives a restart: its events with their approvals, the incarnations, and which VMs are gone. */
+export interface SavedState {
+  readonly format: typeof FORMAT;
+  readonly scopes: readonly SavedScope[];
+  /** Lower-case names. */
+  readonly goneVms: readonly string[];
+  readonly finished: readonly FinishedEvent[];
+}
+
+type SavedScope = Pick<ScopeState, 'name' | 'isEnabled' | 'incarnation' | 'events'> & {
+  readonly lastAskedMs?: number | undefined;
+};
+
+const FORMAT = 'forewarn-emulator-state-1';
+
+const lifeSchema = z.discriminatedUnion('phase', [
+  z.object({ phase: z.literal('scheduled') }),
+  z.object({ phase: z.literal('approved'), startsAtMs: z.number() }),
+  z.object({ phase: z.literal('started'), startedAtMs: z.number(), impactAtMs: z.number() }),
+  z.object({ phase: z.literal('impact'), startedAtMs: z.number(), impactStartedAtMs: z.number() }),
+  z.object({
+    phase: z.literal('lingering'),
+    startedAtMs: z.number(),
+    impactStartedAtMs: z.number(),
+    impactEndedAtMs: z.number(),
+    goneAtMs: z.number(),
+  }),
+]);
+
+const eventSchema = z
+  .object({
+    id: z.string(),
+    type: z.enum(EVENT_TYPES),
+    scope: z.string(),
+    resources: z.array(z.string()),
+    description: z.string(),
+    source: z.enum(EVENT_SOURCES),
+    durationSeconds: z.number(),
+    scheduledAtMs: z.number(),
+    notBeforeMs: z.number().optional(),
+    approvals: z.array(z.object({ by: z.string(), atMs: z.number() })),
+    life: lifeSchema,
+  })
+  .transform((event): PlatformEvent => ({ ...event, notBeforeMs: event.notBeforeMs }));
+
+const savedSchema = z.object({
+  format: z.literal(FORMAT),
+  scopes: z.array(
+    z.object({
+      name: z.string(),
+      isEnabled: z.boolean(),
+      lastAskedMs: z.number().optional(),
+      incarnation: z.int().positive(),
+      events: z.array(eventSchema),
+    }),
+  ),
+  goneVms: z.array(z.string()),
+  finished: z.array(
+    z.object({ event: eventSchema, outcome: z.enum(['completed', 'cancelled']), goneAtMs: z.number() }),
+  ),
+});
+
+/** Everything worth keeping of `state`, as text. */
+export function renderState(state: PlatformState): string {
+  const saved: SavedState = {
+    format: FORMAT,
+    scopes: [...state.scopes.values()].map(({ name, isEnabled, lastAskedMs, incarnation, events }) => ({
+      name,
+      isEnabled,
+      lastAskedMs,
+      incarnation,
+      events,
+    })),
+    goneVms: [...state.goneVms],
+    finished: state.finished,
+  };
+  return `${JSON.stringify(saved)}\n`;
+}
+
+/** What `renderState` wrote; undefined when it is something else. */
+export function parseStateOrUndefined(text: string): SavedState | undefined {
+  try {
+    const parsed = savedSchema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A platform as it was, over the VMs of today's fleet file. Scopes that the file no longer has are forgotten; an event that
+ * names a VM that is no longer there leaves the document, which is another document and so gets another number. Impacts that
+ * were under way are over: VMs do not outlive their emulator.
+ */
+export function restoreState(fresh: PlatformState, saved: SavedState, now: number): PlatformState {
+  const scopes = new Map(fresh.scopes);
+  for (const found of saved.scopes) {
+    const scope = scopes.get(found.name);
+    if (scope === undefined) continue;
+    const events = found.events.filter((event) =>
+      event.resources.every((name) => fresh.vms.get(name.toLowerCase())?.scope === found.name),
+    );
+    const isOther = events.length !== found.events.length && found.isEnabled;
+    scopes.set(found.name, {
+      ...scope,
+      isEnabled: found.isEnabled,
+      ...(found.lastAskedMs === undefined ? {} : { lastAskedMs: found.lastAskedMs }),
+      incarnation: found.incarnation + (isOther ? 1 : 0),
+      events,
+    });
+  }
+  let state: PlatformState = {
+    ...fresh,
+    scopes,
+    goneVms: new Set(saved.goneVms.filter((name) => fresh.vms.has(name))),
+    finished: saved.finished,
+  };
+  for (const scope of scopes.values()) {
+    for (const event of scope.events) state = endImpact(state, event, now).state;
+  }
+  return state;
+}
