@@ -1,7 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { nextTurn } from '../../../common/runtime/clock.ts';
 import { seededRandom } from '../../../common/runtime/random.ts';
-import { parseFleet } from '../../../emulator/fleet/load-fleet.ts';
+import { loadFleet, parseFleet } from '../../../emulator/fleet/load-fleet.ts';
 import { startEmulator, type Emulator } from '../../../emulator/start-emulator.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
@@ -116,4 +117,44 @@ it('says of a VM what its fleet file says', async () => {
     priority: 'Spot',
     storageProfile: { dataDisks: [{ name: 'd', diskSizeGB: '8', lun: '0' }] },
   });
+});
+
+it('tells an instance of a cloud service how the public address leads to it, and a worker that none does', async () => {
+  clock = new CountingClock();
+  emulator = await startEmulator({
+    fleet: parseFleet({
+      file: 'fleet.yaml',
+      text: `control: 127.0.0.1:0
+host: none
+cloudService:
+  name: shop
+  publicAddress: 127.0.0.1:0
+  roles:
+    - { name: Front, kind: web, instances: 1, ports: [http], serves: http, probe: { port: http } }
+    - { name: Back, kind: worker, instances: 1 }`,
+    }),
+    environment: {},
+    programs: { node: process.execPath, forewarn: [] },
+    clock,
+  });
+  const answers = await Promise.all(
+    emulator.vms.map(async ({ metadata }) => {
+      const url = `${metadata}/metadata/loadbalancer?api-version=2020-10-01`;
+      return await fetch(url, { headers: { Metadata: 'true' } });
+    }),
+  );
+  expect(answers.map((answer) => answer.status)).toEqual([200, 404]);
+  const frontendPort = Number(new URL(emulator.publicAddress ?? '').port);
+  const backendPort = emulator.vms[0]?.ports['http'];
+  expect(await answers[0]?.json()).toMatchObject({
+    loadbalancer: { inboundRules: [{ frontendIpAddress: '127.0.0.1', protocol: 'tcp', frontendPort, backendPort }] },
+  });
+});
+
+it('of the example file are accepted', async () => {
+  const file = fileURLToPath(new URL('../../../examples/metadata/fleet.yaml', import.meta.url));
+  const fleet = await loadFleet(file, {});
+  expect(fleet.metadata).toMatchObject({ requestsPerSecond: 5, identities: ['deploy'] });
+  expect(fleet.vms[0]?.profile).toMatchObject({ priority: 'Spot', security: { type: 'TrustedLaunch' } });
+  await start('{}');
 });
