@@ -14,12 +14,13 @@ import { createOperations, type Operations } from './control/operations.ts';
 import { createCredentials } from './credentials/credentials.ts';
 import { createFaultBoard } from './fault-board.ts';
 import { createPortPicker } from './free-ports.ts';
-import type { EmulatedVm, ProgramFiles } from './emulated-vm.ts';
+import { resolveCommand, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
 import { startCompute } from './compute/start-compute.ts';
 import type { ComputeServer } from './compute/compute-server.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import type { Host } from './hosts/host.ts';
 import type { HostedVmPlan } from './hosts/hosted-vm.ts';
+import { createCommandHost } from './hosts/command-host.ts';
 import { createNoneHost } from './hosts/none-host.ts';
 import { createProcessHost } from './hosts/process-host.ts';
 import { createPlatformRunner, type PlatformRunner } from './platform-runner.ts';
@@ -75,10 +76,7 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
   refuseSteppedProcesses(fleet, clock);
   const random = options.random ?? systemRandom;
   const log = options.log ?? silentLog;
-  const feed = createActivityFeed(() => clock.now());
-  feed.subscribe(({ at: _at, kind, ...fields }) => {
-    log.info(fields, kind);
-  });
+  const feed = loggedFeed(clock, log);
   const folder = await fleetFolder(fleet, closers);
   const picker = await createPortPicker(random);
 
@@ -159,6 +157,14 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
   };
 }
 
+function loggedFeed(clock: Clock, log: Log): ActivityFeed {
+  const feed = createActivityFeed(() => clock.now());
+  feed.subscribe(({ at: _at, kind, ...fields }) => {
+    log.info(fields, kind);
+  });
+  return feed;
+}
+
 /** A VM that was preempted or terminated in an earlier run has its metadata service, and stays gone. */
 async function preparePlans(fleet: Fleet, rack: VmRack, runner: PlatformRunner): Promise<readonly HostedVmPlan[]> {
   const plans: HostedVmPlan[] = [];
@@ -192,6 +198,10 @@ function createHost(context: HostContext, programs: ProgramFiles): Host {
   const report: Parameters<typeof createNoneHost>[1] = ({ kind, vm, eventId, detail }) => {
     feed.publish({ kind, vm, ...(eventId === undefined ? {} : { eventId }), detail });
   };
+  if (fleet.host === 'command' && fleet.commands !== undefined) {
+    const resolve = (command: readonly string[]): readonly string[] => resolveCommand(command, programs);
+    return createCommandHost({ plans, commands: fleet.commands, resolve, clock, report });
+  }
   if (fleet.host === 'none' || folder === undefined) return createNoneHost(clock, report);
   return createProcessHost({ plans, folder, clock, nodeFile: programs.node, log, report });
 }
