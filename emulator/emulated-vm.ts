@@ -92,7 +92,7 @@ export function planOf(
 }
 
 /** `node` and `forewarn` mean this very installation, whatever is on the PATH. */
-function resolveCommand(command: readonly string[], programs: ProgramFiles): readonly string[] {
+export function resolveCommand(command: readonly string[], programs: ProgramFiles): readonly string[] {
   const [program, ...args] = command;
   if (program === 'node') return [programs.node, ...args];
   if (program === 'forewarn') return [...programs.forewarn, ...args];

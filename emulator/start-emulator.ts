@@ -138,15 +138,12 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
     credentials,
   });
   const compute = await startCompute({ credentials, fleet, runner, random, feed, rack, closers, clock });
-  const controlServer = await startControlServer(fleet.control, operations);
-  closers.add(async () => {
-    await controlServer.close();
-  });
+  const control = await openControl(fleet, operations, closers);
   const close = async (): Promise<void> => {
     await closers.close();
   };
   return {
-    control: controlServer.url,
+    control,
     publicAddress,
     vms: rack.seen,
     compute,
@@ -173,6 +170,14 @@ async function preparePlans(fleet: Fleet, rack: VmRack, runner: PlatformRunner):
     if (!runner.state.goneVms.has(source.vm.name.toLowerCase())) plans.push(plan);
   }
   return plans;
+}
+
+async function openControl(fleet: Fleet, operations: Operations, closers: Closers): Promise<string> {
+  const server = await startControlServer(fleet.control, operations);
+  closers.add(async () => {
+    await server.close();
+  });
+  return server.url;
 }
 
 async function fleetFolder(fleet: Fleet, closers: Closers): Promise<string | undefined> {

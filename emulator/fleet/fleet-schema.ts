@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { durationSchema } from '../../common/runtime/duration.ts';
 import { isLoopback, listenAddressSchema } from '../../common/runtime/listen.ts';
 import { DEFAULT_PLATFORM_SETTINGS } from '../platform/state.ts';
+import { commandsSchema } from './commands-schema.ts';
 import { computeSchema } from './compute-schema.ts';
 import { instanceSchema } from './instance-schema.ts';
 import { metadataSchema } from './metadata-schema.ts';
@@ -173,7 +174,12 @@ export const fleetSchema = z.strictObject({
       error:
         'expected a loopback address: whoever reaches the control API may kill VMs, and it asks for no authentication',
     }),
-  host: z.enum(['none', 'process']).default('process'),
+  /**
+   * `process`: every VM is a tree of processes of this machine. `command`: the VMs are the operator's own, hit by `commands`.
+   * `none`: they are whoever connects, and impacts only pass time.
+   */
+  host: z.enum(['none', 'process', 'command']).default('process'),
+  commands: commandsSchema.optional(),
   /** Where the VMs' disks are, relative to the file; empty = a temporary folder that is removed at the end. */
   folder: z.string().default(''),
   location: z.string().default('westeurope'),

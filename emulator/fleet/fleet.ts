@@ -5,6 +5,7 @@ import type { InstanceProfile } from '../metadata/instance-profile.ts';
 import type { MetadataSettings } from '../metadata/settings.ts';
 import type { PlatformSettings, ScopeKind, Vm } from '../platform/state.ts';
 import type { FleetSettings, RoleSettings } from './fleet-schema.ts';
+import type { HostCommands } from './commands-schema.ts';
 import { computeOf, type ComputeSettings } from './compute-schema.ts';
 import { profileOf } from './instance-schema.ts';
 import { metadataSettingsOf } from './metadata-schema.ts';
@@ -42,7 +43,9 @@ export interface FleetBalancing {
 
 export interface Fleet {
   readonly control: ListenAddress;
-  readonly host: 'none' | 'process';
+  readonly host: 'none' | 'process' | 'command';
+  /** Of the host `command`. */
+  readonly commands: HostCommands | undefined;
   /** Absolute; undefined = a temporary one. */
   readonly folder: string | undefined;
   /** Where commands run: the folder of the fleet file. */
@@ -84,6 +87,7 @@ export function expandFleet(settings: FleetSettings, folder: string): Fleet {
   return {
     control: settings.control,
     host: settings.host,
+    commands: settings.commands,
     folder: settings.folder === '' ? undefined : path.resolve(folder, settings.folder),
     workingFolder: folder,
     location: settings.location,

@@ -51,8 +51,19 @@ const checkedFleetSchema = fleetSchema.superRefine((settings, context) => {
     const message = `expected the name of a scope (${known.join(', ')}), got ${JSON.stringify(name)}`;
     context.addIssue({ code: 'custom', path: ['rules', 'autoApprove', index], message });
   }
+  checkCommands(settings, context);
   checkPublicAddress(settings, context);
 });
+
+/** Commands that nobody would run are a mistake, and so is a host without any. */
+function checkCommands(settings: FleetSettings, context: z.core.$RefinementCtx): void {
+  const isWanted = settings.host === 'command';
+  if (isWanted === (settings.commands !== undefined)) return;
+  const message = isWanted
+    ? 'expected commands beside host: command, like { freeze: [virsh, suspend, "{vm}"] }'
+    : `expected only beside host: command; the host is ${settings.host}`;
+  context.addIssue({ code: 'custom', path: ['commands'], message });
+}
 
 interface Named {
   readonly name: string;

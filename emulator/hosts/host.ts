@@ -11,8 +11,8 @@ export interface Impact {
 }
 
 /**
- * How the impact of an event becomes real. Adapters: `none` (only time passes: the VMs are whoever connects) and `process`
- * (a VM is a tree of processes that the emulator runs).
+ * How the impact of an event becomes real. Adapters: `none` (only time passes: the VMs are whoever connects), `process`
+ * (a VM is a tree of processes that the emulator runs) and `command` (the operator's own VMs, hit by the operator's commands).
  */
 export interface Host {
   /** Starts every VM. Resolves when their commands have been started; whether they work is for the probe to say. */
