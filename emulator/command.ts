@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
 import { controlOption, jsonOption, type CommonOptions } from './client/options.ts';
 import { clockCommand } from './clock/command.ts';
+import { recordCommand, replayCommand } from './record/command.ts';
 import { runCommand } from './scenario/command.ts';
 import { maintainCommand } from './platform-commands.ts';
 import { serviceCommands } from './service-commands.ts';
@@ -41,6 +42,8 @@ export function emulatorCommand(context: CommandContext): Command {
   command.addCommand(watchCommand(context));
   command.addCommand(clockCommand(context));
   command.addCommand(runCommand(context));
+  command.addCommand(recordCommand(context));
+  command.addCommand(replayCommand());
   command.addCommand(maintainCommand(context));
   for (const found of serviceCommands(context)) command.addCommand(found);
   return command;
@@ -60,6 +63,7 @@ Examples:
   forewarn emulator freeze vm0 --notice 1m
   forewarn emulator --fleet examples/shop/fleet.yaml
   forewarn emulator reboot FrontEnd_IN_0 FrontEnd_IN_5
+  forewarn emulator --fleet examples/metadata/fleet.yaml   every setting of the metadata service, with its tokens and keys
 
 The commands find a running emulator by --control, then FOREWARN_CONTROL, then http://127.0.0.1:7070.`;
 

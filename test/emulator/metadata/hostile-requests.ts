@@ -91,7 +91,8 @@ const HEADER_VALUES = [
   'application/json',
   ',,,"',
 ];
-const EVENT_ID = '4caea225-a741-474d-a72e-428c86fcd853';
+/** The event that some of the approvals are for. */
+export const EVENT_ID = '4caea225-a741-474d-a72e-428c86fcd853';
 const BODIES = [
   '',
   '{}',

@@ -1,13 +1,16 @@
 import { connect, type Socket } from 'node:net';
 import type { IncomingHttpHeaders } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../common/runtime/random.ts';
 import type { Answer } from '../../../emulator/metadata/answer.ts';
-import { startMetadataServer, type MetadataServer } from '../../../emulator/metadata/metadata-server.ts';
+import { parseFleet } from '../../../emulator/fleet/load-fleet.ts';
 import { parseRequestTarget } from '../../../emulator/metadata/request-target.ts';
 import { respond } from '../../../emulator/metadata/respond.ts';
+import { startEmulator, type Emulator } from '../../../emulator/start-emulator.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { hostileRequest, noise, rawRequest, type HostileRequest, type Pick } from './hostile-requests.ts';
+import { EVENT_ID, hostileRequest, noise, rawRequest, type HostileRequest, type Pick } from './hostile-requests.ts';
 import { metadataVm } from './support.ts';
 
 /** What a CI run generates at least; those over a real socket come on top. */
@@ -15,8 +18,8 @@ const PURE_REQUESTS = 100_000;
 const SOCKET_REQUESTS = 3000;
 /** Sockets at a time: the descriptors of a small machine. */
 const AT_A_TIME = 20;
-/** A leak of one hundred bytes a request would show; what the engine keeps for itself does not. */
-const ALLOWED_GROWTH_BYTES = 10 * 1024 * 1024;
+/** A leak of forty bytes a request would show; what the engine keeps for itself does not. */
+const ALLOWED_GROWTH_BYTES = 3 * 1024 * 1024;
 
 /** Another one each run; a failure names it, and `FOREWARN_SEED=…` repeats the run. */
 const SEED = Number(process.env['FOREWARN_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
@@ -47,7 +50,7 @@ async function answerTo(request: HostileRequest): Promise<Answer> {
   return outcome.kind === 'later' ? await outcome.finish() : outcome.finish(request.body);
 }
 
-const VM = metadataVm(['4CAEA225-A741-474D-A72E-428C86FCD853']);
+const VM = metadataVm([EVENT_ID.toUpperCase()]);
 
 /** 200 with JSON (or text that was asked for), 304 with nothing, or an error of the caller's with its reason. */
 function isSound(answer: Answer): boolean {
@@ -78,42 +81,52 @@ describe(`whatever is sent (seed ${SEED})`, () => {
   });
 });
 
+/** Bytes that are really held: after a collection, because what waits for one grows as it likes. */
 function heapInUse(): number {
-  globalThis.gc?.();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
   return process.memoryUsage().heapUsed;
 }
 
 describe(`whatever comes over a connection (seed ${SEED})`, () => {
-  let server: MetadataServer | undefined;
+  let emulator: Emulator;
+  let port: number;
+  let eventId: string;
+  beforeEach(async () => {
+    emulator = await startEmulator({
+      fleet: parseFleet({ file: 'fleet.yaml', text: 'control: 127.0.0.1:0\nhost: none\nvms: [{ name: db1 }]' }),
+      environment: {},
+      programs: { node: process.execPath, forewarn: [] },
+      clock: new FakeClock(),
+    });
+    port = Number(new URL(emulator.vms[0]?.metadata ?? '').port);
+    ({ eventId } = emulator.operations.schedule({ type: 'Reboot', resources: ['db1'] }));
+  });
   afterEach(async () => {
-    await server?.close();
+    await emulator.close();
   });
 
   it(`is answered with 4xx or properly, ${SOCKET_REQUESTS} times, and the service goes on`, async () => {
     const pick = picker(SEED);
-    server = await startMetadataServer({
-      vm: VM,
-      address: { host: '127.0.0.1', port: 0 },
-      clock: new FakeClock(),
-      requestsPerSecond: 0,
-      fault: () => undefined,
-    });
-    const { port } = server.address;
     for (let sent = 0; sent < SOCKET_REQUESTS; sent += AT_A_TIME) {
       const batch = Array.from({ length: AT_A_TIME }, () =>
-        pick(10) === 0 ? Buffer.from(noise(pick, 200), 'latin1') : rawRequest(hostileRequest(pick), pick),
+        pick(10) === 0 ? noise(pick, 200) : rawRequest(hostileRequest(pick), pick).toString('latin1'),
       );
       await Promise.all(
-        batch.map(async (bytes) => {
+        batch.map(async (text) => {
+          // The event that there is, so that some requests do approve it.
+          const bytes = Buffer.from(text.replaceAll(EVENT_ID, eventId), 'latin1');
           const answers = statusLines(await exchange(port, bytes));
           const areSound = answers.every((status) => /^(200|304|4\d\d|100)$/.test(status));
-          if (!areSound) expect({ sent: bytes.toString('latin1'), answers, seed: SEED }).toBe('answered soundly');
+          if (!areSound) expect({ sent: text, answers, seed: SEED }).toBe('answered soundly');
         }),
       );
     }
     const healthy =
       'GET /metadata/scheduledevents?api-version=2020-07-01 HTTP/1.1\r\nHost: x\r\nMetadata: true\r\n\r\n';
     expect(statusLines(await exchange(port, Buffer.from(healthy)))).toEqual(['200']);
+    expect(emulator.operations.events()).toHaveLength(1);
   });
 
   it.each([
@@ -122,14 +135,7 @@ describe(`whatever comes over a connection (seed ${SEED})`, () => {
     ['a header that does not end', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, '431'],
     ['no HTTP', '\u0016\u0003\u0001\u0002\u0000\u0001', '400'],
   ])('%s gets an answer of its own', async (_what, text, status) => {
-    server = await startMetadataServer({
-      vm: VM,
-      address: { host: '127.0.0.1', port: 0 },
-      clock: new FakeClock(),
-      requestsPerSecond: 0,
-      fault: () => undefined,
-    });
-    expect(statusLines(await exchange(server.address.port, Buffer.from(text, 'latin1')))).toEqual([status]);
+    expect(statusLines(await exchange(port, Buffer.from(text, 'latin1')))).toEqual([status]);
   });
 });
 
