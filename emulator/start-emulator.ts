@@ -110,11 +110,9 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
     faults: () => faults,
     credentials,
   });
-  closers.add(() => {
+  closers.add(async () => {
     faults.stop();
     runner.stop();
-  });
-  closers.add(async () => {
     await rack.close();
   });
   plans.push(...(await preparePlans(fleet, rack, runner)));

@@ -144,7 +144,7 @@ vms: [{ nmae: db1 }]
 `),
     ).toEqual([
       '/srv/shop/fleet.yaml:1: control: expected string, got 7070',
-      '/srv/shop/fleet.yaml:2: host: expected one of "none"|"process", got "docker"',
+      '/srv/shop/fleet.yaml:2: host: expected one of "none"|"process"|"command", got "docker"',
       '/srv/shop/fleet.yaml:3: notice.Freeze: expected a duration like "30s" or "1m30s", got 30',
       '/srv/shop/fleet.yaml:7: cloudService.roles[0].name: expected a name of letters, digits, "_", "-" and ".", got "Front End"',
       expect.stringContaining('fleet.yaml:7: cloudService.roles[0].instances: '),
