@@ -184,6 +184,7 @@ function availabilitySetVms(settings: FleetSettings, scopes: Record<string, Scop
 function scaleSetVms(settings: FleetSettings, scopes: Record<string, ScopeKind>): readonly FleetVm[] {
   return settings.scaleSets.flatMap((set) => {
     scopes[set.name] = 'scale-set';
+    const common = ofVm(set);
     return Array.from({ length: set.instances }, (_, index) => ({
       vm: {
         ...identity(set.name, `${set.name}_${index}`),
@@ -193,7 +194,7 @@ function scaleSetVms(settings: FleetSettings, scopes: Record<string, ScopeKind>)
         zone: set.zones.length === 0 ? '' : (set.zones[index % set.zones.length] ?? ''),
       },
       metadata: set.metadata[index],
-      ...ofVm(set),
+      ...common,
     }));
   });
 }
