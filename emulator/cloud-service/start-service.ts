@@ -34,12 +34,8 @@ export async function startService(context: {
   return service;
 }
 
-/** Hit by an event now, or gone for good by one. */
+/** Named by an event, whose notice it may use to leave rotation, or gone for good by one. */
 function isUnderMaintenance(runner: PlatformRunner, vm: string): boolean {
   if (runner.state.goneVms.has(vm.toLowerCase())) return true;
-  return [...runner.state.scopes.values()].some((scope) =>
-    scope.events.some(
-      (event) => event.resources.includes(vm) && (event.life.phase === 'started' || event.life.phase === 'impact'),
-    ),
-  );
+  return [...runner.state.scopes.values()].some((scope) => scope.events.some((event) => event.resources.includes(vm)));
 }

@@ -57,7 +57,7 @@ const probeSchema = z.strictObject({
   threshold: z.int().min(1).max(20).default(2),
   /**
    * An instance whose probe has failed for so long is replaced by the platform: a new VM, without the old one's disks.
-   * `0s` = never.
+   * `0s` = never. While an event names it, its time does not run; an agent that drains it for a task needs less than this.
    */
   replaceAfter: durationSchema.default(0),
 });
