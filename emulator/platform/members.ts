@@ -1,4 +1,4 @@
-import { changed, putEvent, removeEvent } from './life.ts';
+import { putEvent, removeEvent } from './life.ts';
 import type { CommandStep, Effect } from './effects.ts';
 import { vmOrUndefined, type PlatformState, type ScopeKind, type Vm } from './state.ts';
 
@@ -6,7 +6,10 @@ import { vmOrUndefined, type PlatformState, type ScopeKind, type Vm } from './st
 export type MemberCommand =
   /** Its scope comes with its first VM. */
   | { readonly kind: 'add-vm'; readonly vm: Vm; readonly scopeKind: ScopeKind }
-  /** No event: it is simply no longer there. Its scope goes with its last VM. */
+  /**
+   * No event: it is simply no longer there. Its scope stays when it was the last: a VM may come in its place, and the count of
+   * documents goes on.
+   */
   | { readonly kind: 'remove-vm'; readonly vm: string };
 
 export function applyMemberCommand(state: PlatformState, command: MemberCommand, now: number): CommandStep {
@@ -64,13 +67,6 @@ function removeVm(state: PlatformState, name: string, now: number): CommandStep 
       current = step.state;
       effects.push(...step.effects);
     }
-  }
-  if (![...vms.values()].some((other) => other.scope === vm.scope)) {
-    const scopes = new Map(current.scopes);
-    // Its events go with it: nobody is left to see them.
-    for (const event of scopes.get(vm.scope)?.events ?? []) effects.push(changed('event.gone', event));
-    scopes.delete(vm.scope);
-    current = { ...current, scopes };
   }
   return { state: current, effects, outcome: { kind: 'accepted' } };
 }

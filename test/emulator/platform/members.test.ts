@@ -49,11 +49,16 @@ describe('a VM that is removed', () => {
     expect(eventOrUndefined(state, EVENT_ID)?.resources).toEqual(['web1', 'web2']);
   });
 
-  it('takes its scope with it when it was the last', () => {
-    const { state } = apply(platform(), START_MS, { kind: 'remove-vm', vm: 'db1' });
-    expect([...state.scopes.keys()]).toEqual(['set']);
+  it('leaves its scope when it was the last: the documents of who comes after it count on', () => {
+    const ask = { kind: 'enable', vm: 'db1' } as const;
+    const { state } = apply(platform(), START_MS, ask, scheduled('Reboot', ['db1']), { kind: 'remove-vm', vm: 'db1' });
     expect(applyCommand(state, { kind: 'remove-vm', vm: 'db1' }, START_MS).outcome).toMatchObject({
       reason: 'unknown-vm',
+    });
+    const add = { kind: 'add-vm', vm: vm('db1', 'db1'), scopeKind: 'stand-alone' } as const;
+    expect(documentFor(apply(state, START_MS, add).state, 'db1')?.document).toEqual({
+      DocumentIncarnation: 3,
+      Events: [],
     });
   });
 });

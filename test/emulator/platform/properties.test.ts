@@ -4,11 +4,11 @@ import { applyCommand, type PlatformCommand } from '../../../emulator/platform/a
 import { documentFor, type EventsDocument } from '../../../emulator/platform/document.ts';
 import { advance, nextDeadline } from '../../../emulator/platform/life.ts';
 import type { PlatformState } from '../../../emulator/platform/state.ts';
-import { platform, START_MS } from '../support.ts';
+import { platform, START_MS, vm } from '../support.ts';
 
 const EVENT_IDS = ['A', 'B', 'C'];
 const eventId = fc.constantFrom(...EVENT_IDS);
-const vmName = fc.constantFrom('web1', 'web2', 'web3', 'db1');
+const vmName = fc.constantFrom('web1', 'web2', 'web3', 'web4', 'db1');
 
 const command: fc.Arbitrary<PlatformCommand> = fc.oneof(
   fc.record({
@@ -21,6 +21,8 @@ const command: fc.Arbitrary<PlatformCommand> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('approve' as const), vm: vmName, eventIds: fc.array(eventId, { minLength: 1 }) }),
   fc.record({ kind: fc.constant('enable' as const), vm: vmName }),
+  fc.record({ kind: fc.constant('remove-vm' as const), vm: fc.constantFrom('web2', 'web4') }),
+  fc.constant({ kind: 'add-vm' as const, vm: vm('web4', 'set'), scopeKind: 'availability-set' as const }),
   fc.record({ kind: fc.constantFrom('cancel', 'start', 'complete', 'impact-done'), eventId }),
 );
 
