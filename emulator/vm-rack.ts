@@ -2,6 +2,7 @@ import type { PortPicker } from './free-ports.ts';
 import { describeVm, planOf, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
 import type { FaultBoard } from './fault-board.ts';
 import type { Environment } from '../common/runtime/environment.ts';
+import { UserError } from '../common/runtime/errors.ts';
 import type { ListenAddress } from '../common/runtime/listen.ts';
 import type { Fleet, FleetVm } from './fleet/fleet.ts';
 import type { Host } from './hosts/host.ts';
@@ -68,11 +69,17 @@ export function createVmRack(options: VmRackOptions): VmRack {
     },
   });
   const seenVms: EmulatedVm[] = [];
+  let isClosed = false;
 
   const prepare = async (source: FleetVm): Promise<HostedVmPlan> => {
     const { name } = source.vm;
     const server = await startVmMetadata(source, metadata, () => options.faults().of(name));
     const seen = await describeVm(source, { server, picker, folder });
+    // Whoever closes has not seen this one: it must not stay open after everything else.
+    if (isClosed) {
+      await server.close();
+      throw new UserError('EMULATOR_ENDS', `VM ${name} was not started: the emulator ends`);
+    }
     built.set(name, { server, seen });
     seenVms.push(seen);
     return planOf(source, seen, options);
@@ -117,6 +124,7 @@ export function createVmRack(options: VmRackOptions): VmRack {
       );
     },
     close: async () => {
+      isClosed = true;
       await Promise.all([...built.values()].map(async ({ server }) => await server.close()));
     },
   };

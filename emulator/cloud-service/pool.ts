@@ -54,6 +54,7 @@ export function createPool(options: PoolOptions): Pool {
   /** Taken out, with flows that go on. */
   const leaving = new Set<Member>();
   const idle = new Set<() => void>();
+  let isClosed = false;
 
   const begin = (instance: Instance): Member => {
     const stopping = new AbortController();
@@ -66,6 +67,7 @@ export function createPool(options: PoolOptions): Pool {
 
   return {
     setInstances: (instances) => {
+      if (isClosed) return;
       const before = members;
       members = instances.map((wanted) => before.find((one) => isSame(one.instance, wanted)) ?? begin(wanted));
       for (const member of before) {
@@ -107,6 +109,7 @@ export function createPool(options: PoolOptions): Pool {
       for (const wake of idle) wake();
     },
     close: async () => {
+      isClosed = true;
       for (const member of members) member.stopping.abort();
       await Promise.all(members.map(async (member) => await member.probing));
     },

@@ -30,7 +30,7 @@ function roles(version: string, instances: number, more = ''): string {
       instances: ${instances}
       ports: [http]
       serves: http
-      probe: { port: http, path: /healthz, interval: 50ms, threshold: 2 ${more} }
+      probe: { port: http, path: /healthz, interval: 400ms, threshold: 2 ${more} }
       run: { app: [node, app.mjs, ${version}] }
 `;
 }
@@ -171,8 +171,20 @@ describe('a cloud service under load', () => {
     });
   });
 
+  it('leaves nothing behind when the emulator ends in the middle of an upload', async () => {
+    const { operations } = await start(service(roles('one', 1)));
+    const uploading = operations.service?.upload({
+      file: path.join(folder, 'two.yaml'),
+      text: `roles: ${roles('two', 3)}`,
+    });
+    await emulator?.close();
+    // Whether it came about just before the end, or not at all, is a matter of moments.
+    await Promise.allSettled([uploading]);
+    await expect(fetch(emulator?.vms.at(-1)?.metadata ?? '')).rejects.toThrow('fetch failed');
+  });
+
   it('replaces an instance whose probe stays down by a new VM with empty disks', async () => {
-    const { operations, publicAddress = '' } = await start(service(roles('one', 1, ', replaceAfter: 300ms')));
+    const { operations, publicAddress = '' } = await start(service(roles('one', 1, ', replaceAfter: 2s')));
     await until(() => (healthy('production') === 1 ? true : undefined));
     const before = operations.fleet().vms[0];
     await ask(`${publicAddress}/break`);
