@@ -5,11 +5,13 @@ import { systemEnvironment } from '../common/runtime/environment.ts';
 import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
 import { isLoopback, listenAddressSchema, type ListenAddress } from '../common/runtime/listen.ts';
 import type { Activity } from './activity.ts';
+import type { CloudService } from './cloud-service/service.ts';
 import type { EventView } from './control/event-view.ts';
 import type { FleetView, NewFault } from './control/operations.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import { loadFleet, parseFleet } from './fleet/load-fleet.ts';
 import type { Fleet } from './fleet/fleet.ts';
+import type { MaintenanceRunner } from './maintenance-runner.ts';
 import type { EventSource, EventType } from './platform/state.ts';
 import { startEmulator as startFleet } from './start-emulator.ts';
 
@@ -57,6 +59,12 @@ export interface TestEmulator extends AsyncDisposable {
   readonly control: string;
   /** `http://127.0.0.1:PORT`; undefined without a cloud service that serves. */
   readonly publicAddress: string | undefined;
+  /** The compute API and the certificate to trust; undefined unless the fleet has `compute`. */
+  readonly compute: { readonly url: string; readonly caFile: string } | undefined;
+  /** Maintenance of whole roles and scopes, one domain after another. */
+  readonly maintenance: MaintenanceRunner;
+  /** Scales, uploads and swaps; undefined when the fleet has no cloud service. */
+  readonly service: Pick<CloudService, 'view' | 'scale' | 'upload' | 'swap'> | undefined;
   /** The metadata service that the VM of this name sees: `http://127.0.0.1:PORT`, in place of `http://169.254.169.254`. */
   metadata(vm: string): string;
   schedule(wanted: EventToSchedule): EventView;
@@ -99,6 +107,9 @@ export async function startEmulator(options: StartOptions = {}): Promise<TestEmu
   return {
     control: emulator.control,
     publicAddress: emulator.publicAddress,
+    compute: emulator.compute,
+    maintenance: operations.maintenance,
+    service: operations.service,
     metadata: (name) => metadataOf(operations.fleet(), name),
     schedule: ({ vms, notice, ...wanted }) =>
       operations.schedule({ ...wanted, resources: vms, noticeMs: spanMs('notice', notice) }),

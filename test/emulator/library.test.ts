@@ -41,6 +41,23 @@ describe('the emulator as a library', () => {
     expect(() => emulator.schedule({ type: 'Reboot', vms: ['a'], notice: 'soon' })).toThrow('expected a duration');
   });
 
+  it('maintains, scales and swaps the cloud service', async () => {
+    const roles = '[{ name: Web, kind: web, instances: 2 }]';
+    const fleetText = `host: none\ncloudService: { name: shop, roles: ${roles} }`;
+    await using emulator = await startEmulator({ fleetText, clock: steppedClock() });
+    const { id, steps } = emulator.maintenance.begin({ target: 'Web', by: 'update-domain', type: 'Freeze' });
+    expect(steps.map((step) => step.state)).toEqual(['under-way', 'waiting']);
+    expect(emulator.maintenance.cancel(id).state).toBe('cancelled');
+    await emulator.service?.scale({ role: 'Web', instances: 3, slot: 'production' });
+    await emulator.service?.upload({ file: 'two.yaml', text: `roles: ${roles}` });
+    await emulator.service?.swap();
+    expect(emulator.service?.view().map((slot) => [slot.slot, slot.deployment, slot.roles[0]?.instances])).toEqual([
+      ['production', 2, 2],
+      ['staging', 1, 3],
+    ]);
+    expect(emulator.compute).toBeUndefined();
+  });
+
   it('moves no real clock, and says what to do instead', async () => {
     await using emulator = await startEmulator();
     await expect(emulator.advance('15m')).rejects.toMatchObject({ code: 'CLOCK_IS_REAL' });
