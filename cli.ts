@@ -16,6 +16,8 @@ async function main(): Promise<number> {
   const context: CommandContext = { environment, terminal, cliFile: realpathSync(fileURLToPath(import.meta.url)) };
   try {
     const program = new Command('forewarn')
+      // An option belongs to the command that it follows: several have one of the same name as their parent.
+      .enablePositionalOptions()
       .description('Turns the notice that Azure gives its virtual machines before maintenance into safety.')
       .version(packageVersion(path.dirname(context.cliFile)))
       .exitOverride();

@@ -10,6 +10,8 @@ import { serviceCommands } from './service-commands.ts';
 /** `forewarn emulator`: serves a fleet, and its operator's verbs as clients of the control API. */
 export function emulatorCommand(context: CommandContext): Command {
   const command = new Command('emulator')
+    // So that --fleet and --clock after a verb are the verb's own.
+    .enablePositionalOptions()
     .description(
       'Serves the metadata API with Scheduled Events to a fleet of VMs, and really freezes, reboots and redeploys those it hosts.',
     )

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const SHIPPED = path.join(ROOT, 'examples', 'scenarios');
-const names = readdirSync(SHIPPED).filter((name) => name.endsWith('.yaml') && name !== 'fleet.yaml');
+const names = readdirSync(SHIPPED).filter((name) => name.endsWith('.yaml'));
 
 async function play(file: string): Promise<ScenarioReport> {
   const programs = { node: process.execPath, forewarn: [] };
@@ -37,7 +37,7 @@ describe('the scenarios that are shipped', () => {
 describe('a scenario with real traffic', () => {
   const broken = (approveAfter: string): string => `
 name: too early
-fleet: ${path.join(SHIPPED, 'fleet.yaml')}
+fleet: ${path.join(SHIPPED, 'fleets', 'shop.yaml')}
 standIns: { approveAfter: ${approveAfter} }
 steps:
   - expect: { in: FrontEnd_IN_0, within: 20s }
@@ -93,6 +93,13 @@ describe('forewarn emulator run', () => {
     const bad = run(file, '--junit', junit);
     expect(bad.status).toBe(1);
     expect(readFileSync(junit, 'utf8')).toContain('failures="1"');
+
+    const fleet = path.join(folder, 'nowhere.yaml');
+    const other = run(path.join(SHIPPED, 'scale-in.yaml'), '--fleet', fleet);
+    expect(other).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(`${fleet}: expected a readable`) as string,
+    });
 
     writeFileSync(file, 'name: x\nsteps: []\n');
     expect(run(file)).toMatchObject({ status: 2, stderr: expect.stringContaining(`${file}:2: steps`) as string });

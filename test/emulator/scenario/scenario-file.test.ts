@@ -104,7 +104,7 @@ steps:
   });
 
   it('refuses a stepped clock over a public address, where probes are real requests', async () => {
-    const fleet = path.resolve(import.meta.dirname, '../../../examples/scenarios/fleet.yaml');
+    const fleet = path.resolve(import.meta.dirname, '../../../examples/scenarios/fleets/shop.yaml');
     await expect(play('name: x\nclock: stepped\nsteps:\n  - wait: 5s\n', { fleet })).rejects.toMatchObject({
       code: 'STEPPED_PROBES',
     });
