@@ -149,7 +149,7 @@ describe('forewarn emulator', () => {
     expect(await run('--fleet', file)).toEqual({
       status: 2,
       stdout: '',
-      stderr: `forewarn: ${file}:1: host: expected one of "none"|"process", got "docker"\n${file}:4: vms[0].runs: expected a known key, found this one; is it misspelt?\n`,
+      stderr: `forewarn: ${file}:1: host: expected one of "none"|"process"|"command", got "docker"\n${file}:4: vms[0].runs: expected a known key, found this one; is it misspelt?\n`,
     });
   });
 
