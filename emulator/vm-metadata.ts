@@ -5,6 +5,7 @@ import type { Fault } from './faults.ts';
 import { stableGuid, type Fleet, type FleetVm } from './fleet/fleet.ts';
 import type { PortPicker } from './free-ports.ts';
 import type { MetadataCredentials } from './metadata/credentials.ts';
+import { createHttpFront, type HttpFront } from './metadata/http-front.ts';
 import { createFirstCalls, type FirstCalls } from './metadata/first-call.ts';
 import { resourceIdOf, type InstanceFacts } from './metadata/instance.ts';
 import { startMetadataServer, type MetadataServer } from './metadata/metadata-server.ts';
@@ -23,6 +24,8 @@ export interface FleetMetadata {
   readonly runner: PlatformRunner;
   readonly clock: Clock;
   readonly picker: PortPicker;
+  readonly front: HttpFront;
+  readonly renderer: EventsRenderer;
   readonly firstCalls: FirstCalls;
   readonly versions: OfferedVersions;
   readonly credentials: MetadataCredentials;
@@ -30,10 +33,14 @@ export interface FleetMetadata {
   balancedPort(source: FleetVm): { readonly frontend: ListenAddress; readonly backendPort: number } | undefined;
 }
 
-export function createFleetMetadata(shared: Omit<FleetMetadata, 'firstCalls' | 'versions'>): FleetMetadata {
+export function createFleetMetadata(
+  shared: Omit<FleetMetadata, 'front' | 'renderer' | 'firstCalls' | 'versions'>,
+): FleetMetadata {
   const { metadata } = shared.fleet;
   return {
     ...shared,
+    front: createHttpFront(),
+    renderer: new EventsRenderer(),
     firstCalls: createFirstCalls(metadata.firstCallDelayMs),
     versions: offeredVersions(metadata.refuseVersions),
   };
@@ -62,11 +69,12 @@ export async function startVmMetadata(
       ...identityOf(facts, shared),
       balancing: () => balancingOf(facts, shared.balancedPort(source)),
       versions: shared.versions,
-      renderer: new EventsRenderer(),
+      renderer: shared.renderer,
       enablingMs: () => shared.firstCalls.waitMs(runner.state.scopes.get(vm.scope), clock.now()),
       scope,
       approve: (eventIds) => runner.submit({ kind: 'approve', vm: vm.name, eventIds }).kind === 'accepted',
     },
+    front: shared.front,
     address: source.metadata ?? { host: '127.0.0.1', port: await shared.picker.pick() },
     clock,
     requestsPerSecond: requestsPerSecond(fleet.metadata, clock),

@@ -1,15 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Socket } from 'node:net';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { UserError } from '../../common/runtime/errors.ts';
 import { listen, type ListenAddress } from '../../common/runtime/listen.ts';
 import { DEFAULT_LATENCY_MS, type Fault } from '../faults.ts';
 import { ANSWERS, jsonAnswer, textAnswer, type Answer } from './answer.ts';
+import type { HttpFront } from './http-front.ts';
 import { takeOne, type Bucket } from './rate-limit.ts';
-import { parseRequestTarget, type RequestTarget } from './request-target.ts';
 import { respond, type Later, type MetadataVm } from './respond.ts';
 import { MAX_APPROVAL_BYTES } from './scheduled-events.ts';
 import { AZURE_TOKENS_PER_SECOND } from './settings.ts';
-import { answerUnreadable } from './unreadable.ts';
 
 /** The metadata service of one VM, on an address of its own: the address is what tells VMs apart. */
 export interface MetadataServer {
@@ -21,6 +21,8 @@ export interface MetadataServer {
 
 export interface MetadataServerOptions {
   readonly vm: MetadataVm;
+  /** Shared by all VMs of an emulator. */
+  readonly front: HttpFront;
   readonly address: ListenAddress;
   readonly clock: Clock;
   /** What the VM may send before it is answered 429; 0 = as much as it likes. */
@@ -29,70 +31,54 @@ export interface MetadataServerOptions {
   fault(): Fault | undefined;
 }
 
-/** Longer than the slowest poller waits (60 s), so that none sends into a connection that is just being closed. */
-const KEEP_ALIVE_MS = 75_000;
-
-/** Starts it. Bare `node:http`, because every VM asks every second and one process may serve thousands. */
+/** Starts it. Nothing but `node:http` behind it, because every VM asks every second and one process may serve thousands. */
 export async function startMetadataServer(options: MetadataServerOptions): Promise<MetadataServer> {
-  const context: ServeContext = { options, targets: createTargetCache() };
   const admits = createAdmission(options);
-  const server = createServer((request, response) => {
+  const connections = new Set<Socket>();
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     if (!admits(request.url ?? '/')) {
       request.resume();
       send(response, ANSWERS.tooManyRequests);
       return;
     }
     const fault = options.fault();
-    if (fault === undefined) serve(context, request, response);
-    else serveFaulty(context, fault, { request, response });
+    if (fault === undefined) serve(options, request, response);
+    else serveFaulty(options, fault, { request, response });
+  };
+  const forget = function forget(this: Socket): void {
+    connections.delete(this);
+  };
+  const listener = createServer({ noDelay: true }, (connection) => {
+    connections.add(connection);
+    connection.once('close', forget);
+    options.front.accept(connection, onRequest);
   });
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  answerUnreadable(server);
-  const address = await listen(server, options.address, 'metadata');
-  server.on('error', () => {
+  const address = await listen(listener, options.address, 'metadata');
+  listener.on('error', () => {
     // A connection could not be accepted (no file left for it): its client sees that; the others go on.
   });
   let isListening = true;
+  const stop = async (): Promise<void> => {
+    if (!isListening) return;
+    isListening = false;
+    await new Promise<void>((resolve) => {
+      listener.close(() => {
+        resolve();
+      });
+      for (const connection of connections) connection.destroy();
+    });
+  };
   return {
     address,
     setReachable: async (isReachable) => {
-      if (isReachable === isListening) return;
-      isListening = isReachable;
-      if (isReachable) await listen(server, address, 'metadata');
-      else await closeServer(server);
+      if (!isReachable) {
+        await stop();
+      } else if (!isListening) {
+        isListening = true;
+        await listen(listener, address, 'metadata');
+      }
     },
-    close: async () => {
-      if (isListening) await closeServer(server);
-      isListening = false;
-    },
-  };
-}
-
-async function closeServer(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => {
-    server.close(() => {
-      resolve();
-    });
-    server.closeAllConnections();
-  });
-}
-
-type TargetCache = (url: string) => RequestTarget;
-
-/** Clients send the same few targets for ever; the bounds keep one that does not from filling memory. */
-const MAX_CACHED_TARGETS = 64;
-const MAX_CACHED_LENGTH = 512;
-
-function createTargetCache(): TargetCache {
-  const known = new Map<string, RequestTarget>();
-  return (url) => {
-    const found = known.get(url);
-    if (found !== undefined) return found;
-    const target = parseRequestTarget(url);
-    if (url.length > MAX_CACHED_LENGTH) return target;
-    if (known.size >= MAX_CACHED_TARGETS) known.clear();
-    known.set(url, target);
-    return target;
+    close: stop,
   };
 }
 
@@ -115,24 +101,19 @@ function createAdmission(options: MetadataServerOptions): (url: string) => boole
   };
 }
 
-interface ServeContext {
-  readonly options: MetadataServerOptions;
-  readonly targets: TargetCache;
-}
-
-function serve(context: ServeContext, request: IncomingMessage, response: ServerResponse): void {
-  answerTo(context, request, (answer) => {
+function serve(options: MetadataServerOptions, request: IncomingMessage, response: ServerResponse): void {
+  answerTo(options, request, (answer) => {
     send(response, answer);
   });
 }
 
 /** Reads the body where the answer depends on it, and hands the answer over. */
-function answerTo(context: ServeContext, request: IncomingMessage, deliver: (answer: Answer) => void): void {
+function answerTo(options: MetadataServerOptions, request: IncomingMessage, deliver: (answer: Answer) => void): void {
   const outcome = orError(() =>
-    respond(context.options.vm, {
+    respond(options.vm, {
       method: request.method ?? '',
       headers: request.headers,
-      target: context.targets(request.url ?? '/'),
+      target: options.front.parseTarget(request.url ?? '/'),
     }),
   );
   if (!('kind' in outcome)) {
@@ -143,7 +124,7 @@ function answerTo(context: ServeContext, request: IncomingMessage, deliver: (ans
   }
   if (outcome.kind === 'later') {
     request.resume();
-    deliverLater(outcome, context.options.clock, deliver);
+    deliverLater(outcome, options.clock, deliver);
     return;
   }
   const chunks: Buffer[] = [];
@@ -200,11 +181,10 @@ function deliverLater(later: Later, clock: Clock, deliver: (answer: Answer) => v
 }
 
 function serveFaulty(
-  context: ServeContext,
+  options: MetadataServerOptions,
   fault: Fault,
   { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
 ): void {
-  const { options } = context;
   switch (fault.kind) {
     case 'error-404':
     case 'error-410':
@@ -235,11 +215,11 @@ function serveFaulty(
       return;
     case 'latency':
       options.clock.after(fault.latencyMs > 0 ? fault.latencyMs : DEFAULT_LATENCY_MS, () => {
-        serve(context, request, response);
+        serve(options, request, response);
       });
       return;
     case 'truncate':
-      answerTo(context, request, (answer) => {
+      answerTo(options, request, (answer) => {
         sendHalf(response, answer);
       });
       return;

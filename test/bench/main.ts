@@ -1,7 +1,13 @@
 // Speed, each figure beside a limit or a peer measured in the same run: npm run bench
-import { formatFigures } from './figures.ts';
+import { formatFigures, type Figure } from './figures.ts';
 import { measureDetectionDelay } from './detection-delay.ts';
+import { measureMetadataFleet } from './metadata-fleet.ts';
 import { measureMetadataThroughput } from './metadata-throughput.ts';
 
-const measurements = [measureMetadataThroughput, measureDetectionDelay];
-for (const measure of measurements) process.stdout.write(`${formatFigures([await measure()])}\n`);
+const print = (figures: readonly Figure[]): void => {
+  process.stdout.write(`${formatFigures(figures)}\n`);
+};
+
+print([await measureMetadataThroughput()]);
+print(await measureMetadataFleet());
+print([await measureDetectionDelay()]);
