@@ -1,3 +1,5 @@
+import { systemClock } from './clock.ts';
+
 /**
  * Things that were opened, closed in the reverse order of their opening. `close` runs every closer even when one fails, and
  * then throws what failed; a second call waits for the first.
@@ -28,16 +30,23 @@ export class Closers {
   }
 }
 
+/** A terminal and npm both pass one Ctrl-C on: what comes so soon after the first is the same one. */
+const SAME_SIGNAL_MS = 1000;
+
 /**
- * An AbortSignal that aborts at the first SIGINT, SIGTERM or SIGHUP. A second signal ends the process at once, for whoever
+ * An AbortSignal that aborts at the first SIGINT, SIGTERM or SIGHUP. A second one ends the process at once, for whoever
  * does not want to wait for the orderly end.
  */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
+  let firstMs = 0;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(130);
-      controller.abort(new Error(`stopped by ${name}`));
+      const nowMs = systemClock.monotonic();
+      if (!controller.signal.aborted) {
+        firstMs = nowMs;
+        controller.abort(new Error(`stopped by ${name}`));
+      } else if (nowMs - firstMs >= SAME_SIGNAL_MS) process.exit(130);
     });
   }
   return controller.signal;
