@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
-import { controlOption, jsonOption, type CommonOptions } from './client/options.ts';
+import { controlOption, jsonOption, tokenFileOption, type CommonOptions } from './client/options.ts';
 import { clockCommand } from './clock/command.ts';
 import { recordCommand, replayCommand } from './record/command.ts';
 import { runCommand } from './scenario/command.ts';
@@ -67,7 +67,12 @@ Examples:
   forewarn emulator reboot FrontEnd_IN_0 FrontEnd_IN_5
   forewarn emulator --fleet examples/metadata/fleet.yaml   every setting of the metadata service, with its tokens and keys
 
-The commands find a running emulator by --control, then FOREWARN_CONTROL, then http://127.0.0.1:7070.`;
+The commands find a running emulator by --control, then FOREWARN_CONTROL, then http://127.0.0.1:7070.
+One that listens beyond loopback asks for a token; the fleet file then says (the file holds 16 characters or more):
+  control: 0.0.0.0:7070
+  controlToken: { file: control.token }    (umask 077; openssl rand -hex 32 > control.token)
+  controlHosts: [emulator.test]            names that it is reached by; its addresses are known
+and the commands show it: --token-file control.token, or FOREWARN_CONTROL_TOKEN_FILE.`;
 
 const KINDS = [
   { name: 'freeze', type: 'Freeze', summary: 'announce that VMs will be paused', extra: ' --duration 9s' },
@@ -112,6 +117,7 @@ function scheduleCommand(context: CommandContext, kind: (typeof KINDS)[number]):
     .option('--started', 'without notice: started at once, as with automatic approval')
     .option('--fault', 'without notice: started at once, because the hardware failed')
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -129,6 +135,7 @@ function changeCommand(context: CommandContext, { verb, summary }: (typeof VERBS
     .description(`${summary[0]?.toUpperCase() ?? ''}${summary.slice(1)}.`)
     .argument('<event>', 'EventId, or the beginning of it')
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', `\nExample:\n  forewarn emulator ${verb} 4CAEA225`)
     .action(async (id: string, options: CommonOptions) => {
@@ -142,6 +149,7 @@ function eventsCommand(context: CommandContext): Command {
     .summary('show the events of the fleet, the newest last')
     .description('Shows the events of the fleet as the platform sees them, those that are over first.')
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExamples:\n  forewarn emulator events\n  forewarn emulator events --json')
     .action(async (options: CommonOptions) => {
@@ -157,6 +165,7 @@ function fleetCommand(context: CommandContext): Command {
       'Shows the VMs of the fleet, their metadata addresses, and who gets connections of the public address.',
     )
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExamples:\n  forewarn emulator fleet\n  forewarn emulator fleet --json')
     .action(async (options: CommonOptions) => {
@@ -177,6 +186,7 @@ function faultCommand(context: CommandContext): Command {
     .option('--for <duration>', 'end it after this time')
     .option('--latency <duration>', 'with latency: how late answers come (default: 3s)')
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -193,6 +203,7 @@ function faultsCommand(context: CommandContext): Command {
     .summary('show the faults that are set')
     .description('Shows the faults that are set now.')
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  forewarn emulator faults')
     .action(async (options: CommonOptions) => {
@@ -207,6 +218,7 @@ function watchCommand(context: CommandContext): Command {
     .description('Prints what happens in the fleet until it is interrupted.')
     .option('--recent', 'begin with what has happened before')
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExamples:\n  forewarn emulator watch --recent\n  forewarn emulator watch --json')
     .action(async (options: CommonOptions & { recent?: boolean }) => {

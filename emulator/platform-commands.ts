@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
-import { controlOption, jsonOption } from './client/options.ts';
+import { controlOption, jsonOption, tokenFileOption } from './client/options.ts';
 import type { MaintainOptions } from './client/maintenance.ts';
 
 /** `forewarn emulator maintain` */
@@ -22,6 +22,7 @@ export function maintainCommand(context: CommandContext): Command {
     .option('--duration <duration>', 'how long each VM will be interrupted, whole seconds')
     .option('--cancel <id>', 'take back what has not started of a maintenance, and begin no further domain')
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
-import { controlOption, jsonOption, type CommonOptions } from './client/options.ts';
+import { controlOption, jsonOption, tokenFileOption, type CommonOptions } from './client/options.ts';
 
 /** `forewarn emulator service`, `scale`, `upload`, `swap`: the cloud service while it runs. */
 export function serviceCommands(context: CommandContext): readonly Command[] {
@@ -14,6 +14,7 @@ function serviceCommand(context: CommandContext): Command {
       'Shows the slots of the cloud service: the deployment in each, its roles, and how many instances are healthy.',
     )
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExamples:\n  forewarn emulator service\n  forewarn emulator service --json')
     .action(async (options: CommonOptions) => {
@@ -33,6 +34,7 @@ function scaleCommand(context: CommandContext): Command {
     .argument('<instances>', 'how many there are to be, from 1')
     .addOption(new Option('--slot <slot>', 'whose deployment').choices(['production', 'staging']).default('production'))
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -53,6 +55,7 @@ function uploadCommand(context: CommandContext): Command {
     )
     .argument('<file>', 'YAML file with the roles of the new deployment')
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -86,6 +89,7 @@ function swapCommand(context: CommandContext): Command {
         'they went. Refused while no instance of the staging slot is healthy.',
     )
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  forewarn emulator swap')
     .action(async (options: CommonOptions) => {

@@ -9,6 +9,8 @@ import { systemRandom, type RandomSource } from '../common/runtime/random.ts';
 import { refuseSteppedProcesses } from './clock/stepped-fleet.ts';
 import { createActivityFeed, type ActivityFeed } from './activity.ts';
 import { startService } from './cloud-service/start-service.ts';
+import { readControlAccess } from './control/control-access.ts';
+import type { ControlAccess } from './control/control-guard.ts';
 import { startControlServer } from './control/control-server.ts';
 import { createOperations, type Operations } from './control/operations.ts';
 import { createCredentials } from './credentials/credentials.ts';
@@ -63,14 +65,16 @@ export interface Emulator extends AsyncDisposable {
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const closers = new Closers();
   try {
-    return await start(options, closers);
+    // First: a token that is not there should not cost the start of a fleet.
+    const access = await readControlAccess(options.fleet.controlAccess, options.log ?? silentLog);
+    return await start(options, closers, access);
   } catch (error) {
     await closers.close();
     throw error;
   }
 }
 
-async function start(options: EmulatorOptions, closers: Closers): Promise<Emulator> {
+async function start(options: EmulatorOptions, closers: Closers, access: ControlAccess): Promise<Emulator> {
   const { fleet } = options;
   const clock = options.clock ?? systemClock;
   refuseSteppedProcesses(fleet, clock);
@@ -136,7 +140,7 @@ async function start(options: EmulatorOptions, closers: Closers): Promise<Emulat
     credentials,
   });
   const compute = await startCompute({ credentials, fleet, runner, random, feed, rack, closers, clock });
-  const control = await openControl(fleet, operations, closers);
+  const control = await openControl(fleet, operations, access, closers);
   const close = async (): Promise<void> => {
     await closers.close();
   };
@@ -170,8 +174,13 @@ async function preparePlans(fleet: Fleet, rack: VmRack, runner: PlatformRunner):
   return plans;
 }
 
-async function openControl(fleet: Fleet, operations: Operations, closers: Closers): Promise<string> {
-  const server = await startControlServer(fleet.control, operations);
+async function openControl(
+  fleet: Fleet,
+  operations: Operations,
+  access: ControlAccess,
+  closers: Closers,
+): Promise<string> {
+  const server = await startControlServer(fleet.control, operations, access);
   closers.add(async () => {
     await server.close();
   });

@@ -12,6 +12,8 @@ export interface JsonRequest {
   readonly path: string;
   readonly body?: unknown;
   readonly timeoutMs: number;
+  /** Secret that the server wants to be shown: sent as `Authorization: Bearer`. */
+  readonly token?: string | undefined;
 }
 
 export interface JsonResponse {
@@ -51,6 +53,7 @@ async function send(location: ServerLocation, wanted: JsonRequest): Promise<Json
     accept: 'application/json',
     // A header that a page cannot set across sites without asking; our servers want it before they change anything.
     'x-forewarn': 'true',
+    ...(wanted.token === undefined ? {} : { authorization: `Bearer ${wanted.token}` }),
     ...(text === undefined
       ? {}
       : { 'content-type': 'application/json', 'content-length': `${Buffer.byteLength(text)}` }),

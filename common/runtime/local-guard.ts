@@ -6,11 +6,15 @@ import { isLoopback, type ListenAddress } from './listen.ts';
  *
  * A page in a browser on this machine can send requests to loopback ports: by DNS rebinding (the Host header then carries the
  * attacker's name) or across sites (the Origin header then carries theirs). So Host must be an address the server really
- * listens on, name and port, and Origin, when present, must be the server's own.
+ * listens on, name and port (or what `isAlsoOwn` says the server is known by), and Origin, when present, must be the server's own.
  */
-export function refuseForeignRequest(request: IncomingMessage, listening: ListenAddress): string | undefined {
+export function refuseForeignRequest(
+  request: IncomingMessage,
+  listening: ListenAddress,
+  isAlsoOwn: (host: string) => boolean = () => false,
+): string | undefined {
   const host = request.headers.host;
-  if (host === undefined || !isOwnHost(host, listening)) {
+  if (host === undefined || !(isOwnHost(host, listening) || isAlsoOwn(host))) {
     return `Host ${JSON.stringify(host ?? '')} is not an address of this server`;
   }
   const origin = request.headers.origin;

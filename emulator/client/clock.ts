@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CommandContext } from '../../common/runtime/command.ts';
 import { parseDurationOrUndefined } from '../../common/runtime/duration.ts';
 import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
-import { callControl, controlUrl } from './control-client.ts';
+import { callControl, controlApi } from './control-client.ts';
 import type { CommonOptions } from './options.ts';
 
 const clockSchema = z.looseObject({ now: z.string(), nowMs: z.number(), kind: z.string() });
@@ -14,11 +14,11 @@ export async function showClock(
   options: CommonOptions,
 ): Promise<void> {
   const advanceMs = stepOf(wanted);
-  const url = controlUrl(context, options.control);
+  const control = await controlApi(context, options);
   const view =
     advanceMs === undefined
-      ? await callControl(url, { method: 'GET', path: '/clock' }, clockSchema)
-      : await callControl(url, { method: 'POST', path: '/clock', body: { advanceMs } }, clockSchema);
+      ? await callControl(control, { method: 'GET', path: '/clock' }, clockSchema)
+      : await callControl(control, { method: 'POST', path: '/clock', body: { advanceMs } }, clockSchema);
   context.terminal.print(options.json === true ? JSON.stringify(view) : `${view.now} (${view.kind} clock)`);
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CommandContext } from '../../common/runtime/command.ts';
 import { formatTable } from '../../common/runtime/terminal.ts';
-import { callControl, controlUrl } from './control-client.ts';
+import { callControl, controlApi } from './control-client.ts';
 import type { CommonOptions } from './options.ts';
 import { durationOption, wholeSecondsOption } from './span-options.ts';
 
@@ -28,16 +28,16 @@ export async function maintain(
   target: string | undefined,
   options: MaintainOptions,
 ): Promise<void> {
-  const url = controlUrl(context, options.control);
+  const control = await controlApi(context, options);
   if (target === undefined && options.cancel === undefined) {
     const schema = z.looseObject({ maintenance: z.array(maintenanceSchema) });
-    const { maintenance } = await callControl(url, { method: 'GET', path: '/maintenance' }, schema);
+    const { maintenance } = await callControl(control, { method: 'GET', path: '/maintenance' }, schema);
     print(context, maintenance, options);
     return;
   }
   if (options.cancel !== undefined) {
     const path = `/maintenance/${encodeURIComponent(options.cancel)}/cancel`;
-    print(context, [await callControl(url, { method: 'POST', path }, maintenanceSchema)], options);
+    print(context, [await callControl(control, { method: 'POST', path }, maintenanceSchema)], options);
     return;
   }
   const body = {
@@ -47,7 +47,11 @@ export async function maintain(
     noticeMs: durationOption('--notice', options.notice),
     durationSeconds: wholeSecondsOption('--duration', options.duration),
   };
-  print(context, [await callControl(url, { method: 'POST', path: '/maintenance', body }, maintenanceSchema)], options);
+  print(
+    context,
+    [await callControl(control, { method: 'POST', path: '/maintenance', body }, maintenanceSchema)],
+    options,
+  );
 }
 
 function print(

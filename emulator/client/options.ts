@@ -3,6 +3,7 @@ import { Option } from 'commander';
 /** Options that every verb has. */
 export interface CommonOptions {
   readonly control?: string;
+  readonly tokenFile?: string;
   readonly json?: boolean;
 }
 
@@ -10,6 +11,13 @@ export function controlOption(): Option {
   return new Option(
     '--control <url>',
     'control address of the emulator (default: FOREWARN_CONTROL, http://127.0.0.1:7070)',
+  );
+}
+
+export function tokenFileOption(): Option {
+  return new Option(
+    '--token-file <file>',
+    'file with the token of an emulator that asks for one (default: FOREWARN_CONTROL_TOKEN_FILE)',
   );
 }
 

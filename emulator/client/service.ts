@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { CommandContext } from '../../common/runtime/command.ts';
 import { EXIT_USAGE, systemErrorCode, UserError } from '../../common/runtime/errors.ts';
 import { formatTable } from '../../common/runtime/terminal.ts';
-import { callControl, controlUrl } from './control-client.ts';
+import { callControl, controlApi } from './control-client.ts';
 import type { CommonOptions } from './options.ts';
 
 /** VMs boot and finish what they do; the emulator bounds both. */
@@ -25,8 +25,8 @@ type Slots = z.output<typeof slotsSchema>;
 
 /** `forewarn emulator service` */
 export async function showService(context: CommandContext, options: CommonOptions): Promise<void> {
-  const url = controlUrl(context, options.control);
-  print(context, await callControl(url, { method: 'GET', path: '/service' }, slotsSchema), options);
+  const control = await controlApi(context, options);
+  print(context, await callControl(control, { method: 'GET', path: '/service' }, slotsSchema), options);
 }
 
 /** `forewarn emulator scale ROLE INSTANCES` */
@@ -69,8 +69,8 @@ async function change(
   wanted: { readonly path: string; readonly body: unknown },
   options: CommonOptions,
 ): Promise<void> {
-  const url = controlUrl(context, options.control);
-  const slots = await callControl(url, { method: 'POST', timeoutMs: CHANGE_TIMEOUT_MS, ...wanted }, slotsSchema);
+  const control = await controlApi(context, options);
+  const slots = await callControl(control, { method: 'POST', timeoutMs: CHANGE_TIMEOUT_MS, ...wanted }, slotsSchema);
   print(context, slots, options);
 }
 

@@ -16,16 +16,11 @@ import {
   nothingSchema,
   type EventAnswer,
 } from './answers.ts';
-import { callControl, controlUrl } from './control-client.ts';
+import { callControl, controlApi, tokenRefused, type ControlApi } from './control-client.ts';
+import type { CommonOptions } from './options.ts';
 import { durationOption, wholeSecondsOption } from './span-options.ts';
 
-/** Options that every verb has. */
-export interface VerbOptions {
-  readonly control?: string;
-  readonly json?: boolean;
-}
-
-export interface ScheduleOptions extends VerbOptions {
+export interface ScheduleOptions extends CommonOptions {
   readonly notice?: string;
   readonly duration?: string;
   readonly description?: string;
@@ -50,8 +45,8 @@ export async function schedule(
     started: options.started,
     fault: options.fault,
   };
-  const url = controlUrl(context, options.control);
-  const event = await callControl(url, { method: 'POST', path: '/events', body }, eventViewSchema);
+  const control = await controlApi(context, options);
+  const event = await callControl(control, { method: 'POST', path: '/events', body }, eventViewSchema);
   if (options.json === true) context.terminal.print(JSON.stringify(event, undefined, 2));
   else {
     const when = event.notBefore === null ? 'started at once' : `not before ${event.notBefore}`;
@@ -63,18 +58,18 @@ export async function schedule(
 export async function changeEvent(
   context: CommandContext,
   wanted: { readonly verb: 'cancel' | 'start' | 'complete'; readonly id: string },
-  options: VerbOptions,
+  options: CommonOptions,
 ): Promise<void> {
-  const url = controlUrl(context, options.control);
-  const eventId = await fullEventId(url, wanted.id);
+  const control = await controlApi(context, options);
+  const eventId = await fullEventId(control, wanted.id);
   const path = `/events/${encodeURIComponent(eventId)}/${wanted.verb}`;
-  await callControl(url, { method: 'POST', path }, nothingSchema);
+  await callControl(control, { method: 'POST', path }, nothingSchema);
   const done = { cancel: 'cancelled', start: 'started', complete: 'completed' }[wanted.verb];
   context.terminal.print(options.json === true ? JSON.stringify({ eventId, done }) : `event ${eventId} ${done}`);
 }
 
-async function fullEventId(url: string, id: string): Promise<string> {
-  const { events } = await callControl(url, { method: 'GET', path: '/events' }, eventsSchema);
+async function fullEventId(control: ControlApi, id: string): Promise<string> {
+  const { events } = await callControl(control, { method: 'GET', path: '/events' }, eventsSchema);
   const live = events.filter((event) => event.state !== 'completed' && event.state !== 'cancelled');
   const matching = live.filter((event) => event.eventId.startsWith(id.toUpperCase()));
   const [only, other] = matching;
@@ -85,9 +80,9 @@ async function fullEventId(url: string, id: string): Promise<string> {
 }
 
 /** `forewarn emulator events` */
-export async function listEvents(context: CommandContext, options: VerbOptions): Promise<void> {
-  const url = controlUrl(context, options.control);
-  const { events } = await callControl(url, { method: 'GET', path: '/events' }, eventsSchema);
+export async function listEvents(context: CommandContext, options: CommonOptions): Promise<void> {
+  const control = await controlApi(context, options);
+  const { events } = await callControl(control, { method: 'GET', path: '/events' }, eventsSchema);
   if (options.json === true) context.terminal.print(JSON.stringify(events, undefined, 2));
   else {
     const headings = ['EVENT', 'TYPE', 'STATE', 'NOT BEFORE', 'APPROVED BY', 'NOTICE LEFT', 'VMS'];
@@ -108,9 +103,9 @@ function eventRow(event: EventAnswer): readonly string[] {
 }
 
 /** `forewarn emulator fleet` */
-export async function showFleet(context: CommandContext, options: VerbOptions): Promise<void> {
-  const url = controlUrl(context, options.control);
-  const fleet = await callControl(url, { method: 'GET', path: '/fleet' }, fleetAnswerSchema);
+export async function showFleet(context: CommandContext, options: CommonOptions): Promise<void> {
+  const control = await controlApi(context, options);
+  const fleet = await callControl(control, { method: 'GET', path: '/fleet' }, fleetAnswerSchema);
   if (options.json === true) {
     context.terminal.print(JSON.stringify(fleet, undefined, 2));
     return;
@@ -130,7 +125,7 @@ export async function showFleet(context: CommandContext, options: VerbOptions): 
   );
 }
 
-export interface FaultOptions extends VerbOptions {
+export interface FaultOptions extends CommonOptions {
   readonly vm?: string;
   readonly for?: string;
   readonly latency?: string;
@@ -138,11 +133,11 @@ export interface FaultOptions extends VerbOptions {
 
 /** `forewarn emulator fault KIND`; `none` clears. */
 export async function setFault(context: CommandContext, kind: string, options: FaultOptions): Promise<void> {
-  const url = controlUrl(context, options.control);
+  const control = await controlApi(context, options);
   const whose = options.vm ?? 'every VM';
   if (kind === 'none') {
     const query = options.vm === undefined ? '' : `?vm=${encodeURIComponent(options.vm)}`;
-    await callControl(url, { method: 'DELETE', path: `/faults${query}` }, nothingSchema);
+    await callControl(control, { method: 'DELETE', path: `/faults${query}` }, nothingSchema);
     context.terminal.print(options.json === true ? '{"cleared":true}' : `no fault at ${whose} any more`);
     return;
   }
@@ -152,7 +147,7 @@ export async function setFault(context: CommandContext, kind: string, options: F
   }
   const forMs = durationOption('--for', options.for);
   const body = { kind, vm: options.vm, forMs, latencyMs: durationOption('--latency', options.latency) };
-  const fault = await callControl(url, { method: 'POST', path: '/faults', body }, faultAnswerSchema);
+  const fault = await callControl(control, { method: 'POST', path: '/faults', body }, faultAnswerSchema);
   const span = forMs === undefined ? 'until it is cleared (fault none)' : `for ${formatDuration(forMs)}`;
   context.terminal.print(
     options.json === true ? JSON.stringify(fault) : `${fault.kind} at ${fault.vm ?? 'every VM'} ${span}`,
@@ -160,9 +155,9 @@ export async function setFault(context: CommandContext, kind: string, options: F
 }
 
 /** `forewarn emulator faults` */
-export async function listFaults(context: CommandContext, options: VerbOptions): Promise<void> {
-  const url = controlUrl(context, options.control);
-  const { faults } = await callControl(url, { method: 'GET', path: '/faults' }, faultsSchema);
+export async function listFaults(context: CommandContext, options: CommonOptions): Promise<void> {
+  const control = await controlApi(context, options);
+  const { faults } = await callControl(control, { method: 'GET', path: '/faults' }, faultsSchema);
   if (options.json === true) context.terminal.print(JSON.stringify(faults, undefined, 2));
   else {
     const rows = faults.map((fault) => [
@@ -177,11 +172,12 @@ export async function listFaults(context: CommandContext, options: VerbOptions):
 /** `forewarn emulator watch`: prints what happens until it is interrupted. */
 export async function watch(
   context: CommandContext,
-  options: VerbOptions & { readonly recent?: boolean },
+  options: CommonOptions & { readonly recent?: boolean },
 ): Promise<void> {
-  const url = controlUrl(context, options.control);
+  const { url, token } = await controlApi(context, options);
   const stop = stopSignal();
-  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/watch?recent=${options.recent === true}`);
+  const address = `${url.replace(/^http/, 'ws')}/watch?recent=${options.recent === true}`;
+  const socket = new WebSocket(address, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } });
   stop.addEventListener('abort', () => {
     socket.terminate();
   });
@@ -190,6 +186,17 @@ export async function watch(
     context.terminal.print(options.json === true ? text : activityLine(text));
   });
   await new Promise<void>((resolve, reject) => {
+    socket.on('unexpected-response', (request, response) => {
+      request.destroy();
+      reject(
+        response.statusCode === 401
+          ? tokenRefused(url, token)
+          : new UserError(
+              'NOT_AN_EMULATOR',
+              `${url} answered ${response.statusCode ?? 0}: is an emulator's control API there?`,
+            ),
+      );
+    });
     socket.on('error', (error) => {
       if (stop.aborted) return;
       const hint = 'is it running there? --control URL (or FOREWARN_CONTROL) chooses another';

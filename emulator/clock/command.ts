@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { CommandContext } from '../../common/runtime/command.ts';
-import { controlOption, jsonOption, type CommonOptions } from '../client/options.ts';
+import { controlOption, jsonOption, tokenFileOption, type CommonOptions } from '../client/options.ts';
 
 /** `forewarn emulator clock` */
 export function clockCommand(context: CommandContext): Command {
@@ -12,6 +12,7 @@ export function clockCommand(context: CommandContext): Command {
     .argument('[verb]', 'advance')
     .argument('[duration]', 'by how much, like 15m')
     .addOption(controlOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText('after', CLOCK_HELP)
     .action(async (verb: string | undefined, by: string | undefined, options: CommonOptions) => {

@@ -1,9 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { formatAddress, listen, type ListenAddress } from '../../common/runtime/listen.ts';
-import { refuseForeignRequest } from '../../common/runtime/local-guard.ts';
 import { createControlApp } from './control-app.ts';
+import { refuseControlRequest, type ControlAccess, type Refusal } from './control-guard.ts';
 import type { Operations } from './operations.ts';
 
 /** Path of the WebSocket that tells everything that happens, one JSON activity a message. */
@@ -20,21 +20,25 @@ export interface ControlServer {
 }
 
 /** The operator's side of the emulator: HTTP (`control-app.ts`) and the WebSocket `/watch` (`?recent=true` begins with what was). */
-export async function startControlServer(wanted: ListenAddress, operations: Operations): Promise<ControlServer> {
+export async function startControlServer(
+  wanted: ListenAddress,
+  operations: Operations,
+  access: ControlAccess,
+): Promise<ControlServer> {
   const app = createControlApp(operations);
   // What it really listens on is known only once it does; before that no request can come.
   let address = wanted;
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
-    const refusal = refuseForeignRequest(request, address);
+    const refusal = refuseControlRequest(request, address, access);
     if (refusal === undefined) app(request, response);
     else refuse(response, refusal);
   });
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_WATCHER_MESSAGE_BYTES });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const url = URL.parse(request.url ?? '/', 'http://control.invalid');
-    const refusal = refuseForeignRequest(request, address);
+    const refusal = refuseControlRequest(request, address, access);
     if (refusal !== undefined || url?.pathname !== WATCH_PATH) {
-      socket.end(`HTTP/1.1 ${refusal === undefined ? '404 Not Found' : '403 Forbidden'}\r\nConnection: close\r\n\r\n`);
+      refuseUpgrade(socket, refusal);
       return;
     }
     sockets.handleUpgrade(request, socket, head, (watcher) => {
@@ -72,7 +76,32 @@ function watch(watcher: WebSocket, operations: Operations, withRecent: boolean):
   });
 }
 
-function refuse(response: ServerResponse, reason: string): void {
-  response.writeHead(403, { 'content-type': 'application/json', connection: 'close' });
-  response.end(JSON.stringify({ error: { code: 'FOREIGN_REQUEST', message: reason } }));
+function refuse(response: ServerResponse, refusal: Refusal): void {
+  response.writeHead(refusal.status, refusalHeaders(refusal));
+  response.end(refusalBody(refusal));
+}
+
+/** Undefined: there is nothing at that path. */
+function refuseUpgrade(socket: Duplex, refusal: Refusal | undefined): void {
+  // It may be gone already, and nobody else listens.
+  socket.on('error', () => {});
+  if (refusal === undefined) {
+    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+    return;
+  }
+  const headers = Object.entries(refusalHeaders(refusal)).map(([name, value]) => `${name}: ${value}\r\n`);
+  const status = `${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}`;
+  socket.end(`HTTP/1.1 ${status}\r\n${headers.join('')}\r\n${refusalBody(refusal)}`);
+}
+
+function refusalHeaders(refusal: Refusal): Record<string, string> {
+  return {
+    'content-type': 'application/json',
+    connection: 'close',
+    ...(refusal.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+  };
+}
+
+function refusalBody({ code, message }: Refusal): string {
+  return JSON.stringify({ error: { code, message } });
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { durationSchema } from '../../common/runtime/duration.ts';
-import { isLoopback, listenAddressSchema } from '../../common/runtime/listen.ts';
+import { listenAddressSchema } from '../../common/runtime/listen.ts';
 import { DEFAULT_PLATFORM_SETTINGS } from '../platform/state.ts';
 import { commandsSchema } from './commands-schema.ts';
 import { computeSchema } from './compute-schema.ts';
+import { controlAccessShape } from './control-schema.ts';
 import { instanceSchema } from './instance-schema.ts';
 import { metadataSchema } from './metadata-schema.ts';
 import { rulesSchema } from './rules-schema.ts';
@@ -168,12 +169,8 @@ const impactSchema = z.strictObject({
 
 /** A fleet file. */
 export const fleetSchema = z.strictObject({
-  control: listenAddressSchema
-    .default({ host: '127.0.0.1', port: 7070 })
-    .refine((address) => isLoopback(address.host), {
-      error:
-        'expected a loopback address: whoever reaches the control API may kill VMs, and it asks for no authentication',
-    }),
+  control: listenAddressSchema.default({ host: '127.0.0.1', port: 7070 }),
+  ...controlAccessShape,
   /**
    * `process`: every VM is a tree of processes of this machine. `command`: the VMs are the operator's own, hit by `commands`.
    * `none`: they are whoever connects, and impacts only pass time.

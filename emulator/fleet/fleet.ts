@@ -7,6 +7,7 @@ import type { PlatformSettings, ScopeKind, Vm } from '../platform/state.ts';
 import type { FleetSettings, RoleSettings } from './fleet-schema.ts';
 import type { HostCommands } from './commands-schema.ts';
 import { computeOf, type ComputeSettings } from './compute-schema.ts';
+import { controlAccessOf, type ControlAccessSettings } from './control-schema.ts';
 import { profileOf } from './instance-schema.ts';
 import { metadataSettingsOf } from './metadata-schema.ts';
 import { rulesOf } from './rules-schema.ts';
@@ -43,6 +44,7 @@ export interface FleetBalancing {
 
 export interface Fleet {
   readonly control: ListenAddress;
+  readonly controlAccess: ControlAccessSettings;
   readonly host: 'none' | 'process' | 'command';
   /** Of the host `command`. */
   readonly commands: HostCommands | undefined;
@@ -86,6 +88,7 @@ export function expandFleet(settings: FleetSettings, folder: string): Fleet {
   ];
   return {
     control: settings.control,
+    controlAccess: controlAccessOf(settings, folder),
     host: settings.host,
     commands: settings.commands,
     folder: settings.folder === '' ? undefined : path.resolve(folder, settings.folder),

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { z } from 'zod';
 import type { Environment } from '../../common/runtime/environment.ts';
 import { loadSettings, parseSettings } from '../../common/runtime/settings.ts';
+import { checkControlAccess } from './control-schema.ts';
 import { expandFleet, type Fleet } from './fleet.ts';
 import { fleetSchema, type FleetSettings } from './fleet-schema.ts';
 
@@ -51,6 +52,7 @@ const checkedFleetSchema = fleetSchema.superRefine((settings, context) => {
     const message = `expected the name of a scope (${known.join(', ')}), got ${JSON.stringify(name)}`;
     context.addIssue({ code: 'custom', path: ['rules', 'autoApprove', index], message });
   }
+  checkControlAccess(settings, context);
   checkCommands(settings, context);
   checkPublicAddress(settings, context);
 });

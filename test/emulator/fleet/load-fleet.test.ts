@@ -157,7 +157,7 @@ vms: [{ nmae: db1 }]
   });
 
   it.each([
-    ['control: 0.0.0.0:7070\nvms: [{ name: a }]', 'control: expected a loopback address'],
+    ['control: 0.0.0.0:7070\nvms: [{ name: a }]', 'control: expected a loopback address, or controlToken'],
     ['vms: [{ name: a }, { name: A }]', 'vms[1].name: expected another name than "A"'],
     ['host: none', 'expected at least one VM'],
     [
