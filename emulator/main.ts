@@ -4,6 +4,7 @@ import { aborted, stopSignal } from '../common/runtime/lifecycle.ts';
 import { createLog, type LogLevel } from '../common/runtime/log.ts';
 import { steppedClock } from './clock/stepped-clock.ts';
 import { defaultFleet, loadFleet } from './fleet/load-fleet.ts';
+import { preferSmallHeap } from './small-heap.ts';
 import { startEmulator } from './start-emulator.ts';
 
 /** `forewarn emulator`: serves a fleet until it is told to stop. */
@@ -16,6 +17,7 @@ export async function runEmulator(
     readonly state?: string;
   },
 ): Promise<void> {
+  preferSmallHeap();
   const stop = stopSignal();
   const fleet =
     options.fleet === undefined ? defaultFleet(path.resolve('.')) : await loadFleet(options.fleet, context.environment);

@@ -18,8 +18,8 @@ const TICK_MS = 10;
 const KERNEL_TICKS = 100;
 
 /**
- * Every VM keeps one connection and asks once a second, for `seconds`; fewer VMs than `perSecond` ask more often, so that the
- * rate is the same. Latency is from the write of the request to the whole answer.
+ * Opens a kept connection to each address (one may be named several times) and asks over them in turn, `perSecond` in all.
+ * Latency is from the write of the request to the whole answer.
  */
 export async function loadFleet(options: {
   readonly serverPid: number;
