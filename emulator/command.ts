@@ -180,22 +180,39 @@ function faultCommand(context: CommandContext): Command {
     .description('Makes the metadata service of one VM, or of all, misbehave; "none" ends it.')
     .argument(
       '<kind>',
-      'error-404, error-410, error-429, error-500, latency, drop, truncate, wrong-type, not-json, empty-document, hang, unreachable; or none',
+      'error-404, error-410, error-429, error-500, latency, drop, truncate, wrong-type, not-json, empty-document, stale-document, behind, clock-skew, hang, stall, unreachable; or none',
     )
     .option('--vm <name>', 'only this VM')
     .option('--for <duration>', 'end it after this time')
     .option('--latency <duration>', 'with latency: how late answers come (default: 3s)')
+    .option(
+      '--by <duration>',
+      'with behind: how old the events are; with clock-skew: how far NotBefore and Date are ahead, or behind with "-" (default: 20s)',
+    )
     .addOption(controlOption())
     .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExamples:\n  forewarn emulator fault error-500 --vm FrontEnd_IN_0 --for 10s\n  forewarn emulator fault none',
+      `
+Examples:
+  forewarn emulator fault error-500 --vm FrontEnd_IN_0 --for 10s
+  forewarn emulator fault behind --vm web1 --by 20s      web1 sees each event 20 s after the others
+  forewarn emulator fault stale-document --for 5m        events stay as they are now
+  forewarn emulator fault empty-document --for 30s       no events, although there are
+  forewarn emulator fault clock-skew --by=-1m            the service's clock is a minute slow
+  forewarn emulator fault hang                           half-open: the request is taken, and nothing ever comes
+  forewarn emulator fault stall                          half an answer comes, and the connection stays open
+  forewarn emulator fault none
+
+Approvals go through under empty-document, stale-document, behind and clock-skew.`,
     )
-    .action(async (kind: string, options: CommonOptions & { vm?: string; for?: string; latency?: string }) => {
-      const { setFault } = await import('./client/verbs.ts');
-      await setFault(context, kind, options);
-    });
+    .action(
+      async (kind: string, options: CommonOptions & { vm?: string; for?: string; latency?: string; by?: string }) => {
+        const { setFault } = await import('./client/verbs.ts');
+        await setFault(context, kind, options);
+      },
+    );
 }
 
 function faultsCommand(context: CommandContext): Command {

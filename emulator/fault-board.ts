@@ -17,6 +17,8 @@ export interface FaultBoardOptions {
   readonly feed: ActivityFeed;
   /** Opens or closes listeners: only `unreachable` needs more than a look at `of`. Called after every change. */
   readonly applyReachability: () => Promise<void>;
+  /** Called when a fault begins, so that what it needs of this moment is kept. */
+  readonly hold: (fault: Fault) => void;
 }
 
 export function createFaultBoard(options: FaultBoardOptions): FaultBoard {
@@ -50,6 +52,7 @@ export function createFaultBoard(options: FaultBoardOptions): FaultBoard {
     list,
     of: (vm) => (faults.length === 0 ? undefined : faultFor(faults, vm, clock.now())),
     set: async (fault) => {
+      options.hold(fault);
       faults = withFault(faults, fault, clock.now());
       publish('fault.set', fault);
       watchEnd();

@@ -8,6 +8,7 @@ import type { Activity } from './activity.ts';
 import type { CloudService } from './cloud-service/service.ts';
 import type { EventView } from './control/event-view.ts';
 import type { FleetView, NewFault } from './control/operations.ts';
+import { parseSignedDurationOrUndefined } from './fault-span.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import { loadFleet, parseFleet } from './fleet/load-fleet.ts';
 import type { Fleet } from './fleet/fleet.ts';
@@ -45,12 +46,14 @@ export interface EventToSchedule {
   readonly entry?: 'announced' | 'approved-by-policy' | 'failure';
 }
 
-/** A fault of metadata services; `for` and `latency` are durations like `10s`. */
+/** A fault of metadata services; `for`, `latency` and `by` are durations like `10s`. */
 export interface FaultToSet {
   readonly kind: FaultKind;
   readonly vm?: string;
   readonly for?: string;
   readonly latency?: string;
+  /** Of `behind`, and of `clock-skew`, where `-20s` sets the clock back. */
+  readonly by?: string;
 }
 
 /** A running emulator, with the verbs of the command line. `await using` closes it. */
@@ -122,8 +125,14 @@ export async function startEmulator(options: StartOptions = {}): Promise<TestEmu
     complete: (eventId) => {
       operations.complete(eventId);
     },
-    fault: async ({ kind, vm, for: span, latency }) => {
-      const wanted: NewFault = { kind, vm, forMs: spanMs('for', span), latencyMs: spanMs('latency', latency) };
+    fault: async ({ kind, vm, for: span, latency, by }) => {
+      const wanted: NewFault = {
+        kind,
+        vm,
+        forMs: spanMs('for', span),
+        latencyMs: spanMs('latency', latency),
+        byMs: spanMs('by', by, parseSignedDurationOrUndefined),
+      };
       return await operations.setFault(wanted);
     },
     clearFaults: async (vm) => {
@@ -170,9 +179,9 @@ function metadataOf(fleet: FleetView, name: string): string {
   throw new UserError('UNKNOWN_VM', `no VM ${JSON.stringify(name)}; known: ${known}`, { exitStatus: EXIT_USAGE });
 }
 
-function spanMs(key: string, text: string | undefined): number | undefined {
+function spanMs(key: string, text: string | undefined, parse = parseDurationOrUndefined): number | undefined {
   if (text === undefined) return undefined;
-  const ms = parseDurationOrUndefined(text);
+  const ms = parse(text);
   if (ms !== undefined) return ms;
   const message = `${key}: expected a duration like "30s" or "1m30s", got ${JSON.stringify(text)}`;
   throw new UserError('BAD_DURATION', message, { exitStatus: EXIT_USAGE });

@@ -25,7 +25,8 @@ import type { HostedVmPlan } from './hosts/hosted-vm.ts';
 import { createCommandHost } from './hosts/command-host.ts';
 import { createNoneHost } from './hosts/none-host.ts';
 import { createProcessHost } from './hosts/process-host.ts';
-import { createPlatformRunner, type PlatformRunner } from './platform-runner.ts';
+import { createPastDocuments, type PastDocuments } from './past-documents.ts';
+import { createPlatformRunner, type PlatformRunner, type PlatformRunnerOptions } from './platform-runner.ts';
 import { keptPlatform } from './state/kept-platform.ts';
 import { createVmRack, type VmRack } from './vm-rack.ts';
 
@@ -86,19 +87,15 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
 
   const plans: HostedVmPlan[] = [];
   const host = createHost({ fleet, plans, folder, clock, log, feed }, options.programs);
-  const runner = createPlatformRunner({
-    ...keptPlatform(fleet, options.stateFile, clock),
-    clock,
-    host,
-    feed,
-    log,
-  });
+  const past = createPastDocuments(() => clock.now());
+  const runner = runPlatform(options, past, { clock, host, feed, log });
   const faults = createFaultBoard({
     clock,
     feed,
     applyReachability: async () => {
       await rack.applyReachability();
     },
+    hold: past.hold,
   });
   const { environment, programs } = options;
   const credentials = createCredentials(clock);
@@ -113,6 +110,7 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
     folder,
     faults: () => faults,
     credentials,
+    past: past.under,
   });
   closers.add(async () => {
     faults.stop();
@@ -154,6 +152,21 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Every state is kept, where one is to be, and then noted for services that are behind. */
+function runPlatform(
+  { fleet, stateFile }: EmulatorOptions,
+  past: PastDocuments,
+  context: Pick<PlatformRunnerOptions, 'clock' | 'host' | 'feed' | 'log'>,
+): PlatformRunner {
+  const kept = keptPlatform(fleet, stateFile, context.clock);
+  past.note(kept.initial);
+  const keep: PlatformRunnerOptions['keep'] = (state) => {
+    kept.keep?.(state);
+    past.note(state);
+  };
+  return createPlatformRunner({ ...context, initial: kept.initial, keep });
 }
 
 function loggedFeed(clock: Clock, log: Log): ActivityFeed {

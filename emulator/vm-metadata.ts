@@ -29,6 +29,8 @@ export interface FleetMetadata {
   readonly firstCalls: FirstCalls;
   readonly versions: OfferedVersions;
   readonly credentials: MetadataCredentials;
+  /** The scope as a VM sees it under a fault that keeps it behind. */
+  readonly past: (fault: Fault, scope: ScopeState) => ScopeState;
   /** The public address and the port of that VM which it leads to; undefined when it does not lead there. */
   balancedPort(source: FleetVm): { readonly frontend: ListenAddress; readonly backendPort: number } | undefined;
 }
@@ -79,6 +81,7 @@ export async function startVmMetadata(
     clock,
     requestsPerSecond: requestsPerSecond(fleet.metadata, clock),
     fault,
+    past: shared.past,
   });
 }
 

@@ -11,7 +11,7 @@ import type { MetadataCredentials } from './metadata/credentials.ts';
 import type { MetadataServer } from './metadata/metadata-server.ts';
 import type { PlatformRunner } from './platform-runner.ts';
 import type { ScopeKind } from './platform/state.ts';
-import { createFleetMetadata, startVmMetadata } from './vm-metadata.ts';
+import { createFleetMetadata, startVmMetadata, type FleetMetadata } from './vm-metadata.ts';
 import type { Clock } from '../common/runtime/clock.ts';
 
 /** The VMs there are now, each with its metadata service; more come and some go while the fleet runs. */
@@ -44,6 +44,7 @@ export interface VmRackOptions {
   readonly folder: string | undefined;
   readonly faults: () => FaultBoard;
   readonly credentials: MetadataCredentials;
+  readonly past: FleetMetadata['past'];
 }
 
 interface Built {
@@ -61,6 +62,7 @@ export function createVmRack(options: VmRackOptions): VmRack {
     clock,
     picker,
     credentials: options.credentials,
+    past: options.past,
     balancedPort: ({ vm }) => {
       const { balancing } = fleet;
       if (frontend === undefined || balancing?.role !== vm.role) return undefined;

@@ -33,6 +33,7 @@ export const fleetAnswerSchema = z.looseObject({
 export const faultAnswerSchema = z.looseObject({
   kind: z.string(),
   vm: z.string().optional(),
+  byMs: z.number().optional(),
   untilMs: z.number().optional(),
 });
 export const faultsSchema = z.looseObject({ faults: z.array(faultAnswerSchema) });

@@ -2,9 +2,13 @@ import { parseDurationOrUndefined } from '../../common/runtime/duration.ts';
 import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 
 /** An option like `--notice 30s` in milliseconds. Throws a `UserError` that names the option. */
-export function durationOption(option: string, text: string | undefined): number | undefined {
+export function durationOption(
+  option: string,
+  text: string | undefined,
+  parse = parseDurationOrUndefined,
+): number | undefined {
   if (text === undefined) return undefined;
-  const ms = parseDurationOrUndefined(text);
+  const ms = parse(text);
   if (ms !== undefined) return ms;
   const message = `${option}: expected a duration like "30s" or "1m30s", got ${JSON.stringify(text)}`;
   throw new UserError('BAD_DURATION', message, { exitStatus: EXIT_USAGE });

@@ -1,9 +1,11 @@
 import { WebSocket } from 'ws';
+import type { z } from 'zod';
 import type { CommandContext } from '../../common/runtime/command.ts';
 import { formatDuration } from '../../common/runtime/duration.ts';
 import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import { stopSignal } from '../../common/runtime/lifecycle.ts';
 import { formatTable } from '../../common/runtime/terminal.ts';
+import { parseSignedDurationOrUndefined } from '../fault-span.ts';
 import { FAULT_KINDS } from '../faults.ts';
 import type { EventType } from '../platform/state.ts';
 import {
@@ -129,6 +131,7 @@ export interface FaultOptions extends CommonOptions {
   readonly vm?: string;
   readonly for?: string;
   readonly latency?: string;
+  readonly by?: string;
 }
 
 /** `forewarn emulator fault KIND`; `none` clears. */
@@ -146,12 +149,18 @@ export async function setFault(context: CommandContext, kind: string, options: F
     throw new UserError('UNKNOWN_FAULT', message, { exitStatus: EXIT_USAGE });
   }
   const forMs = durationOption('--for', options.for);
-  const body = { kind, vm: options.vm, forMs, latencyMs: durationOption('--latency', options.latency) };
+  const latencyMs = durationOption('--latency', options.latency);
+  const byMs = durationOption('--by', options.by, parseSignedDurationOrUndefined);
+  const body = { kind, vm: options.vm, forMs, latencyMs, byMs };
   const fault = await callControl(control, { method: 'POST', path: '/faults', body }, faultAnswerSchema);
   const span = forMs === undefined ? 'until it is cleared (fault none)' : `for ${formatDuration(forMs)}`;
   context.terminal.print(
-    options.json === true ? JSON.stringify(fault) : `${fault.kind} at ${fault.vm ?? 'every VM'} ${span}`,
+    options.json === true ? JSON.stringify(fault) : `${faultName(fault)} at ${fault.vm ?? 'every VM'} ${span}`,
   );
+}
+
+function faultName(fault: z.output<typeof faultAnswerSchema>): string {
+  return fault.byMs === undefined ? fault.kind : `${fault.kind} by ${formatDuration(fault.byMs)}`;
 }
 
 /** `forewarn emulator faults` */
@@ -161,7 +170,7 @@ export async function listFaults(context: CommandContext, options: CommonOptions
   if (options.json === true) context.terminal.print(JSON.stringify(faults, undefined, 2));
   else {
     const rows = faults.map((fault) => [
-      fault.kind,
+      faultName(fault),
       fault.vm ?? 'every VM',
       fault.untilMs === undefined ? 'cleared' : new Date(fault.untilMs).toISOString(),
     ]);

@@ -28,4 +28,6 @@ export const faultBodySchema = z.strictObject({
   vm: z.string().min(1).max(256).optional(),
   forMs: spanMs.optional(),
   latencyMs: spanMs.optional(),
+  /** Of `behind` and `clock-skew`; for the latter less than 0 is behind. */
+  byMs: z.int().min(-MAX_SPAN_MS).max(MAX_SPAN_MS).optional(),
 });

@@ -6,6 +6,7 @@ import { createClockVerbs, type ClockVerbs } from '../clock/clock-verbs.ts';
 import type { Credentials } from '../credentials/credentials.ts';
 import type { CloudService } from '../cloud-service/service.ts';
 import type { FaultBoard } from '../fault-board.ts';
+import { faultSpan } from '../fault-span.ts';
 import { DEFAULT_LATENCY_MS, type Fault, type FaultKind } from '../faults.ts';
 import { createMaintenanceRunner, type MaintenanceRunner } from '../maintenance-runner.ts';
 import type { PlatformRunner } from '../platform-runner.ts';
@@ -26,6 +27,7 @@ export interface NewFault {
   readonly vm?: string | undefined;
   readonly forMs?: number | undefined;
   readonly latencyMs?: number | undefined;
+  readonly byMs?: number | undefined;
 }
 
 export interface VmView {
@@ -134,6 +136,7 @@ export function createOperations(context: OperationsContext): Operations {
         kind: wanted.kind,
         vm: wanted.vm === undefined ? undefined : knownVm(wanted.vm).name,
         latencyMs: wanted.latencyMs ?? DEFAULT_LATENCY_MS,
+        ...faultSpan(wanted.kind, wanted.byMs),
         untilMs: wanted.forMs === undefined ? undefined : clock.now() + wanted.forMs,
       };
       await faults.set(fault);

@@ -4,7 +4,9 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import { UserError } from '../../common/runtime/errors.ts';
 import { listen, type ListenAddress } from '../../common/runtime/listen.ts';
 import { DEFAULT_LATENCY_MS, type Fault } from '../faults.ts';
+import type { ScopeState } from '../platform/state.ts';
 import { ANSWERS, jsonAnswer, textAnswer, type Answer } from './answer.ts';
+import { scopeUnder } from './faulty-view.ts';
 import type { HttpFront } from './http-front.ts';
 import { takeOne, type Bucket } from './rate-limit.ts';
 import { respond, type Later, type MetadataVm } from './respond.ts';
@@ -29,6 +31,8 @@ export interface MetadataServerOptions {
   readonly requestsPerSecond: number;
   /** How to misbehave now, if at all. Asked for every request. */
   fault(): Fault | undefined;
+  /** The scope as it was, for the faults `behind` and `stale-document`. */
+  readonly past: (fault: Fault, scope: ScopeState) => ScopeState;
 }
 
 /** Starts it. Nothing but `node:http` behind it, because every VM asks every second and one process may serve thousands. */
@@ -202,8 +206,10 @@ function serveFaulty(
       send(response, NOT_JSON);
       return;
     case 'empty-document':
-      request.resume();
-      send(response, jsonAnswer(200, { DocumentIncarnation: options.vm.scope().incarnation, Events: [] }));
+    case 'stale-document':
+    case 'behind':
+    case 'clock-skew':
+      serveView(options, fault, { request, response });
       return;
     case 'drop':
     case 'unreachable':
@@ -218,6 +224,11 @@ function serveFaulty(
         serve(options, request, response);
       });
       return;
+    case 'stall':
+      answerTo(options, request, (answer) => {
+        stall(response, answer);
+      });
+      return;
     case 'truncate':
       answerTo(options, request, (answer) => {
         sendHalf(response, answer);
@@ -226,6 +237,33 @@ function serveFaulty(
     default:
       fault.kind satisfies never;
   }
+}
+
+/** Answers as ever, but from the document that the fault makes of the scope's. */
+function serveView(
+  options: MetadataServerOptions,
+  fault: Fault,
+  { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
+): void {
+  const { vm, clock } = options;
+  // A client that has the document already is to see the other one all the same.
+  if (fault.kind === 'empty-document') delete request.headers['if-none-match'];
+  const seen = { ...vm, scope: () => scopeUnder(fault, vm.scope(), options.past) };
+  answerTo({ ...options, vm: seen }, request, (answer) => {
+    if (fault.kind !== 'clock-skew') {
+      send(response, answer);
+      return;
+    }
+    const date = new Date(clock.now() + (fault.byMs ?? 0)).toUTCString();
+    send(response, { ...answer, headers: { ...answer.headers, date } });
+  });
+}
+
+/** The headers promise the whole body, half of it comes, and then nothing more. Of an answer without a body not even that. */
+function stall(response: ServerResponse, answer: Answer): void {
+  if (answer.body === '') return;
+  response.writeHead(answer.status, answer.headers);
+  response.write(answer.body.slice(0, Math.ceil(answer.body.length / 2)));
 }
 
 /** The headers promise the whole body, half of it comes, and then the connection is gone. */

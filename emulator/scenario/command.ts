@@ -57,6 +57,6 @@ A scenario:
     - expect: { in: FrontEnd_IN_0, within: 30s }
 
 Verbs: schedule {as, type, vms, notice, durationSeconds, description, source, entry: announced|approved-by-policy|failure},
-cancel NAME, start NAME, complete NAME, approve {event, by}, fault {kind, vm, for, latency}, noFault VM|all, wait 5s, advance 15m
+cancel NAME, start NAME, complete NAME, approve {event, by}, fault {kind, vm, for, latency, by}, noFault VM|all, wait 5s, advance 15m
 (stepped), load {url, every}. Expectations: approved, started, gone, cancelled, outBeforeStarted NAME; in, out VM; each with
 within. "never: {started: NAME, for: 10s}" fails when it happens. VMs behind no public address: gates: {VM: URL}, 200 = in.`;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationSchema } from '../../common/runtime/duration.ts';
+import { parseSignedDurationOrUndefined } from '../fault-span.ts';
 import { FAULT_KINDS } from '../faults.ts';
 import { EVENT_SOURCES, EVENT_TYPES } from '../platform/state.ts';
 import { EVENT_CONDITIONS, VM_CONDITIONS, type Condition, type Step } from './pure/steps.ts';
@@ -31,16 +32,26 @@ const scheduleSchema = z
     entry: event.entry,
   }));
 
+/** Of `clock-skew`, which may set the clock back. */
+const signedDurationSchema = z.string().transform((text, context) => {
+  const ms = parseSignedDurationOrUndefined(text);
+  if (ms !== undefined) return ms;
+  const message = `expected a duration like "20s" or "-20s", got ${JSON.stringify(text)}`;
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
 const faultSchema = z
   .strictObject({
     kind: z.enum(FAULT_KINDS),
     vm: nameSchema.optional(),
     for: durationSchema.optional(),
     latency: durationSchema.optional(),
+    by: signedDurationSchema.optional(),
   })
   .transform((fault): Step => ({
     kind: 'fault',
-    fault: { kind: fault.kind, vm: fault.vm, forMs: fault.for, latencyMs: fault.latency },
+    fault: { kind: fault.kind, vm: fault.vm, forMs: fault.for, latencyMs: fault.latency, byMs: fault.by },
   }));
 
 /** One key that says what is expected, of `EVENT_CONDITIONS` with an event's name or of `VM_CONDITIONS` with a VM's. */

@@ -41,6 +41,7 @@ export interface ScenarioFault {
   readonly vm: string | undefined;
   readonly forMs: number | undefined;
   readonly latencyMs: number | undefined;
+  readonly byMs: number | undefined;
 }
 
 /** What of an event, or of a VM, may be expected. */
