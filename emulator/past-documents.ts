@@ -32,7 +32,9 @@ export function createPastDocuments(now: () => number): PastDocuments {
       for (const [name, scope] of scopes) {
         if (noted.get(name) !== scope) remembered.set(name, withScope(remembered.get(name) ?? [], scope, nowMs));
       }
-      for (const name of noted.keys()) if (!scopes.has(name)) remembered.delete(name);
+      if (remembered.size > scopes.size) {
+        for (const name of remembered.keys()) if (!scopes.has(name)) remembered.delete(name);
+      }
       noted = scopes;
     },
     hold: (fault) => {

@@ -3,8 +3,10 @@ import { request } from 'node:http';
 import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CommandContext } from '../../common/runtime/command.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import { silentLog } from '../../common/runtime/log.ts';
+import { listEvents, schedule } from '../../emulator/client/verbs.ts';
 import { parseFleet } from '../../emulator/fleet/load-fleet.ts';
 import { startEmulator, type Emulator } from '../../emulator/start-emulator.ts';
 
@@ -179,6 +181,38 @@ describe('the control API with a token', () => {
       const answer = await ask({ method: 'GET', target: '/fleet', headers: { ...bearer(TOKEN), ...headers } });
       expect(answer.status).toBe(403);
     }
+  });
+});
+
+describe('a command', () => {
+  const printed: string[] = [];
+  const context = (environment: Record<string, string> = {}): CommandContext => ({
+    environment,
+    cliFile: '',
+    terminal: { print: (text) => printed.push(text), printError: () => {}, hasColor: false },
+  });
+  const at = (): { control: string } => ({ control: `http://127.0.0.1:${port()}` });
+  const tokenFile = (): string => path.join(folder, 'token');
+
+  it('shows the token of the file that it is given by option or environment, and prints it nowhere', async () => {
+    await schedule(context(), { type: 'Freeze', vms: ['vm0'] }, { ...at(), tokenFile: tokenFile() });
+    await listEvents(context({ FOREWARN_CONTROL_TOKEN_FILE: tokenFile() }), at());
+    expect(printed).toEqual([expect.stringContaining('Freeze of vm0'), expect.stringContaining('vm0')]);
+    expect(printed.join('')).not.toContain(TOKEN);
+  });
+
+  it('says what it needs when it has none, or another', async () => {
+    await expect(listEvents(context(), at())).rejects.toMatchObject({
+      message: expect.stringContaining('wants its token') as unknown,
+      hint: expect.stringContaining('--token-file') as unknown,
+      exitStatus: 2,
+    });
+    const file = path.join(folder, 'wrong');
+    await writeFile(file, TOKEN.split('').toReversed().join(''));
+    await expect(listEvents(context(), { ...at(), tokenFile: file })).rejects.toThrow('has another token');
+    await expect(listEvents(context(), { ...at(), tokenFile: `${file}-not` })).rejects.toThrow(
+      '--token-file: cannot read',
+    );
   });
 });
 

@@ -88,6 +88,7 @@ clock: stepped
 standIns: { approveAfter: 5s }
 steps:
   - fault: { kind: error-500, vm: vm0, for: 10s }
+  - fault: { kind: clock-skew, by: -1m }
   - noFault: all
   - ${REBOOT}
   - expect: { approved: reboot, within: 20s }
@@ -95,7 +96,7 @@ steps:
   - advance: 15m
 `);
     expect(report.hasPassed).toBe(true);
-    expect(report.results[3]).toMatchObject({ tookMs: 5000, detail: 'by vm0' });
+    expect(report.results[4]).toMatchObject({ tookMs: 5000, detail: 'by vm0' });
   });
 
   it('does not know rotation that nobody watches', async () => {
