@@ -1,5 +1,21 @@
 import { defineConfig } from 'vitest/config';
 
+/** Many generated cases: the short forms of what `npm run soak` does for longer. */
+const GENERATED = [
+  'test/simulation/**/*.test.ts',
+  'test/**/hostile.test.ts',
+  'test/**/*-properties.test.ts',
+  'test/agent/core/fleet-of-decisions.test.ts',
+];
+
+/** Real processes (ours, HAProxy, systemd's tools), and whole libraries of others that were not written for this project. */
+const WHOLE = [
+  'test/e2e/**/*.test.ts',
+  'test/**/official-*.test.ts',
+  'test/contract/drain.test.ts',
+  'test/systemd/*.test.ts',
+];
+
 export default defineConfig({
   test: {
     projects: [
@@ -8,21 +24,20 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/simulation/**'],
+          exclude: [...GENERATED, ...WHOLE],
           testTimeout: 10_000,
           // The files share their modules (each worker loads them once); tests keep their state to themselves.
           isolate: false,
         },
       },
       {
-        // The short form of `npm run soak -- simulate`.
-        test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 60_000 },
+        test: { name: 'generated', include: GENERATED, testTimeout: 60_000 },
       },
       {
-        // Real processes with deadlines, which mostly wait for each other: one file more at a time than a small machine has processors.
+        // They have deadlines and mostly wait: one file more at a time than a small machine has processors.
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
+          include: WHOLE,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 3,
