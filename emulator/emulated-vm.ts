@@ -6,12 +6,15 @@ import { stableGuid, type Fleet, type FleetVm } from './fleet/fleet.ts';
 import type { HostedVmPlan } from './hosts/hosted-vm.ts';
 import type { InstanceFacts } from './metadata/instance.ts';
 import type { MetadataServer } from './metadata/metadata-server.ts';
+import type { VmNetwork } from './network/namespaces.ts';
 
 /** A VM as everyone outside sees it. */
 export interface EmulatedVm {
   readonly name: string;
   /** `http://127.0.0.1:PORT`, its metadata service. */
   readonly metadata: string;
+  /** Where its ports are. */
+  readonly address: string;
   /** Picked ports by name. */
   readonly ports: Readonly<Record<string, number>>;
   /** Its folder, where the host has one. */
@@ -51,16 +54,25 @@ export function factsOf(source: FleetVm, fleet: Fleet): InstanceFacts {
   };
 }
 
+/** Of a VM that shares this machine's network. */
+const LOOPBACK = '127.0.0.1';
+
 /** Picks its ports. */
 export async function describeVm(
   source: FleetVm,
-  context: { readonly server: MetadataServer; readonly picker: PortPicker; readonly folder: string | undefined },
+  context: {
+    readonly server: MetadataServer;
+    readonly network: VmNetwork | undefined;
+    readonly picker: PortPicker;
+    readonly folder: string | undefined;
+  },
 ): Promise<EmulatedVm> {
   const ports: Record<string, number> = {};
   for (const name of source.ports) ports[name] = await context.picker.pick();
   return {
     name: source.vm.name,
     metadata: `http://${formatAddress(context.server.address)}`,
+    address: context.network?.address ?? LOOPBACK,
     ports,
     folder: context.folder === undefined ? undefined : path.join(context.folder, source.vm.name),
   };
@@ -70,12 +82,18 @@ export async function describeVm(
 export function planOf(
   source: FleetVm,
   seen: EmulatedVm,
-  options: { readonly fleet: Fleet; readonly environment: Environment; readonly programs: ProgramFiles },
+  options: {
+    readonly fleet: Fleet;
+    readonly environment: Environment;
+    readonly programs: ProgramFiles;
+    readonly network: VmNetwork | undefined;
+  },
 ): HostedVmPlan {
   const ports = Object.entries(seen.ports).map(([name, port]) => [`FOREWARN_VM_PORT_${name.toUpperCase()}`, `${port}`]);
   return {
     name: source.vm.name,
     workingFolder: source.workingFolder ?? options.fleet.workingFolder,
+    launcher: options.network?.launcher ?? [],
     run: Object.fromEntries(
       Object.entries(source.run).map(([name, command]) => [name, resolveCommand(command, options.programs)]),
     ),
@@ -85,7 +103,8 @@ export function planOf(
       FOREWARN_VM_NAME: source.vm.name,
       FOREWARN_VM_ROLE: source.vm.role,
       FOREWARN_VM_SCOPE: source.vm.scope,
-      FOREWARN_VM_METADATA: seen.metadata,
+      FOREWARN_VM_METADATA: options.network?.metadata ?? seen.metadata,
+      FOREWARN_VM_ADDRESS: seen.address,
       ...Object.fromEntries(ports),
     },
   };

@@ -25,6 +25,7 @@ import type { HostedVmPlan } from './hosts/hosted-vm.ts';
 import { createCommandHost } from './hosts/command-host.ts';
 import { createNoneHost } from './hosts/none-host.ts';
 import { createProcessHost } from './hosts/process-host.ts';
+import { createVmNetworks } from './network/namespaces.ts';
 import { createPastDocuments, type PastDocuments } from './past-documents.ts';
 import { createPlatformRunner, type PlatformRunner, type PlatformRunnerOptions } from './platform-runner.ts';
 import { keptPlatform } from './state/kept-platform.ts';
@@ -99,6 +100,8 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
   });
   const { environment, programs } = options;
   const credentials = createCredentials(clock);
+  const networks =
+    fleet.network === 'namespaces' ? await createVmNetworks({ nodeFile: programs.node, random, log }) : undefined;
   const rack = createVmRack({
     fleet,
     environment,
@@ -108,6 +111,7 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
     picker,
     host,
     folder,
+    networks,
     faults: () => faults,
     credentials,
     past: past.under,

@@ -9,6 +9,7 @@ import type { Host } from './hosts/host.ts';
 import type { HostedVmPlan } from './hosts/hosted-vm.ts';
 import type { MetadataCredentials } from './metadata/credentials.ts';
 import type { MetadataServer } from './metadata/metadata-server.ts';
+import type { VmNetwork, VmNetworks } from './network/namespaces.ts';
 import type { PlatformRunner } from './platform-runner.ts';
 import type { ScopeKind } from './platform/state.ts';
 import { createFleetMetadata, startVmMetadata, type FleetMetadata } from './vm-metadata.ts';
@@ -42,6 +43,8 @@ export interface VmRackOptions {
   readonly host: Host;
   /** Parent of the VMs' folders, where there is one. */
   readonly folder: string | undefined;
+  /** Where VMs have a network each. */
+  readonly networks: VmNetworks | undefined;
   readonly faults: () => FaultBoard;
   readonly credentials: MetadataCredentials;
   readonly past: FleetMetadata['past'];
@@ -53,7 +56,7 @@ interface Built {
 }
 
 export function createVmRack(options: VmRackOptions): VmRack {
-  const { fleet, runner, clock, picker, host, folder } = options;
+  const { fleet, runner, clock, picker, host, folder, networks } = options;
   const built = new Map<string, Built>();
   let frontend: ListenAddress | undefined;
   const metadata = createFleetMetadata({
@@ -76,15 +79,17 @@ export function createVmRack(options: VmRackOptions): VmRack {
   const prepare = async (source: FleetVm): Promise<HostedVmPlan> => {
     const { name } = source.vm;
     const server = await startVmMetadata(source, metadata, () => options.faults().of(name));
-    const seen = await describeVm(source, { server, picker, folder });
+    const network = await networkOf(name, server, networks);
+    const seen = await describeVm(source, { server, network, picker, folder });
     // Whoever closes has not seen this one: it must not stay open after everything else.
     if (isClosed) {
+      await networks?.remove(name);
       await server.close();
       throw new UserError('EMULATOR_ENDS', `VM ${name} was not started: the emulator ends`);
     }
     built.set(name, { server, seen });
     seenVms.push(seen);
-    return planOf(source, seen, options);
+    return planOf(source, seen, { ...options, network });
   };
 
   const remove = async (vm: string): Promise<void> => {
@@ -93,6 +98,7 @@ export function createVmRack(options: VmRackOptions): VmRack {
     built.delete(vm);
     seenVms.splice(seenVms.indexOf(found.seen), 1);
     await host.remove(vm);
+    await networks?.remove(vm);
     await found.server.close();
     runner.submit({ kind: 'remove-vm', vm });
   };
@@ -127,9 +133,23 @@ export function createVmRack(options: VmRackOptions): VmRack {
     },
     close: async () => {
       isClosed = true;
+      await networks?.close();
       await Promise.all([...built.values()].map(async ({ server }) => await server.close()));
     },
   };
+}
+
+async function networkOf(
+  name: string,
+  server: MetadataServer,
+  networks: VmNetworks | undefined,
+): Promise<VmNetwork | undefined> {
+  try {
+    return await networks?.open(name, server.address);
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
 }
 
 function seenOf(built: ReadonlyMap<string, Built>, name: string): EmulatedVm {

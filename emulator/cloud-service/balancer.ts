@@ -15,7 +15,6 @@ export interface Balancer {
 
 /** Flows at a time: two sockets each, well below the usual limit of open files (65,536 for services). */
 const MAX_FLOWS = 20_000;
-const LOOPBACK = '127.0.0.1';
 
 /** `pool` is asked for every new connection, so that a swap of deployments is one assignment. */
 export async function startBalancer(options: {
@@ -47,7 +46,7 @@ export async function startBalancer(options: {
     client.once('close', () => {
       taken.release();
     });
-    track(forward(client, { host: LOOPBACK, port: taken.port }));
+    track(forward(client, taken));
   });
   server.maxConnections = MAX_FLOWS;
   const address = await listen(server, options.listen, options.setting);

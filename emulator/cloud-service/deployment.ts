@@ -66,7 +66,8 @@ export function behindAddress(
   return instancesOf(deployment).flatMap((found) => {
     const seen = found.role === role && !without.has(found.name) ? find(found.name) : undefined;
     if (seen === undefined) return [];
-    return { vm: found.name, servesPort: seen.ports[serves] ?? 0, probePort: seen.ports[probe.port] ?? 0 };
+    const { address: host, ports } = seen;
+    return { vm: found.name, host, servesPort: ports[serves] ?? 0, probePort: ports[probe.port] ?? 0 };
   });
 }
 

@@ -2,9 +2,11 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import { afterProbe, chooseByHash, INITIAL_HEALTH, type FlowTuple, type Health } from './health.ts';
 import { probeOnce } from './probe.ts';
 
-/** An instance behind an address. Ports are of 127.0.0.1. */
+/** An instance behind an address. */
 export interface Instance {
   readonly vm: string;
+  /** Whose the ports are; 127.0.0.1 when it is left out. */
+  readonly host?: string;
   readonly servesPort: number;
   readonly probePort: number;
 }
@@ -31,7 +33,7 @@ export interface Pool {
   setInstances(instances: readonly Instance[]): void;
   status(): readonly InstanceStatus[];
   /** Where a new flow goes; undefined when nobody is healthy. `release` is to be called when the flow has ended. */
-  take(flow: FlowTuple): { readonly port: number; release(): void } | undefined;
+  take(flow: FlowTuple): { readonly host: string; readonly port: number; release(): void } | undefined;
   /** Resolves when no flow of that VM is left, though it be no longer in the pool; at the latest after `limitMs`. */
   drained(vm: string, limitMs: number): Promise<void>;
   close(): Promise<void>;
@@ -84,6 +86,7 @@ export function createPool(options: PoolOptions): Pool {
       if (member === undefined) return undefined;
       member.connections++;
       return {
+        host: member.instance.host ?? LOOPBACK,
         port: member.instance.servesPort,
         release: () => {
           member.connections--;
@@ -117,13 +120,18 @@ export function createPool(options: PoolOptions): Pool {
 }
 
 function isSame(one: Instance, other: Instance): boolean {
-  return one.vm === other.vm && one.servesPort === other.servesPort && one.probePort === other.probePort;
+  return (
+    one.vm === other.vm &&
+    one.host === other.host &&
+    one.servesPort === other.servesPort &&
+    one.probePort === other.probePort
+  );
 }
 
 async function probeUntilStopped(member: Member, options: PoolOptions): Promise<void> {
   const { clock, probe } = options;
   const stopping = member.stopping.signal;
-  const target = { host: LOOPBACK, port: member.instance.probePort, path: probe.path };
+  const target = { host: member.instance.host ?? LOOPBACK, port: member.instance.probePort, path: probe.path };
   while (!stopping.aborted) {
     const startedMs = clock.monotonic();
     const hasAnswered = await probeOnce(target, probe.intervalMs * PROBE_TIMEOUT_SHARE, clock);

@@ -176,6 +176,11 @@ export const fleetSchema = z.strictObject({
    * `none`: they are whoever connects, and impacts only pass time.
    */
   host: z.enum(['none', 'process', 'command']).default('process'),
+  /**
+   * Of host process. `loopback`: the VMs share this machine's network, and each is told its own metadata address.
+   * `namespaces`: each has a network of its own, with 169.254.169.254 in it (Linux, root).
+   */
+  network: z.enum(['loopback', 'namespaces']).default('loopback'),
   commands: commandsSchema.optional(),
   /** Where the VMs' disks are, relative to the file; empty = a temporary folder that is removed at the end. */
   folder: z.string().default(''),

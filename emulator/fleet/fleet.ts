@@ -46,6 +46,8 @@ export interface Fleet {
   readonly control: ListenAddress;
   readonly controlAccess: ControlAccessSettings;
   readonly host: 'none' | 'process' | 'command';
+  /** Whether VMs share this machine's network or have one each. */
+  readonly network: 'loopback' | 'namespaces';
   /** Of the host `command`. */
   readonly commands: HostCommands | undefined;
   /** Absolute; undefined = a temporary one. */
@@ -90,6 +92,7 @@ export function expandFleet(settings: FleetSettings, folder: string): Fleet {
     control: settings.control,
     controlAccess: controlAccessOf(settings, folder),
     host: settings.host,
+    network: settings.network,
     commands: settings.commands,
     folder: settings.folder === '' ? undefined : path.resolve(folder, settings.folder),
     workingFolder: folder,

@@ -53,9 +53,17 @@ const checkedFleetSchema = fleetSchema.superRefine((settings, context) => {
     context.addIssue({ code: 'custom', path: ['rules', 'autoApprove', index], message });
   }
   checkControlAccess(settings, context);
+  checkNetwork(settings, context);
   checkCommands(settings, context);
   checkPublicAddress(settings, context);
 });
+
+/** Only a VM that is processes of this machine can be put into a network of its own. */
+function checkNetwork(settings: FleetSettings, context: z.core.$RefinementCtx): void {
+  if (settings.network === 'loopback' || settings.host === 'process') return;
+  const message = `expected namespaces only beside host: process; the host is ${settings.host}`;
+  context.addIssue({ code: 'custom', path: ['network'], message });
+}
 
 /** Commands that nobody would run are a mistake, and so is a host without any. */
 function checkCommands(settings: FleetSettings, context: z.core.$RefinementCtx): void {

@@ -16,6 +16,8 @@ export interface HostedVmPlan {
   readonly run: Readonly<Record<string, readonly string[]>>;
   /** Environment of all of them. */
   readonly environment: Environment;
+  /** Program and arguments that start what follows them where the VM is; empty = on this machine. */
+  readonly launcher: readonly string[];
   /** Working folder of all of them. */
   readonly workingFolder: string;
 }
@@ -72,9 +74,10 @@ export class HostedVm {
     const output = await openConsole(folder);
     let init: ChildProcess;
     try {
+      const [program, ...words] = [...plan.launcher, this.#options.nodeFile];
       init = spawn(
-        this.#options.nodeFile,
-        [...INIT_FLAGS, initFile(), this.#environmentEntry, JSON.stringify(plan.run)],
+        program ?? this.#options.nodeFile,
+        [...words, ...INIT_FLAGS, initFile(), this.#environmentEntry, JSON.stringify(plan.run)],
         {
           cwd: plan.workingFolder,
           // A session of its own: the VM's processes are told from all others by it.

@@ -1,0 +1,200 @@
+import { readdir } from 'node:fs/promises';
+import type { Server, Socket } from 'node:net';
+import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
+import type { ListenAddress } from '../../common/runtime/listen.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import type { RandomSource } from '../../common/runtime/random.ts';
+import { forward } from '../cloud-service/forward.ts';
+import { startTimeOf } from '../hosts/vm-processes.ts';
+import { ip, type Ip } from './ip.ts';
+import { listenInside } from './listen-inside.ts';
+
+/** Where a VM is on the network. */
+export interface VmNetwork {
+  /** The VM's own address, where the emulator's machine reaches its ports. */
+  readonly address: string;
+  /** The metadata service as the VM sees it. */
+  readonly metadata: string;
+  /** Program and arguments that start what follows them inside. */
+  readonly launcher: readonly string[];
+}
+
+/**
+ * A network namespace for each VM: loopback with 169.254.169.254 on it, and a pair of virtual interfaces to the emulator's
+ * machine. The machine's own addresses and routes get nothing of the link-local range: nothing outside can meet that address.
+ */
+export interface VmNetworks {
+  /** Makes a VM's network; what connects to 169.254.169.254:80 in it is led to `metadata`. */
+  open(vm: string, metadata: ListenAddress): Promise<VmNetwork>;
+  remove(vm: string): Promise<void>;
+  /** Removes all of them. */
+  close(): Promise<void>;
+}
+
+/** Where every Azure VM finds its metadata service (Azure docs, Instance Metadata Service). */
+const METADATA_HOST = '169.254.169.254';
+/** Where iproute2 keeps the names of namespaces. */
+const NAMESPACES_FOLDER = '/run/netns';
+/** Pairs of addresses in 198.18.0.0/15, which is for tests of network devices (RFC 2544) and in nobody's network. */
+const PAIRS = 65_536;
+/** Pairs are claimed by the names of their links; so many taken ones in a row mean that something else is wrong. */
+const MAX_TRIES = 20;
+
+interface Made {
+  readonly namespace: string;
+  readonly server: Server;
+  readonly sockets: Set<Socket>;
+}
+
+/**
+ * Removes what emulators that are no more have left, whatever their folders were, and is then ready to make networks. Rejects
+ * with a `UserError` (`NO_NAMESPACES`) where there can be none.
+ */
+export async function createVmNetworks(options: {
+  readonly nodeFile: string;
+  readonly random: RandomSource;
+  readonly log: Log;
+}): Promise<VmNetworks> {
+  await requireNamespaces(ip);
+  await removeLeftovers(options.log);
+  const made = new Map<string, Made>();
+
+  const remove = async (vm: string): Promise<void> => {
+    const found = made.get(vm);
+    if (found === undefined) return;
+    made.delete(vm);
+    found.server.close();
+    for (const socket of found.sockets) socket.destroy();
+    await removeNamespace(found.namespace);
+  };
+
+  return {
+    open: async (vm, metadata) => {
+      const { namespace, pair } = await claim(options.random);
+      try {
+        const address = await connectNamespace(namespace, pair);
+        const sockets = new Set<Socket>();
+        const launcher = ['ip', 'netns', 'exec', namespace];
+        const place = { launcher, nodeFile: options.nodeFile, address: { host: METADATA_HOST, port: 80 } };
+        const server = await listenInside(place, (client) => {
+          const onward = forward(client, metadata);
+          for (const socket of [client, onward]) {
+            sockets.add(socket);
+            socket.once('close', () => sockets.delete(socket));
+          }
+        });
+        made.set(vm, { namespace, server, sockets });
+        return { address, metadata: `http://${METADATA_HOST}`, launcher };
+      } catch (error) {
+        await removeNamespace(namespace);
+        throw error;
+      }
+    },
+    remove,
+    close: async () => {
+      for (const vm of made.keys()) await remove(vm);
+    },
+  };
+}
+
+async function requireNamespaces(run: Ip): Promise<void> {
+  const problem =
+    process.platform !== 'linux'
+      ? `this is ${process.platform}, and only Linux has them`
+      : process.getuid?.() === 0
+        ? undefined
+        : 'only root may make them';
+  if (problem !== undefined) throw unavailable(problem);
+  try {
+    await run(['-V']);
+  } catch (error) {
+    throw unavailable('the program "ip" is missing (Debian package iproute2)', error);
+  }
+}
+
+function unavailable(problem: string, cause?: unknown): UserError {
+  return new UserError('NO_NAMESPACES', `network: namespaces is not possible here: ${problem}`, {
+    hint: 'without it (network: loopback) every VM is told its own metadata address in FOREWARN_VM_METADATA',
+    exitStatus: EXIT_USAGE,
+    cause,
+  });
+}
+
+/** The name says whose it is: process id and start time name a process for ever. The number is that of the address pair. */
+function namespaceName(pair: number): string {
+  return `fw-${process.pid}-${startTimeOf(process.pid) ?? '0'}-${pair}`;
+}
+
+/** The name of the link's outer end, which is how emulators that run beside each other tell that a pair is taken. */
+function linkName(pair: number): string {
+  return `fw-${pair}`;
+}
+
+async function claim(random: RandomSource): Promise<{ readonly namespace: string; readonly pair: number }> {
+  let problem: unknown;
+  for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+    const pair = Math.floor(random.fraction() * PAIRS);
+    const namespace = namespaceName(pair);
+    try {
+      await ip(['netns', 'add', namespace]);
+    } catch (error) {
+      problem = error;
+      continue;
+    }
+    try {
+      await ip(['link', 'add', linkName(pair), 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace]);
+      return { namespace, pair };
+    } catch (error) {
+      problem = error;
+      await removeNamespace(namespace);
+    }
+  }
+  throw unavailable(problem instanceof Error ? problem.message : 'no address is free', problem);
+}
+
+/** Gives both ends their addresses. Returns the VM's. */
+async function connectNamespace(namespace: string, pair: number): Promise<string> {
+  const [outer, inner] = [addressOf(2 * pair), addressOf(2 * pair + 1)];
+  try {
+    await ip(['-batch', '-'], [`addr add ${outer}/31 dev ${linkName(pair)}`, `link set ${linkName(pair)} up`]);
+    await ip(
+      ['-n', namespace, '-batch', '-'],
+      [
+        'link set lo up',
+        `addr add ${METADATA_HOST}/32 dev lo`,
+        // What is link-local ends here: whatever a VM does to that address, no packet for it leaves by the default route.
+        'route add unreachable 169.254.0.0/16',
+        `addr add ${inner}/31 dev eth0`,
+        'link set eth0 up',
+        `route add default via ${outer}`,
+      ],
+    );
+  } catch (error) {
+    throw unavailable(error instanceof Error ? error.message : String(error), error);
+  }
+  return inner;
+}
+
+function addressOf(index: number): string {
+  return `198.${18 + Math.floor(index / 65_536)}.${Math.floor(index / 256) % 256}.${index % 256}`;
+}
+
+/** The link goes first: the kernel takes its time with a namespace, and ends it only after the last process in it. */
+async function removeNamespace(namespace: string): Promise<void> {
+  await ip(['-n', namespace, 'link', 'del', 'eth0']).catch(() => {
+    // There was none, or it has gone already.
+  });
+  await ip(['netns', 'del', namespace]).catch(() => {
+    // Somebody else has removed it: gone is what it was to be.
+  });
+}
+
+async function removeLeftovers(log: Log): Promise<void> {
+  const names = await readdir(NAMESPACES_FOLDER).catch(() => []);
+  for (const namespace of names) {
+    const match = /^fw-(\d+)-(\d+)-\d+$/.exec(namespace);
+    if (match === null || startTimeOf(Number(match[1])) === match[2]) continue;
+    await removeNamespace(namespace);
+    log.warn({ namespace }, 'removed a network that an earlier run left');
+  }
+}

@@ -1,0 +1,147 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemEnvironment } from '../../common/runtime/environment.ts';
+import { parseFleet } from '../../emulator/fleet/load-fleet.ts';
+import { startEmulator, type Emulator } from '../../emulator/start-emulator.ts';
+import { startForewarn } from '../support/program.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const WITHIN = { timeout: 15_000, interval: 50 } as const;
+const hasNamespaces = process.getuid?.() === 0 && spawnSync('ip', ['-V']).status === 0;
+/** In CI a missing `ip` is a failure: the tests must not turn green by not running. */
+const runs = hasNamespaces || process.env['CI'] === 'true';
+
+/** A client with the address compiled in. The only thing that ever connects to it is this, inside a VM's own namespace. */
+const APP = `
+import { createServer } from 'node:http';
+const ask = async (what) => {
+  const response = await fetch('http://169.254.169.254/metadata/' + what, { headers: { Metadata: 'true' } });
+  return await response.text();
+};
+createServer(async (request, response) => {
+  const name = await ask('instance/compute/name?api-version=2021-02-01&format=text').catch(String);
+  const events = await ask('scheduledevents?api-version=2020-07-01').catch(String);
+  const { FOREWARN_VM_METADATA: metadata, FOREWARN_VM_BOOT: boot } = process.env;
+  response.end(JSON.stringify({ name, events, metadata, boot }));
+}).listen(Number(process.env.FOREWARN_VM_PORT_HTTP), process.env.FOREWARN_VM_ADDRESS);
+`;
+
+function fleetIn(folder: string): string {
+  writeFileSync(path.join(folder, 'app.mjs'), APP);
+  const agent = `state: '\${FOREWARN_VM_DISK}/agent'
+socket: '\${FOREWARN_VM_DISK}/agent.sock'
+gate: { listen: '\${FOREWARN_VM_ADDRESS}:\${FOREWARN_VM_PORT_GATE}', detection: 100ms }
+events: { absentFor: 1s }
+`;
+  writeFileSync(path.join(folder, 'agent.yaml'), agent);
+  return `
+control: 127.0.0.1:0
+network: namespaces
+folder: ${folder}/vms
+notice: { Reboot: 5m }
+impact: { rebootAtLeast: 100ms, lingerAfterImpact: 100ms }
+vms:
+  - { name: db1, ports: [http], run: { app: [node, app.mjs] } }
+  - { name: db2, ports: [http, gate], run: { app: [node, app.mjs], agent: [forewarn, agent, --config, agent.yaml] } }
+`;
+}
+
+async function start(): Promise<Emulator> {
+  const folder = temporaryFolder();
+  const emulator = await startEmulator({
+    fleet: parseFleet({ file: path.join(folder, 'fleet.yaml'), text: fleetIn(folder) }),
+    environment: systemEnvironment(),
+    programs: {
+      node: process.execPath,
+      forewarn: [process.execPath, '--disable-warning=ExperimentalWarning', path.join(ROOT, 'cli.ts')],
+    },
+  });
+  onTestFinished(async () => {
+    await emulator.close();
+  });
+  return emulator;
+}
+
+/** What the application in a VM says. */
+async function told(emulator: Emulator, name: string): Promise<Record<string, string>> {
+  const vm = emulator.vms.find((found) => found.name === name);
+  const response = await fetch(`http://${vm?.address}:${vm?.ports['http']}/`, { signal: AbortSignal.timeout(3000) });
+  return (await response.json()) as Record<string, string>;
+}
+
+/** What an emulator has made, by its process id. */
+function namespacesOf(pid: number | undefined): readonly string[] {
+  return existsSync('/run/netns') ? readdirSync('/run/netns').filter((name) => name.startsWith(`fw-${pid}-`)) : [];
+}
+
+function linksOf(namespaces: readonly string[]): readonly string[] {
+  const links = namespaces.map((name) => `fw-${name.split('-')[3]}`);
+  return Object.keys(networkInterfaces()).filter((name) => links.includes(name));
+}
+
+const needs = hasNamespaces ? '' : ' (needs: root, and apt-get install iproute2)';
+
+describe.skipIf(!runs)(`a VM with a network of its own${needs}`, () => {
+  it('finds its own metadata service at 169.254.169.254, also after a reboot, and nothing is left at the end', async () => {
+    const emulator = await start();
+    const own = { name: 'db1', metadata: 'http://169.254.169.254', boot: '1' };
+    await expect.poll(async () => await told(emulator, 'db1'), WITHIN).toMatchObject(own);
+    await expect.poll(async () => await told(emulator, 'db2'), WITHIN).toMatchObject({ name: 'db2' });
+    const event = emulator.operations.schedule({ type: 'Reboot', resources: ['db1'], noticeMs: 60_000 });
+    expect((await told(emulator, 'db1'))['events']).toContain(event.eventId);
+    expect((await told(emulator, 'db2'))['events']).not.toContain(event.eventId);
+    emulator.operations.approve('db1', [event.eventId]);
+    await expect.poll(async () => await told(emulator, 'db1'), WITHIN).toMatchObject({ ...own, boot: '2' });
+
+    const made = namespacesOf(process.pid);
+    expect(made).toHaveLength(2);
+    expect(linksOf(made)).toHaveLength(2);
+    // This machine itself has got no way to the address that it had not before.
+    expect(execFileSync('ip', ['-o', 'addr'], { encoding: 'utf8' })).not.toContain('169.254.169.254');
+    await emulator.close();
+    expect(namespacesOf(process.pid)).toEqual([]);
+    expect(linksOf(made)).toEqual([]);
+  });
+
+  it('lets an agent without any metadata setting approve', async () => {
+    const emulator = await start();
+    await expect.poll(async () => await told(emulator, 'db2'), WITHIN).toMatchObject({ name: 'db2', boot: '1' });
+    emulator.operations.schedule({ type: 'Reboot', resources: ['db2'] });
+    await expect.poll(() => emulator.operations.events()[0]?.approvals[0]?.by, WITHIN).toBe('db2');
+    await expect.poll(async () => await told(emulator, 'db2'), WITHIN).toMatchObject({ name: 'db2', boot: '2' });
+  });
+
+  it('is removed at the next start when the emulator was killed', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(path.join(folder, 'fleet.yaml'), fleetIn(folder));
+    const parameters = ['emulator', '--fleet', path.join(folder, 'fleet.yaml')];
+    const killed = await startForewarn(parameters);
+    const made = namespacesOf(killed.child.pid);
+    expect(made).toHaveLength(2);
+    await killed.stop('SIGKILL');
+    expect(namespacesOf(killed.child.pid)).toEqual(made);
+
+    const next = await startForewarn(parameters);
+    onTestFinished(async () => {
+      await next.stop('SIGKILL');
+    });
+    expect(namespacesOf(killed.child.pid)).toEqual([]);
+    expect(linksOf(made)).toEqual([]);
+    const madeNext = namespacesOf(next.child.pid);
+    expect(madeNext).toHaveLength(2);
+    expect(await next.stop()).toBe(0);
+    expect(namespacesOf(next.child.pid)).toEqual([]);
+    expect(linksOf(madeNext)).toEqual([]);
+  });
+});
+
+describe('a fleet with a network for each VM', () => {
+  it('is refused for VMs that the emulator does not run', () => {
+    const text = 'host: none\nnetwork: namespaces\nvms: [{ name: vm0 }]\n';
+    expect(() => parseFleet({ file: 'fleet.yaml', text })).toThrow('expected namespaces only beside host: process');
+  });
+});
