@@ -50,10 +50,26 @@ vms:
 `;
 }
 
-async function start(): Promise<Emulator> {
+/** The same application behind a public address, one instance. */
+function serviceIn(folder: string): string {
+  writeFileSync(path.join(folder, 'app.mjs'), APP);
+  return `
+control: 127.0.0.1:0
+network: namespaces
+folder: ${folder}/vms
+cloudService:
+  name: shop
+  publicAddress: 127.0.0.1:0
+  roles:
+    - { name: Front, kind: web, instances: 1, ports: [http], serves: http, run: { app: [node, app.mjs] },
+        probe: { port: http, path: /, interval: 500ms, threshold: 1 } }
+`;
+}
+
+async function start(fleetText = fleetIn): Promise<Emulator> {
   const folder = temporaryFolder();
   const emulator = await startEmulator({
-    fleet: parseFleet({ file: path.join(folder, 'fleet.yaml'), text: fleetIn(folder) }),
+    fleet: parseFleet({ file: path.join(folder, 'fleet.yaml'), text: fleetText(folder) }),
     environment: systemEnvironment(),
     programs: {
       node: process.execPath,
@@ -113,6 +129,16 @@ describe.skipIf(!runs)(`a VM with a network of its own${needs}`, () => {
     emulator.operations.schedule({ type: 'Reboot', resources: ['db2'] });
     await expect.poll(() => emulator.operations.events()[0]?.approvals[0]?.by, WITHIN).toBe('db2');
     await expect.poll(async () => await told(emulator, 'db2'), WITHIN).toMatchObject({ name: 'db2', boot: '2' });
+  });
+
+  it('is probed and balanced over where it is, and leaves nothing when it is scaled away', async () => {
+    const emulator = await start(serviceIn);
+    const asked = async (): Promise<unknown> => await (await fetch(emulator.publicAddress ?? '')).json();
+    await expect.poll(asked, WITHIN).toMatchObject({ name: 'Front_IN_0' });
+    await emulator.operations.service?.scale({ role: 'Front', instances: 2, slot: 'production' });
+    expect(namespacesOf(process.pid)).toHaveLength(2);
+    await emulator.operations.service?.scale({ role: 'Front', instances: 1, slot: 'production' });
+    expect(namespacesOf(process.pid)).toHaveLength(1);
   });
 
   it('is removed at the next start when the emulator was killed', async () => {
