@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
-import { controlOption, jsonOption, tokenFileOption, type CommonOptions } from './client/options.ts';
+import { clientCommand, type CommonOptions } from './client/options.ts';
 import { clockCommand } from './clock/command.ts';
 import { recordCommand, replayCommand } from './record/command.ts';
 import { runCommand } from './scenario/command.ts';
@@ -103,7 +103,7 @@ interface ScheduleOptions extends CommonOptions {
 }
 
 function scheduleCommand(context: CommandContext, kind: (typeof KINDS)[number]): Command {
-  return new Command(kind.name)
+  return clientCommand(kind.name)
     .summary(kind.summary)
     .description(`${kind.type}: ${kind.summary}. One event names VMs of one scope and one update domain.`)
     .argument('<vm...>', 'resource names, in any case of letters')
@@ -116,9 +116,6 @@ function scheduleCommand(context: CommandContext, kind: (typeof KINDS)[number]):
     .addOption(new Option('--source <who>', 'who asked for it').choices(['Platform', 'User']))
     .option('--started', 'without notice: started at once, as with automatic approval')
     .option('--fault', 'without notice: started at once, because the hardware failed')
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText(
       'after',
       `\nExamples:\n  forewarn emulator ${kind.name} FrontEnd_IN_0${kind.extra}\n  forewarn emulator ${kind.name} vm0 --notice 30s --json`,
@@ -130,13 +127,10 @@ function scheduleCommand(context: CommandContext, kind: (typeof KINDS)[number]):
 }
 
 function changeCommand(context: CommandContext, { verb, summary }: (typeof VERBS)[number]): Command {
-  return new Command(verb)
+  return clientCommand(verb)
     .summary(summary)
     .description(`${summary[0]?.toUpperCase() ?? ''}${summary.slice(1)}.`)
     .argument('<event>', 'EventId, or the beginning of it')
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText('after', `\nExample:\n  forewarn emulator ${verb} 4CAEA225`)
     .action(async (id: string, options: CommonOptions) => {
       const { changeEvent } = await import('./client/verbs.ts');
@@ -145,12 +139,9 @@ function changeCommand(context: CommandContext, { verb, summary }: (typeof VERBS
 }
 
 function eventsCommand(context: CommandContext): Command {
-  return new Command('events')
+  return clientCommand('events')
     .summary('show the events of the fleet, the newest last')
     .description('Shows the events of the fleet as the platform sees them, those that are over first.')
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText('after', '\nExamples:\n  forewarn emulator events\n  forewarn emulator events --json')
     .action(async (options: CommonOptions) => {
       const { listEvents } = await import('./client/verbs.ts');
@@ -159,14 +150,11 @@ function eventsCommand(context: CommandContext): Command {
 }
 
 function fleetCommand(context: CommandContext): Command {
-  return new Command('fleet')
+  return clientCommand('fleet')
     .summary('show the VMs, their metadata addresses, and who is in rotation')
     .description(
       'Shows the VMs of the fleet, their metadata addresses, and who gets connections of the public address.',
     )
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText('after', '\nExamples:\n  forewarn emulator fleet\n  forewarn emulator fleet --json')
     .action(async (options: CommonOptions) => {
       const { showFleet } = await import('./client/verbs.ts');
@@ -175,7 +163,7 @@ function fleetCommand(context: CommandContext): Command {
 }
 
 function faultCommand(context: CommandContext): Command {
-  return new Command('fault')
+  return clientCommand('fault')
     .summary('make metadata services misbehave')
     .description('Makes the metadata service of one VM, or of all, misbehave; "none" ends it.')
     .argument(
@@ -189,9 +177,6 @@ function faultCommand(context: CommandContext): Command {
       '--by <duration>',
       'with behind: how old the events are; with clock-skew: how far NotBefore and Date are ahead, or behind with "-" (default: 20s)',
     )
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -216,12 +201,9 @@ Approvals go through under empty-document, stale-document, behind and clock-skew
 }
 
 function faultsCommand(context: CommandContext): Command {
-  return new Command('faults')
+  return clientCommand('faults')
     .summary('show the faults that are set')
     .description('Shows the faults that are set now.')
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  forewarn emulator faults')
     .action(async (options: CommonOptions) => {
       const { listFaults } = await import('./client/verbs.ts');
@@ -230,13 +212,10 @@ function faultsCommand(context: CommandContext): Command {
 }
 
 function watchCommand(context: CommandContext): Command {
-  return new Command('watch')
+  return clientCommand('watch')
     .summary('print what happens, as it happens')
     .description('Prints what happens in the fleet until it is interrupted.')
     .option('--recent', 'begin with what has happened before')
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText('after', '\nExamples:\n  forewarn emulator watch --recent\n  forewarn emulator watch --json')
     .action(async (options: CommonOptions & { recent?: boolean }) => {
       const { watch } = await import('./client/verbs.ts');

@@ -1,11 +1,11 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
-import { controlOption, jsonOption, tokenFileOption } from './client/options.ts';
+import { clientCommand } from './client/options.ts';
 import type { MaintainOptions } from './client/maintenance.ts';
 
 /** `forewarn emulator maintain` */
 export function maintainCommand(context: CommandContext): Command {
-  return new Command('maintain')
+  return clientCommand('maintain')
     .summary('announce maintenance of one domain after another through a role or scope')
     .description(
       'Announces maintenance of the hosts of a role or scope: one domain after another, the next only when the events of ' +
@@ -21,9 +21,6 @@ export function maintainCommand(context: CommandContext): Command {
     .option('--notice <duration>', 'time until NotBefore of each event, instead of the least notice of its type')
     .option('--duration <duration>', 'how long each VM will be interrupted, whole seconds')
     .option('--cancel <id>', 'take back what has not started of a maintenance, and begin no further domain')
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText(
       'after',
       `

@@ -1,6 +1,6 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
-import { controlOption, jsonOption, tokenFileOption, type CommonOptions } from './client/options.ts';
+import { clientCommand, type CommonOptions } from './client/options.ts';
 
 /** `forewarn emulator service`, `scale`, `upload`, `swap`: the cloud service while it runs. */
 export function serviceCommands(context: CommandContext): readonly Command[] {
@@ -8,14 +8,11 @@ export function serviceCommands(context: CommandContext): readonly Command[] {
 }
 
 function serviceCommand(context: CommandContext): Command {
-  return new Command('service')
+  return clientCommand('service')
     .summary('show the slots of the cloud service, their roles and instances')
     .description(
       'Shows the slots of the cloud service: the deployment in each, its roles, and how many instances are healthy.',
     )
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText('after', '\nExamples:\n  forewarn emulator service\n  forewarn emulator service --json')
     .action(async (options: CommonOptions) => {
       const { showService } = await import('./client/service.ts');
@@ -24,7 +21,7 @@ function serviceCommand(context: CommandContext): Command {
 }
 
 function scaleCommand(context: CommandContext): Command {
-  return new Command('scale')
+  return clientCommand('scale')
     .summary('give a role of the cloud service more instances, or fewer')
     .description(
       'Gives a role more instances, or fewer. New ones are in rotation once their probes answer; of the others the highest ' +
@@ -33,9 +30,6 @@ function scaleCommand(context: CommandContext): Command {
     .argument('<role>', 'name of the role, in any case of letters')
     .argument('<instances>', 'how many there are to be, from 1')
     .addOption(new Option('--slot <slot>', 'whose deployment').choices(['production', 'staging']).default('production'))
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText(
       'after',
       '\nExamples:\n  forewarn emulator scale FrontEnd 5\n  forewarn emulator scale FrontEnd 2 --slot staging',
@@ -47,16 +41,13 @@ function scaleCommand(context: CommandContext): Command {
 }
 
 function uploadCommand(context: CommandContext): Command {
-  return new Command('upload')
+  return clientCommand('upload')
     .summary('start a new deployment of the cloud service in the staging slot')
     .description(
       'Starts a deployment in the staging slot, in the place of whatever is there. The file holds "roles" as in ' +
         'cloudService of a fleet file; its commands run in its folder. The deployment is a scope of its own.',
     )
     .argument('<file>', 'YAML file with the roles of the new deployment')
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -82,15 +73,12 @@ A service-2.yaml:
 }
 
 function swapCommand(context: CommandContext): Command {
-  return new Command('swap')
+  return clientCommand('swap')
     .summary('exchange the production and the staging slot')
     .description(
       'Exchanges the deployments of the production and the staging slot in one step. Connections that exist go on to where ' +
         'they went. Refused while no instance of the staging slot is healthy.',
     )
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  forewarn emulator swap')
     .action(async (options: CommonOptions) => {
       const { swap } = await import('./client/service.ts');

@@ -1,4 +1,4 @@
-import { Option } from 'commander';
+import { Command, Option } from 'commander';
 
 /** Options that every verb has. */
 export interface CommonOptions {
@@ -7,20 +7,25 @@ export interface CommonOptions {
   readonly json?: boolean;
 }
 
-export function controlOption(): Option {
+function controlOption(): Option {
   return new Option(
     '--control <url>',
     'control address of the emulator (default: FOREWARN_CONTROL, http://127.0.0.1:7070)',
   );
 }
 
-export function tokenFileOption(): Option {
+function tokenFileOption(): Option {
   return new Option(
     '--token-file <file>',
     'file with the token of an emulator that asks for one (default: FOREWARN_CONTROL_TOKEN_FILE)',
   );
 }
 
-export function jsonOption(): Option {
+function jsonOption(): Option {
   return new Option('--json', 'print JSON');
+}
+
+/** A command that asks the control API: where it is, how it lets us in, and how to print what it says. */
+export function clientCommand(name: string): Command {
+  return new Command(name).addOption(controlOption()).addOption(tokenFileOption()).addOption(jsonOption());
 }

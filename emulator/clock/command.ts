@@ -1,19 +1,16 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { CommandContext } from '../../common/runtime/command.ts';
-import { controlOption, jsonOption, tokenFileOption, type CommonOptions } from '../client/options.ts';
+import { clientCommand, type CommonOptions } from '../client/options.ts';
 
 /** `forewarn emulator clock` */
 export function clockCommand(context: CommandContext): Command {
-  return new Command('clock')
+  return clientCommand('clock')
     .summary('show what time it is in the emulator, or move a stepped clock')
     .description(
       'Shows what time it is in the emulator. With "advance 15m" it moves the clock of an emulator that was started with --clock stepped.',
     )
     .argument('[verb]', 'advance')
     .argument('[duration]', 'by how much, like 15m')
-    .addOption(controlOption())
-    .addOption(tokenFileOption())
-    .addOption(jsonOption())
     .addHelpText('after', CLOCK_HELP)
     .action(async (verb: string | undefined, by: string | undefined, options: CommonOptions) => {
       const { showClock } = await import('../client/clock.ts');
