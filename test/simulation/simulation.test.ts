@@ -3,7 +3,7 @@ import { describeFailure, runCampaign } from './campaign.ts';
 import { simulate } from './run.ts';
 
 /** The short form; `npm run soak -- simulate` runs as many as wanted. */
-const SEEDS = 300;
+const SEEDS = 200;
 
 describe('the agents, the agreement and the platform, simulated', () => {
   it.each(['calm', 'silent', 'liveness', 'safety'] as const)('break no invariant in %s runs', (mode) => {
