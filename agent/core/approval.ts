@@ -50,12 +50,8 @@ export function advanceApproval(draft: Draft, entry: EventEntry): void {
   if (!draft.state.coordinator.isReady || entry.reportedNumber < promise.number) return;
   if (record === undefined || lead.term === undefined || !isLeader(draft, entry)) return;
   if (record.hash !== promise.hash || (record.phase !== 'preparing' && record.phase !== 'intent')) return;
-  const awaited = awaitedBy(record, new Set());
-  if (awaited.length === 0) {
-    read(draft, entry, lead.term);
-  } else if (awaited.every((one) => one.kind === 'unknown')) {
-    read(draft, entry, lead.term);
-  }
+  // Nobody is awaited, or only VMs that the coordinator may know to have no agent.
+  if (awaitedBy(record, new Set()).every((one) => one.kind === 'unknown')) read(draft, entry, lead.term);
 }
 
 /** Everything that must be true of the event itself, now, for an approval to be sent. */

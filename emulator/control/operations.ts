@@ -30,14 +30,8 @@ export interface NewFault {
   readonly byMs?: number | undefined;
 }
 
-export interface VmView {
-  readonly name: string;
-  readonly scope: string;
-  readonly role: string;
-  readonly vmId: string;
-  readonly updateDomain: number;
-  readonly faultDomain: number;
-  readonly zone: string;
+/** A VM as the platform knows it, and what the emulator has made of it. */
+export interface VmView extends Vm {
   readonly metadata: string;
   readonly ports: Readonly<Record<string, number>>;
   readonly folder: string | null;

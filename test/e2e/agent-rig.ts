@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { requestJson } from '../../common/runtime/http-json.ts';
 import { parseFleet } from '../../emulator/fleet/load-fleet.ts';
 import { startEmulator, type Emulator } from '../../emulator/start-emulator.ts';
 import type { AgentStatus } from '../../agent/status/status.ts';
+import { probeGate } from '../support/probe-gate.ts';
 import { startForewarn, type RunningProgram } from '../support/program.ts';
 
 /** One agent as a process of its own, on a VM of an emulator in this process. */
@@ -73,7 +73,7 @@ ${options.extra ?? ''}`,
   const rig: AgentRig = {
     folder,
     program: await launch(),
-    gate: async () => await probe(String(rig.program.ready['gate'])),
+    gate: async () => await probeGate(String(rig.program.ready['gate'])),
     status: async () => {
       const answer = await requestJson(
         socket,
@@ -98,17 +98,4 @@ ${options.extra ?? ''}`,
 /** Lets the prepare hook of an agent end. */
 export function letGo(rig: AgentRig): void {
   writeFileSync(path.join(rig.folder, 'go'), '');
-}
-
-async function probe(address: string): Promise<number> {
-  return await new Promise((resolve) => {
-    const outgoing = request(`http://${address}/drainz`, { agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    outgoing.on('error', () => {
-      resolve(0);
-    });
-    outgoing.end();
-  });
 }

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom, type RandomSource } from '../../common/runtime/random.ts';
 import { parseFleet } from '../../emulator/fleet/load-fleet.ts';
 import { startEmulator, type Emulator } from '../../emulator/start-emulator.ts';
+import { probeGate } from '../support/probe-gate.ts';
 import { startForewarn, type RunningProgram } from '../support/program.ts';
 
 export interface KillsResult {
@@ -67,6 +67,8 @@ interface Agent {
   program: RunningProgram;
   start(): Promise<void>;
 }
+
+const probe = async (agent: Agent): Promise<number> => await probeGate(String(agent.program.ready['gate']));
 
 interface Rig {
   readonly emulator: Emulator;
@@ -189,20 +191,6 @@ async function playRound(rig: Rig, random: RandomSource): Promise<RoundOutcome> 
   const isApproved = life.approvedMs > 0;
   if (!isApproved) violations.push('never approved although every agent came back');
   return { kills, isApproved, tookMs: life.approvedMs - began, violations };
-}
-
-/** What a probe of the gate is told: its status, or 0 when nobody answers. */
-async function probe(agent: Agent): Promise<number> {
-  return await new Promise((resolve) => {
-    const outgoing = request(`http://${String(agent.program.ready['gate'])}/drainz`, { agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    outgoing.on('error', () => {
-      resolve(0);
-    });
-    outgoing.end();
-  });
 }
 
 async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
