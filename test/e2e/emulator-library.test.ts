@@ -36,7 +36,10 @@ function userProject(): string {
   const { dependencies } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;
   };
-  for (const name of [...Object.keys(dependencies), 'vitest', 'vite', '@types']) {
+  const folders = Object.keys(dependencies).map((name) =>
+    name.startsWith('@') ? name.slice(0, name.indexOf('/')) : name,
+  );
+  for (const name of new Set([...folders, 'vitest', 'vite', '@types'])) {
     symlinkSync(path.join(ROOT, 'node_modules', name), path.join(folder, 'node_modules', name));
   }
   writeFileSync(path.join(folder, 'package.json'), '{ "name": "somebodys", "type": "module" }');
