@@ -138,7 +138,7 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
     feed,
     service,
     publicAddress,
-    vms: rack.seen,
+    rack,
     credentials,
   });
   const compute = await startCompute({ credentials, fleet, runner, random, feed, rack, closers, clock });

@@ -1,10 +1,9 @@
-import type { RandomSource } from '../../common/runtime/random.ts';
 import type { PlatformRunner } from '../platform-runner.ts';
 import type { PlatformRefusal } from '../platform/effects.ts';
 import type { Vm } from '../platform/state.ts';
 import type { OperationLog } from './operation-log.ts';
 import { COMPUTE_VERBS, computePath, vmOfRef, type ComputePath, type ComputeVerb } from './target.ts';
-import { verbEffect } from './verb-event.ts';
+import { performUserOperation, type UserOperationContext } from './user-operation.ts';
 
 export interface ComputeRequest {
   readonly method: string;
@@ -20,15 +19,11 @@ export interface ComputeAnswer {
   readonly body?: unknown;
 }
 
-export interface ComputeContext {
-  readonly runner: PlatformRunner;
-  readonly random: RandomSource;
+export interface ComputeContext extends UserOperationContext {
   readonly operations: OperationLog;
   readonly location: string;
   /** `https://127.0.0.1:PORT`, for the addresses in answers. */
   readonly url: () => string;
-  /** Takes a VM out of the fleet, without an event. */
-  readonly removeVm: (name: string) => Promise<void>;
 }
 
 /**
@@ -97,30 +92,11 @@ async function perform(
   on: { readonly vm: Vm; readonly path: ComputePath },
   context: ComputeContext,
 ): Promise<ComputeAnswer> {
-  const { runner, random } = context;
-  const { vm } = on;
-  const kind = runner.state.scopes.get(vm.scope)?.kind ?? 'stand-alone';
-  const effect = verbEffect(verb, kind);
-  if (effect.kind === 'refused') return failure(409, 'OperationNotAllowed', `${verb} of ${vm.name}: ${effect.message}`);
-  let eventId: string | undefined;
-  if (effect.kind === 'removal') await context.removeVm(vm.name);
-  else {
-    eventId = random.uuid().toUpperCase();
-    const { type, source, description } = effect;
-    const outcome = runner.submit({
-      kind: 'schedule',
-      eventId,
-      type,
-      source,
-      description,
-      resources: [vm.name],
-      entry: 'announced',
-    });
-    if (outcome.kind === 'refused') return failure(409, CODES[outcome.reason] ?? 'Conflict', outcome.message);
-    if (!effect.isAwaited) return { status: 204 };
-  }
-  const id = random.uuid().toLowerCase();
-  context.operations.begin(id, eventId);
+  const found = await performUserOperation(verb, on.vm, context);
+  if (found.kind === 'refused') return failure(409, CODES[found.reason] ?? 'Conflict', found.message);
+  if (found.kind === 'event' && !found.isAwaited) return { status: 204 };
+  const id = context.random.uuid().toLowerCase();
+  context.operations.begin(id, found.kind === 'event' ? found.eventId : undefined);
   const base = `${context.url()}/subscriptions/${on.path.subscription}/providers/Microsoft.Compute/locations/${context.location}`;
   return {
     status: 202,
@@ -132,7 +108,8 @@ async function perform(
 }
 
 /** What clients of Azure know how to read; any other refusal is a conflict with the state of things. */
-const CODES: Partial<Readonly<Record<PlatformRefusal, string>>> = {
+const CODES: Partial<Readonly<Record<PlatformRefusal | 'not-for-this-vm', string>>> = {
+  'not-for-this-vm': 'OperationNotAllowed',
   'too-many-user-operations': 'OperationNotAllowed',
   'vm-gone': 'OperationNotAllowed',
 };

@@ -7,6 +7,7 @@ import type { Operations } from './operations.ts';
 import { parseBody } from './parse-body.ts';
 import { addServiceRoutes } from './service-routes.ts';
 import { addTrustRoutes } from './trust-routes.ts';
+import { addUserRoutes } from './user-routes.ts';
 
 /** Longest request body: an event that names a thousand VMs fits well. */
 const MAX_BODY = '256kb';
@@ -39,6 +40,7 @@ export function createControlApp(operations: Operations): Express {
       response.status(204).end();
     });
   }
+  addUserRoutes(app, operations);
   addMaintenanceRoutes(app, operations.maintenance);
   addServiceRoutes(app, operations.service);
   addTrustRoutes(app, operations.trust);

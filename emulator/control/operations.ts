@@ -3,6 +3,8 @@ import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import type { ActivityFeed } from '../activity.ts';
 import { createClockVerbs, type ClockVerbs } from '../clock/clock-verbs.ts';
+import type { ComputeVerb } from '../compute/target.ts';
+import { performUserOperation } from '../compute/user-operation.ts';
 import type { Credentials } from '../credentials/credentials.ts';
 import type { CloudService } from '../cloud-service/service.ts';
 import type { FaultBoard } from '../fault-board.ts';
@@ -13,7 +15,7 @@ import type { PlatformRunner } from '../platform-runner.ts';
 import type { PlatformOutcome } from '../platform/effects.ts';
 import type { ScheduleCommand } from '../platform/schedule.ts';
 import { eventOrUndefined, vmOrUndefined, type Vm } from '../platform/state.ts';
-import type { EmulatedVm } from '../emulated-vm.ts';
+import type { VmRack } from '../vm-rack.ts';
 import { eventViews, viewOf, type EventView } from './event-view.ts';
 
 /** What is asked for when an event is made; what is left out gets the type's default. */
@@ -59,6 +61,11 @@ export interface Operations {
   complete(eventId: string): void;
   /** Approves events as the VM itself would by its metadata service: for whoever plays a VM in the same process. */
   approve(vm: string, eventIds: readonly string[]): void;
+  /**
+   * What a user does to a VM through portal or compute API. Returns the event that it became; undefined when the VM is gone
+   * at once, because nothing announces that.
+   */
+  operate(verb: ComputeVerb, vm: string): Promise<EventView | undefined>;
   faults(): readonly Fault[];
   setFault(wanted: NewFault): Promise<Fault>;
   clearFaults(vm?: string): Promise<void>;
@@ -79,7 +86,7 @@ export interface OperationsContext {
   readonly credentials: Credentials;
   readonly service: CloudService | undefined;
   readonly publicAddress: string | undefined;
-  readonly vms: readonly EmulatedVm[];
+  readonly rack: Pick<VmRack, 'seen' | 'remove'>;
 }
 
 export function createOperations(context: OperationsContext): Operations {
@@ -104,11 +111,7 @@ export function createOperations(context: OperationsContext): Operations {
     schedule: (wanted) => {
       const eventId = random.uuid().toUpperCase();
       submit({ ...wanted, kind: 'schedule', eventId, entry: wanted.entry ?? 'announced' });
-      const event = eventOrUndefined(runner.state, eventId);
-      const view = event === undefined ? undefined : viewOf(event, undefined);
-      const found = view ?? eventViews(runner.state).find((other) => other.eventId === eventId);
-      if (found === undefined) throw new Error(`event ${eventId} was accepted and is nowhere`);
-      return found;
+      return viewOfNew(runner, eventId);
     },
     cancel: (eventId) => {
       submit({ kind: 'cancel', eventId });
@@ -123,6 +126,17 @@ export function createOperations(context: OperationsContext): Operations {
       const { name } = knownVm(vm);
       submit({ kind: 'enable', vm: name });
       submit({ kind: 'approve', vm: name, eventIds });
+    },
+    operate: async (verb, vm) => {
+      const found = await performUserOperation(verb, knownVm(vm), {
+        runner,
+        random,
+        removeVm: async (name) => {
+          await context.rack.remove(name);
+        },
+      });
+      if (found.kind === 'refused') throw refused(found.reason, found.message);
+      return found.kind === 'event' ? viewOfNew(runner, found.eventId) : undefined;
     },
     faults: () => faults.list(),
     setFault: async (wanted) => {
@@ -144,7 +158,20 @@ export function createOperations(context: OperationsContext): Operations {
 
 function throwIfRefused(outcome: PlatformOutcome): void {
   if (outcome.kind === 'accepted') return;
-  throw new UserError(REFUSAL_CODES[outcome.reason], outcome.message, { exitStatus: EXIT_USAGE });
+  throw refused(outcome.reason, outcome.message);
+}
+
+function refused(reason: keyof typeof REFUSAL_CODES, message: string): UserError {
+  return new UserError(REFUSAL_CODES[reason], message, { exitStatus: EXIT_USAGE });
+}
+
+/** One without notice and without impact may be over already. */
+function viewOfNew(runner: PlatformRunner, eventId: string): EventView {
+  const event = eventOrUndefined(runner.state, eventId);
+  const view = event === undefined ? undefined : viewOf(event, undefined);
+  const found = view ?? eventViews(runner.state).find((other) => other.eventId === eventId);
+  if (found === undefined) throw new Error(`event ${eventId} was accepted and is nowhere`);
+  return found;
 }
 
 const REFUSAL_CODES = {
@@ -158,12 +185,13 @@ const REFUSAL_CODES = {
   'already-started': 'ALREADY_STARTED',
   'not-started': 'NOT_STARTED',
   'too-many-user-operations': 'TOO_MANY_USER_OPERATIONS',
+  'not-for-this-vm': 'REFUSED',
 } as const;
 
 function fleetView(context: OperationsContext): FleetView {
   const { runner, service } = context;
   const serving = new Map(service?.status().map((found) => [found.vm, found]));
-  const seen = new Map(context.vms.map((found) => [found.name, found]));
+  const seen = new Map(context.rack.seen.map((found) => [found.name, found]));
   return {
     publicAddress: context.publicAddress ?? null,
     vms: [...runner.state.vms.values()].map((vm) => ({
