@@ -13,6 +13,8 @@ const OUTPUT_GRACE_MS = 300;
 
 export interface Run {
   readonly file: string;
+  /** Its arguments; none when left out. */
+  readonly parameters?: readonly string[];
   readonly folder: string;
   /** Written to standard input. */
   readonly input: string;
@@ -27,6 +29,8 @@ export interface RunResult {
   readonly exitStatus: number | null;
   /** Standard output and error as they came, the beginning of it. */
   readonly output: string;
+  /** Standard output alone, the beginning of it: for programs that answer there. */
+  readonly stdout: string;
   /** For people: how it ended. */
   readonly detail: string;
 }
@@ -37,13 +41,14 @@ export interface RunResult {
  */
 export async function runExecutable(run: Run, clock: Clock, signal: AbortSignal): Promise<RunResult> {
   return await new Promise((resolve) => {
-    const child = spawn(run.file, [], {
+    const child = spawn(run.file, [...(run.parameters ?? [])], {
       cwd: run.folder,
       env: { ...run.environment },
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const output = collectOutput();
+    const standardOutput = collectOutput();
     let ended: string | undefined;
     let cancelKill: () => void = () => {};
     const end = (reason: string): void => {
@@ -68,10 +73,11 @@ export async function runExecutable(run: Run, clock: Clock, signal: AbortSignal)
       signal.removeEventListener('abort', onAbort);
       child.stdout.destroy();
       child.stderr.destroy();
-      resolve({ ...result, output: output.text() });
+      resolve({ ...result, output: output.text(), stdout: standardOutput.text() });
     };
     child.stdout.on('data', (chunk: Buffer) => {
       output.take(chunk);
+      standardOutput.take(chunk);
     });
     child.stderr.on('data', (chunk: Buffer) => {
       output.take(chunk);

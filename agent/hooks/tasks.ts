@@ -99,5 +99,5 @@ async function runTask(
 }
 
 function refused(detail: string): RunResult {
-  return { ok: false, exitStatus: null, output: '', detail };
+  return { ok: false, exitStatus: null, output: '', stdout: '', detail };
 }
