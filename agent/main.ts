@@ -78,7 +78,7 @@ async function serve(tools: AgentTools, closers: Closers): Promise<void> {
   const identity = await learnOrOpenBlindly(tools, drains, journal);
   if (identity === undefined) return;
   log.info({ ...identity }, 'this VM');
-  vm.running = runOnVm(tools, { identity, journal, drains });
+  vm.running = await runOnVm(tools, { identity, journal, drains });
   await vm.running.done;
   if (!signal.aborted) throw new Error('the loop of the agent ended by itself');
 }

@@ -1,11 +1,9 @@
 import { getuid } from 'node:process';
 import type { AgentHealth, VmIdentity } from '../common/protocol/messages.ts';
 import { probeApplication } from './application-probe.ts';
-import type { CoordinatorEvents } from './coordinator/coordinator.ts';
-import { SchedulerLink } from './coordinator/scheduler-link.ts';
+import { makeConnections } from './coordinator/connect.ts';
 import { initialState, reasonsOut } from './core/durable.ts';
 import { isReconciled } from './core/reconcile.ts';
-import type { Observation } from './core/observation.ts';
 import type { AgentState, CoreSettings } from './core/state.ts';
 import type { OpenDrains } from './drain/open-drains.ts';
 import { runHooks } from './hooks/hooks.ts';
@@ -30,10 +28,10 @@ export interface RunningAgent {
 }
 
 /** Starts the agent's loops for the VM that `identity` names. */
-export function runOnVm(
+export async function runOnVm(
   tools: AgentTools,
   vm: { readonly identity: VmIdentity; readonly journal: Journal; readonly drains: OpenDrains },
-): RunningAgent {
+): Promise<RunningAgent> {
   const { settings, clock, log, signal } = tools;
   const { identity } = vm;
   const metadata = createEventsClient(settings.metadata.endpoint, signal);
@@ -46,15 +44,22 @@ export function runOnVm(
   };
   const application = { isUp: true };
   const health = (): AgentHealth => healthOf(shell.state(), application.isUp, clock.monotonic());
-  const link = connectScheduler(tools, identity, {
+  const connections = await makeConnections(tools, identity, {
     health,
-    observe: (observation) => {
-      shell.observe(observation);
+    connected: () => {
+      shell.observe({ kind: 'connected' });
+    },
+    disconnected: () => {
+      shell.observe({ kind: 'disconnected' });
+    },
+    record: (record) => {
+      shell.observe({ kind: 'record', record });
     },
     order: (order) => {
       obey(order, { shell, tasks, link, clock, log });
     },
   });
+  const { link } = connections;
   const tasks = createTaskRunner(settings.tasks && { ...settings.tasks, vmName: identity.name, ownUserId }, tools);
   const shell = createShell({
     initial: initialState(coreSettings(tools, identity), vm.journal.found, {
@@ -64,7 +69,7 @@ export function runOnVm(
     journal: vm.journal,
     metadata,
     drains: vm.drains.drains,
-    coordinator: link,
+    coordinator: connections.coordinator,
     runHooks: async (phase, subject) =>
       hooks === undefined
         ? { ok: true, detail: '' }
@@ -77,7 +82,7 @@ export function runOnVm(
   });
   const tick = { lastMs: clock.monotonic() };
   const run = async (): Promise<void> => {
-    link?.open();
+    connections.open();
     link?.tell({
       kind: 'activity',
       activity: { kind: 'agent.started', atMs: clock.now(), detail: `version ${tools.agentVersion}` },
@@ -98,45 +103,17 @@ export function runOnVm(
         }),
       ]);
     } finally {
-      link?.close();
+      connections.close();
     }
   };
   return { state: () => shell.state(), lastTickMs: () => tick.lastMs, done: run() };
-}
-
-function connectScheduler(
-  tools: AgentTools,
-  identity: VmIdentity,
-  agent: Pick<CoordinatorEvents, 'health' | 'order'> & { observe(observation: Observation): void },
-): SchedulerLink | undefined {
-  const { settings, clock, random, log } = tools;
-  if (settings.scheduler === undefined) return undefined;
-  return new SchedulerLink({
-    url: settings.scheduler.url,
-    who: { identity, agentVersion: tools.agentVersion },
-    events: {
-      ...agent,
-      connected: () => {
-        agent.observe({ kind: 'connected' });
-      },
-      disconnected: () => {
-        agent.observe({ kind: 'disconnected' });
-      },
-      record: (record) => {
-        agent.observe({ kind: 'record', record });
-      },
-    },
-    clock,
-    random,
-    log: log.child({ part: 'coordinator' }),
-  });
 }
 
 function coreSettings(tools: AgentTools, identity: VmIdentity): CoreSettings {
   const { settings } = tools;
   return {
     identity: { scope: identity.scope, name: identity.name, vmId: identity.vmId },
-    hasCoordinator: settings.scheduler !== undefined,
+    hasCoordinator: settings.scheduler !== undefined || settings.coordinator !== undefined,
     absentForMs: settings.events.absentFor,
     detectionMs: settings.gate?.detection ?? 0,
     drainTimeoutMs: settings.drain.timeout,

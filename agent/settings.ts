@@ -5,6 +5,7 @@ import { durationSchema } from '../common/runtime/duration.ts';
 import { listenAddressSchema } from '../common/runtime/listen.ts';
 import { LOG_LEVELS } from '../common/runtime/log.ts';
 import { loadSettings } from '../common/runtime/settings.ts';
+import { coordinatorSchema } from './coordinator/settings.ts';
 
 const text = z.string();
 const nonEmpty = text.min(1, { error: 'expected some text, got ""' });
@@ -16,6 +17,8 @@ function urlSchema(protocols: readonly string[]): z.ZodType<string> {
     error: (issue) => `expected an address like "${example}", got ${JSON.stringify(issue.input)}`,
   });
 }
+
+const schedulerUrl = urlSchema(['http:', 'https:', 'ws:', 'wss:']);
 
 const portSchema = z
   .union([z.int(), text.regex(/^\d{1,5}$/).transform(Number)])
@@ -40,7 +43,16 @@ export const agentSettingsSchema = z.strictObject({
     .prefault({}),
   state: nonEmpty.default('/var/lib/forewarn'),
   socket: nonEmpty.default('/run/forewarn/agent.sock'),
-  scheduler: z.strictObject({ url: urlSchema(['http:', 'https:', 'ws:', 'wss:']) }).optional(),
+  scheduler: z
+    .strictObject({
+      url: z
+        .union([schedulerUrl, z.array(schedulerUrl).min(1).max(16)], {
+          error: (issue) => `expected an address or a list of up to 16, got ${JSON.stringify(issue.input)}`,
+        })
+        .transform((one) => (typeof one === 'string' ? [one] : one)),
+    })
+    .optional(),
+  coordinator: coordinatorSchema.optional(),
   gate: z
     .strictObject({
       listen: listenAddressSchema,
@@ -79,9 +91,18 @@ export async function loadAgentSettings(file: string, environment: Environment):
     ...settings,
     state: absolute(settings.state),
     socket: absolute(settings.socket),
+    coordinator: withAbsoluteFile(settings.coordinator, absolute),
     hooks: settings.hooks && { ...settings.hooks, folder: absolute(settings.hooks.folder) },
     tasks: settings.tasks && { ...settings.tasks, folder: absolute(settings.tasks.folder) },
   };
+}
+
+function withAbsoluteFile(
+  settings: AgentSettings['coordinator'],
+  absolute: (value: string) => string,
+): AgentSettings['coordinator'] {
+  if (settings?.kind !== 'blob' || settings.connectionStringFile === undefined) return settings;
+  return { ...settings, connectionStringFile: absolute(settings.connectionStringFile) };
 }
 
 /** Absence for a shorter time than this was seen to be wrong in simulations with passing faults of the service. */

@@ -6,10 +6,25 @@ import type { Activity, AgentHealth, SchedulerMessage, VmIdentity } from '../../
  * Whoever keeps the records of agreements. It stores them under compare-and-set and decides nothing.
  * Undefined means: no answer, so that nobody knows whether it was applied.
  */
-export interface Coordinator {
+export interface Agreements {
+  /** Connects now and again whenever that is lost, until `close`; the `AgreementEvents` it was made with hear of it. */
+  open(): void;
+  close(): void;
   submit(command: AgreementCommand): Promise<Answer | undefined>;
   /** Every record that holds an entry of this VM or names it. */
   reconcile(): Promise<readonly AgreementRecord[] | undefined>;
+}
+
+/** What a coordinator says without being asked. */
+export interface AgreementEvents {
+  connected(): void;
+  disconnected(reason: string): void;
+  /** A record that this VM has a part in has changed. */
+  record(record: AgreementRecord): void;
+}
+
+/** What the agent's shell needs of whoever coordinates. */
+export interface Coordinator extends Pick<Agreements, 'submit' | 'reconcile'> {
   /** For the fleet's timeline and in answer to orders. Kept for later while there is no connection, the newest of them. */
   tell(message: Told): void;
 }
@@ -45,11 +60,8 @@ export type Told =
       readonly detail: string;
     };
 
-/** What a coordinator that is connected for good (a scheduler) says without being asked. */
-export interface CoordinatorEvents {
-  connected(): void;
-  disconnected(reason: string): void;
-  record(record: AgreementRecord): void;
+/** What a scheduler says and asks besides. */
+export interface CoordinatorEvents extends AgreementEvents {
   order(message: Extract<SchedulerMessage, { kind: 'drain' | 'task' | 'restore' }>): void;
   /** Asked for with every heartbeat. */
   health(): AgentHealth;

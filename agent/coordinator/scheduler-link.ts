@@ -14,7 +14,7 @@ import { backoffMs } from '../../common/runtime/backoff.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
-import type { Answer, Coordinator, CoordinatorEvents, CoordinatorIdentity, Told } from './coordinator.ts';
+import type { Agreements, Answer, Coordinator, CoordinatorEvents, CoordinatorIdentity, Told } from './coordinator.ts';
 import { readInventory } from './inventory.ts';
 
 /** A command without an answer for this long may be asked again. Below the pause of a refused candidate (LEASE_RETRY_MS). */
@@ -29,7 +29,8 @@ const RECONNECT = { baseMs: 250, maxMs: 5000 };
 const MAX_WAITING = 500;
 
 export interface SchedulerLinkOptions {
-  readonly url: string;
+  /** Of the scheduler, or of every replica of it: the next is tried whenever one does not answer or is lost. */
+  readonly urls: readonly string[];
   readonly who: CoordinatorIdentity;
   readonly events: CoordinatorEvents;
   readonly clock: Clock;
@@ -40,7 +41,7 @@ export interface SchedulerLinkOptions {
 type Waiting = (message: Extract<SchedulerMessage, { kind: 'answer' | 'records' }> | undefined) => void;
 
 /** The scheduler as coordinator: one WebSocket that this side opens, keeps open and opens again. */
-export class SchedulerLink implements Coordinator {
+export class SchedulerLink implements Agreements, Coordinator {
   readonly #options: SchedulerLinkOptions;
   readonly #waiting = new Map<number, Waiting>();
   readonly #untold: Told[] = [];
@@ -48,6 +49,8 @@ export class SchedulerLink implements Coordinator {
   #isWelcome = false;
   #nextId = 1;
   #failures = 0;
+  /** Which of the addresses is in use, or is tried next. */
+  #at = 0;
   #heardAtMs = 0;
   #isClosed = false;
   #trouble = '';
@@ -59,7 +62,8 @@ export class SchedulerLink implements Coordinator {
 
   /** Connects now and again whenever the connection is lost, until `close`. */
   open(): void {
-    const { url, log } = this.#options;
+    const { log } = this.#options;
+    const url = this.#url();
     const socket = new WebSocket(agentUrl(url), {
       maxPayload: MAX_MESSAGE_BYTES,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
@@ -201,7 +205,7 @@ export class SchedulerLink implements Coordinator {
     this.#isWelcome = true;
     this.#failures = 0;
     this.#trouble = '';
-    log.info({ url: this.#options.url }, 'connected to the scheduler');
+    log.info({ url: this.#url() }, 'connected to the scheduler');
     events.connected();
     for (const message of this.#untold.splice(0)) this.tell(message);
     void this.#sendInventory();
@@ -226,11 +230,19 @@ export class SchedulerLink implements Coordinator {
     for (const answer of this.#waiting.values()) answer(undefined);
     if (this.#isClosed) return;
     if (wasWelcome) events.disconnected(reason);
-    if (reason !== this.#trouble) log.warn({ url: this.#options.url, reason }, 'no connection to the scheduler');
+    if (reason !== this.#trouble) log.warn({ url: this.#url(), reason }, 'no connection to the scheduler');
     this.#trouble = reason;
-    this.#cancelTimer = clock.after(backoffMs(this.#failures++, RECONNECT, random.fraction()), () => {
+    this.#at++;
+    // Every address is tried once before anybody waits longer.
+    const round = Math.floor(this.#failures++ / this.#options.urls.length);
+    this.#cancelTimer = clock.after(backoffMs(round, RECONNECT, random.fraction()), () => {
       this.open();
     });
+  }
+
+  #url(): string {
+    const { urls } = this.#options;
+    return urls[this.#at % urls.length] ?? '';
   }
 }
 

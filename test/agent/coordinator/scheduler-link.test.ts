@@ -72,7 +72,7 @@ describe('the link to the scheduler', () => {
       health: () => ({ inRotation: true, healthy: true, reasons: [] }),
     };
     link = new SchedulerLink({
-      url: await scheduler.open(),
+      urls: [await scheduler.open()],
       who: { identity: IDENTITY, agentVersion: '1' },
       events,
       clock,
