@@ -13,6 +13,7 @@ const WHOLE = [
   'test/e2e/**/*.test.ts',
   'test/**/official-*.test.ts',
   'test/contract/drain.test.ts',
+  'test/contract/coordinator.test.ts',
   'test/systemd/*.test.ts',
 ];
 

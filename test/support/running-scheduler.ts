@@ -8,7 +8,7 @@ import {
   type SchedulerMessage,
   type VmIdentity,
 } from '../../common/protocol/messages.ts';
-import { systemClock } from '../../common/runtime/clock.ts';
+import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { startScheduler, type Scheduler } from '../../scheduler/main.ts';
 import type { SchedulerSettings } from '../../scheduler/settings.ts';
@@ -29,7 +29,10 @@ export async function runningScheduler(change: Partial<SchedulerSettings> = {}):
 }
 
 /** The same, closed by the caller: for one that many tests share. */
-export async function openScheduler(change: Partial<SchedulerSettings> = {}): Promise<RunningScheduler> {
+export async function openScheduler(
+  change: Partial<SchedulerSettings> = {},
+  clock: Clock = systemClock,
+): Promise<RunningScheduler> {
   const scheduler = await startScheduler(
     {
       listen: { host: '127.0.0.1', port: 0 },
@@ -40,7 +43,7 @@ export async function openScheduler(change: Partial<SchedulerSettings> = {}): Pr
       ...change,
     },
     silentLog,
-    systemClock,
+    clock,
   );
   return { scheduler, url: `http://127.0.0.1:${scheduler.listening.port}` };
 }

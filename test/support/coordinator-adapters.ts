@@ -1,0 +1,98 @@
+import { seededRandom } from '../../common/runtime/random.ts';
+import { silentLog } from '../../common/runtime/log.ts';
+import { BlobCoordinator } from '../../agent/coordinator/blob/blob-coordinator.ts';
+import { openRecordBlobs } from '../../agent/coordinator/blob/record-blobs.ts';
+import type { AgreementEvents, Agreements } from '../../agent/coordinator/coordinator.ts';
+import { SchedulerLink } from '../../agent/coordinator/scheduler-link.ts';
+import { systemClock } from '../../common/runtime/clock.ts';
+import { startAzurite } from './azurite.ts';
+import { FakeClock } from './fake-clock.ts';
+import { IN_SERVICE, openScheduler, vmIdentity } from './running-scheduler.ts';
+import { startTcpProxy } from './tcp-proxy.ts';
+
+/** VMs that agree by one kind of coordinator, which really runs. */
+export interface CoordinatorFleet {
+  join(vm: { scope: string; name: string; vmId: string }, events: AgreementEvents): Promise<Agreements>;
+  /** Lets the time pass by which leases lapse. */
+  advance(ms: number): Promise<void>;
+  /** Takes the network away between all VMs and the store. */
+  cutOff(): void;
+  heal(): void;
+  close(): Promise<void>;
+}
+
+export interface CoordinatorAdapter {
+  readonly name: string;
+  start(): Promise<CoordinatorFleet>;
+}
+
+/** Every coordinator that several VMs can agree by; each passes the contract suite. */
+export const coordinatorAdapters: readonly CoordinatorAdapter[] = [
+  { name: 'the scheduler (SQLite)', start: startSchedulerFleet },
+  { name: 'an Azure Storage container (Azurite)', start: startBlobFleet },
+];
+
+async function startSchedulerFleet(): Promise<CoordinatorFleet> {
+  // Leases lapse by the scheduler's clock alone; the connections live in real time.
+  const clock = new FakeClock();
+  const { scheduler } = await openScheduler({}, clock);
+  const proxy = await startTcpProxy({ host: '127.0.0.1', port: scheduler.listening.port });
+  let seed = 1;
+  return {
+    join: async (vm, events) =>
+      new SchedulerLink({
+        urls: [`http://127.0.0.1:${proxy.port}`],
+        who: { identity: vmIdentity(vm.name, vm), agentVersion: '0.1.0' },
+        events: { ...events, order: () => {}, health: () => IN_SERVICE },
+        clock: systemClock,
+        random: seededRandom(seed++),
+        log: silentLog,
+      }),
+    advance: async (ms) => {
+      await clock.advance(ms);
+    },
+    cutOff: () => {
+      proxy.cutOff();
+    },
+    heal: () => {
+      proxy.heal();
+    },
+    close: async () => {
+      await proxy.close();
+      await scheduler.close();
+    },
+  };
+}
+
+async function startBlobFleet(): Promise<CoordinatorFleet> {
+  const clock = new FakeClock();
+  const azurite = await startAzurite('blob');
+  const proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(azurite.url).port) });
+  const connectionString = azurite.connectionString(`http://127.0.0.1:${proxy.port}`);
+  let seed = 1;
+  return {
+    join: async (vm, events) =>
+      new BlobCoordinator({
+        blobs: await openRecordBlobs({ connectionString, container: 'forewarn' }),
+        identity: vm,
+        unmanaged: new Set(),
+        events,
+        clock,
+        random: seededRandom(seed++),
+        log: silentLog,
+      }),
+    advance: async (ms) => {
+      await clock.advance(ms);
+    },
+    cutOff: () => {
+      proxy.cutOff();
+    },
+    heal: () => {
+      proxy.heal();
+    },
+    close: async () => {
+      await proxy.close();
+      await azurite.stop();
+    },
+  };
+}
