@@ -6,6 +6,7 @@ import { recordCommand, replayCommand } from './record/command.ts';
 import { runCommand } from './scenario/command.ts';
 import { maintainCommand } from './platform-commands.ts';
 import { serviceCommands } from './service-commands.ts';
+import { userCommands } from './user-commands.ts';
 
 /** `forewarn emulator`: serves a fleet, and its operator's verbs as clients of the control API. */
 export function emulatorCommand(context: CommandContext): Command {
@@ -48,6 +49,7 @@ export function emulatorCommand(context: CommandContext): Command {
   command.addCommand(replayCommand());
   command.addCommand(maintainCommand(context));
   for (const found of serviceCommands(context)) command.addCommand(found);
+  for (const found of userCommands(context)) command.addCommand(found);
   return command;
 }
 

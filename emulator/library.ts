@@ -5,19 +5,22 @@ import { systemEnvironment } from '../common/runtime/environment.ts';
 import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
 import { isLoopback, listenAddressSchema, type ListenAddress } from '../common/runtime/listen.ts';
 import type { Activity } from './activity.ts';
-import type { CloudService } from './cloud-service/service.ts';
+import type { ScaleRequest, SlotView } from './cloud-service/service.ts';
+import type { ServiceDefinition } from './cloud-service/upload.ts';
+import type { ComputeVerb } from './compute/target.ts';
 import type { EventView } from './control/event-view.ts';
-import type { FleetView, NewFault } from './control/operations.ts';
+import type { FleetView, NewFault, Operations } from './control/operations.ts';
+import { serviceOf } from './control/service-routes.ts';
 import { parseSignedDurationOrUndefined } from './fault-span.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import { loadFleet, parseFleet } from './fleet/load-fleet.ts';
 import type { Fleet } from './fleet/fleet.ts';
-import type { MaintenanceRunner } from './maintenance-runner.ts';
+import type { MaintenanceView, NewMaintenance } from './maintenance-runner.ts';
 import type { EventSource, EventType } from './platform/state.ts';
 import { startEmulator as startFleet } from './start-emulator.ts';
 
 export { steppedClock, SteppedClock } from './clock/stepped-clock.ts';
-export type { Activity, Clock, EventView, FleetView };
+export type { Activity, Clock, EventView, Fault, FleetView, MaintenanceView, SlotView };
 
 /** What `startEmulator` may be told; everything has a default. */
 export interface StartOptions {
@@ -56,6 +59,13 @@ export interface FaultToSet {
   readonly by?: string;
 }
 
+/** Maintenance of one domain after another; what is left out: update domains, Freeze, the least notice of the type. */
+export interface MaintenanceToBegin extends Partial<Pick<NewMaintenance, 'by' | 'type' | 'durationSeconds'>> {
+  /** A role of the cloud service, or a scope; in any case of letters. */
+  readonly target: string;
+  readonly notice?: string;
+}
+
 /** A running emulator, with the verbs of the command line. `await using` closes it. */
 export interface TestEmulator extends AsyncDisposable {
   /** The control API, `http://127.0.0.1:PORT`. */
@@ -64,19 +74,33 @@ export interface TestEmulator extends AsyncDisposable {
   readonly publicAddress: string | undefined;
   /** The compute API and the certificate to trust; undefined unless the fleet has `compute`. */
   readonly compute: { readonly url: string; readonly caFile: string } | undefined;
-  /** Maintenance of whole roles and scopes, one domain after another. */
-  readonly maintenance: MaintenanceRunner;
-  /** Scales, uploads and swaps; undefined when the fleet has no cloud service. */
-  readonly service: Pick<CloudService, 'view' | 'scale' | 'upload' | 'swap'> | undefined;
   /** The metadata service that the VM of this name sees: `http://127.0.0.1:PORT`, in place of `http://169.254.169.254`. */
   metadata(vm: string): string;
   schedule(wanted: EventToSchedule): EventView;
   cancel(eventId: string): void;
   start(eventId: string): void;
   complete(eventId: string): void;
+  /** As the VM of this name would by its metadata service. */
+  approve(eventId: string, vm: string): void;
+  /** What a VM's user does through portal or compute API; undefined when the VM is gone at once, without an event. */
+  operate(verb: ComputeVerb, vm: string): Promise<EventView | undefined>;
+  /** Maintenance of a whole role or scope, one domain after another. */
+  maintain(wanted: MaintenanceToBegin): MaintenanceView;
+  /** Takes back what has not started of a maintenance, by its id. */
+  cancelMaintenance(id: string): MaintenanceView;
+  maintenance(): readonly MaintenanceView[];
+  /** Gives a role of the cloud service more instances or fewer; of production unless said. */
+  scale(wanted: Omit<ScaleRequest, 'slot'> & Partial<Pick<ScaleRequest, 'slot'>>): Promise<readonly SlotView[]>;
+  /** Starts a deployment in the staging slot: a file with `roles`, in whose folder its commands run. */
+  upload(definition: ServiceDefinition): Promise<readonly SlotView[]>;
+  /** Exchanges the slots. */
+  swap(): Promise<readonly SlotView[]>;
+  /** The slots of the cloud service. */
+  service(): readonly SlotView[];
   fault(wanted: FaultToSet): Promise<Fault>;
   /** Of one VM, or all. */
   clearFaults(vm?: string): Promise<void>;
+  faults(): readonly Fault[];
   /** Moves a stepped clock, by milliseconds or a duration like `15m`. */
   advance(by: number | string): Promise<void>;
   /** Epoch milliseconds. */
@@ -103,7 +127,6 @@ export async function startEmulator(options: StartOptions = {}): Promise<TestEmu
     ...(options.stateFile === undefined ? {} : { stateFile: options.stateFile }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
-  const { operations } = emulator;
   const close = async (): Promise<void> => {
     await emulator.close();
   };
@@ -111,8 +134,20 @@ export async function startEmulator(options: StartOptions = {}): Promise<TestEmu
     control: emulator.control,
     publicAddress: emulator.publicAddress,
     compute: emulator.compute,
-    maintenance: operations.maintenance,
-    service: operations.service,
+    ...verbsOf(emulator.operations),
+    watch: (listener) => emulator.feed.subscribe(listener),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+type Verbs = Omit<
+  TestEmulator,
+  'control' | 'publicAddress' | 'compute' | 'watch' | 'close' | typeof Symbol.asyncDispose
+>;
+
+function verbsOf(operations: Operations): Verbs {
+  return {
     metadata: (name) => metadataOf(operations.fleet(), name),
     schedule: ({ vms, notice, ...wanted }) =>
       operations.schedule({ ...wanted, resources: vms, noticeMs: spanMs('notice', notice) }),
@@ -125,6 +160,18 @@ export async function startEmulator(options: StartOptions = {}): Promise<TestEmu
     complete: (eventId) => {
       operations.complete(eventId);
     },
+    approve: (eventId, vm) => {
+      operations.approve(vm, [eventId]);
+    },
+    operate: async (verb, vm) => await operations.operate(verb, vm),
+    maintain: ({ notice, by = 'update-domain', type = 'Freeze', ...wanted }) =>
+      operations.maintenance.begin({ ...wanted, by, type, noticeMs: spanMs('notice', notice) }),
+    cancelMaintenance: (id) => operations.maintenance.cancel(id),
+    maintenance: () => operations.maintenance.list(),
+    scale: async (wanted) => await serviceOf(operations).scale({ slot: 'production', ...wanted }),
+    upload: async (definition) => await serviceOf(operations).upload(definition),
+    swap: async () => await serviceOf(operations).swap(),
+    service: () => serviceOf(operations).view(),
     fault: async ({ kind, vm, for: span, latency, by }) => {
       const wanted: NewFault = {
         kind,
@@ -138,15 +185,13 @@ export async function startEmulator(options: StartOptions = {}): Promise<TestEmu
     clearFaults: async (vm) => {
       await operations.clearFaults(vm);
     },
+    faults: () => operations.faults(),
     advance: async (by) => {
       await operations.clock.advance(typeof by === 'number' ? by : (spanMs('by', by) ?? 0));
     },
     now: () => operations.clock.view().nowMs,
     fleet: () => operations.fleet(),
     events: () => operations.events(),
-    watch: (listener) => emulator.feed.subscribe(listener),
-    close,
-    [Symbol.asyncDispose]: close,
   };
 }
 

@@ -70,7 +70,8 @@ export async function changeEvent(
   context.terminal.print(options.json === true ? JSON.stringify({ eventId, done }) : `event ${eventId} ${done}`);
 }
 
-async function fullEventId(control: ControlApi, id: string): Promise<string> {
+/** EventIds may be shortened as long as they stay unique among those that are not over. */
+export async function fullEventId(control: ControlApi, id: string): Promise<string> {
   const { events } = await callControl(control, { method: 'GET', path: '/events' }, eventsSchema);
   const live = events.filter((event) => event.state !== 'completed' && event.state !== 'cancelled');
   const matching = live.filter((event) => event.eventId.startsWith(id.toUpperCase()));

@@ -42,7 +42,7 @@ export function createControlApp(operations: Operations): Express {
   }
   addUserRoutes(app, operations);
   addMaintenanceRoutes(app, operations.maintenance);
-  addServiceRoutes(app, operations.service);
+  addServiceRoutes(app, operations);
   addTrustRoutes(app, operations.trust);
   app.get('/faults', (_request, response) => {
     response.json({ faults: operations.faults() });

@@ -2,6 +2,7 @@ import type { Express, NextFunction } from 'express';
 import { z } from 'zod';
 import { UserError } from '../../common/runtime/errors.ts';
 import { SLOTS, type CloudService } from '../cloud-service/service.ts';
+import type { Operations } from './operations.ts';
 import { parseBody } from './parse-body.ts';
 
 /** Body of `POST /service/scale`. */
@@ -15,11 +16,8 @@ const scaleBodySchema = z.strictObject({
 const uploadBodySchema = z.strictObject({ file: z.string().min(1).max(4096), text: z.string().max(200_000) });
 
 /** `GET /service`, `POST /service/scale`, `POST /service/upload`, `POST /service/swap`. All answer `{"slots"}`. */
-export function addServiceRoutes(app: Express, service: CloudService | undefined): void {
-  const needed = (): CloudService => {
-    if (service !== undefined) return service;
-    throw new UserError('NO_SERVICE', 'this fleet has no cloud service (key cloudService of the fleet file)');
-  };
+export function addServiceRoutes(app: Express, operations: Pick<Operations, 'service'>): void {
+  const needed = (): CloudService => serviceOf(operations);
   app.get('/service', (_request, response) => {
     response.json({ slots: needed().view() });
   });
@@ -38,6 +36,12 @@ export function addServiceRoutes(app: Express, service: CloudService | undefined
       response.json({ slots: await needed().swap() });
     });
   });
+}
+
+/** The fleet's cloud service; throws a `UserError` where it has none. */
+export function serviceOf({ service }: Pick<Operations, 'service'>): CloudService {
+  if (service !== undefined) return service;
+  throw new UserError('NO_SERVICE', 'this fleet has no cloud service (key cloudService of the fleet file)');
 }
 
 async function answered(next: NextFunction, work: () => Promise<void>): Promise<void> {

@@ -45,17 +45,31 @@ describe('the emulator as a library', () => {
     const roles = '[{ name: Web, kind: web, instances: 2 }]';
     const fleetText = `host: none\ncloudService: { name: shop, roles: ${roles} }`;
     await using emulator = await startEmulator({ fleetText, clock: steppedClock() });
-    const { id, steps } = emulator.maintenance.begin({ target: 'Web', by: 'update-domain', type: 'Freeze' });
+    const { id, steps } = emulator.maintain({ target: 'Web', notice: '1m' });
     expect(steps.map((step) => step.state)).toEqual(['under-way', 'waiting']);
-    expect(emulator.maintenance.cancel(id).state).toBe('cancelled');
-    await emulator.service?.scale({ role: 'Web', instances: 3, slot: 'production' });
-    await emulator.service?.upload({ file: 'two.yaml', text: `roles: ${roles}` });
-    await emulator.service?.swap();
-    expect(emulator.service?.view().map((slot) => [slot.slot, slot.deployment, slot.roles[0]?.instances])).toEqual([
+    expect(emulator.cancelMaintenance(id).state).toBe('cancelled');
+    await emulator.scale({ role: 'Web', instances: 3 });
+    await emulator.upload({ file: 'two.yaml', text: `roles: ${roles}` });
+    await emulator.swap();
+    expect(emulator.service().map((slot) => [slot.slot, slot.deployment, slot.roles[0]?.instances])).toEqual([
       ['production', 2, 2],
       ['staging', 1, 3],
     ]);
     expect(emulator.compute).toBeUndefined();
+  });
+
+  it('plays VMs and their users', async () => {
+    const fleetText = 'host: none\nscaleSets: [{ name: set, instances: 2 }]\nvms: [{ name: a }]';
+    await using emulator = await startEmulator({ fleetText, clock: steppedClock() });
+    const restart = await emulator.operate('restart', 'A');
+    expect(restart).toMatchObject({ type: 'Reboot', source: 'User', resources: ['a'] });
+    emulator.approve(restart?.eventId ?? '', 'a');
+    expect(emulator.events().at(-1)).toMatchObject({ approvals: [{ by: 'a' }] });
+    expect(await emulator.operate('delete', 'set_1')).toMatchObject({ type: 'Terminate' });
+    expect(await emulator.operate('delete', 'a')).toBeUndefined();
+    expect(emulator.fleet().vms.map((vm) => vm.name)).toEqual(['set_0', 'set_1']);
+    await expect(emulator.operate('restart', 'a')).rejects.toMatchObject({ code: 'UNKNOWN_VM' });
+    await expect(emulator.swap()).rejects.toMatchObject({ code: 'NO_SERVICE' });
   });
 
   it('moves no real clock, and says what to do instead', async () => {
