@@ -54,6 +54,7 @@ export function createEventsClient(endpoint: string, signal?: AbortSignal): Even
         headers: sent === undefined ? {} : { 'if-none-match': sent },
         timeoutMs: isSettled ? TIMEOUT_MS : FIRST_TIMEOUT_MS,
         signal,
+        keepsConnection: conditional,
       });
       if (answer.kind === 'answer' && answer.status === 400 && !isSettled && index < EVENT_API_VERSIONS.length - 1) {
         index++;

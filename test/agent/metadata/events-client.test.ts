@@ -23,17 +23,41 @@ afterEach(async () => {
 });
 
 describe('the client of the Scheduled Events API', () => {
-  it('sends the Metadata header and keeps no connection', async () => {
+  it('sends the Metadata header, keeps the connection of polls and of nothing else', async () => {
     const seen: IncomingMessage['headers'][] = [];
+    const ports = new Set<number | undefined>();
     const endpoint = await serve((request, response) => {
       seen.push(request.headers);
+      ports.add(request.socket.remotePort);
       response.end(EMPTY);
     });
-    expect(await createEventsClient(endpoint).poll()).toEqual({
-      kind: 'document',
-      document: { incarnation: 3, events: [] },
+    const client = createEventsClient(endpoint);
+    expect(await client.poll()).toEqual({ kind: 'document', document: { incarnation: 3, events: [] } });
+    await client.poll();
+    expect(ports.size).toBe(1);
+    await client.readFresh();
+    await client.approve('ABC');
+    expect(ports.size).toBe(3);
+    expect(seen[0]).toMatchObject({ metadata: 'true', connection: 'keep-alive' });
+    expect(seen.slice(2)).toMatchObject([{ connection: 'close' }, { connection: 'close' }]);
+  });
+
+  it.each([
+    ['that is reset', (response: ServerResponse) => response.socket?.resetAndDestroy()],
+    ['that is silent', () => {}],
+  ])('asks again over a new connection when a kept one turns out to be dead: one %s', async (_name, fail) => {
+    const ports: (number | undefined)[] = [];
+    const endpoint = await serve((request, response) => {
+      const isReused = ports.includes(request.socket.remotePort);
+      ports.push(request.socket.remotePort);
+      if (isReused) fail(response);
+      else response.end(EMPTY);
     });
-    expect(seen[0]).toMatchObject({ metadata: 'true', connection: 'close' });
+    const client = createEventsClient(endpoint);
+    await client.poll();
+    expect((await client.poll()).kind).toBe('document');
+    expect(ports).toHaveLength(3);
+    expect(ports[1]).toBe(ports[0]);
   });
 
   it('goes down through the api-versions on 400 and stays with the one that works', async () => {
