@@ -125,9 +125,11 @@ async function open(opening: Opening): Promise<Scheduler> {
     unmanaged: settings.unmanaged,
     refusals: () => coordination.refusals(),
     listening: () => listening,
+    hosts: settings.hosts,
     nameOf: (record, canonical) => nameIn(registry, record, canonical),
   });
-  const server = createApiServer({ app, gateway, watch: watchServer, listening: () => listening });
+  const { hosts } = settings;
+  const server = createApiServer({ app, gateway, watch: watchServer, listening: () => listening, hosts });
   listening = await listen(server, settings.listen, 'listen');
   closers.add(() => {
     server.close();

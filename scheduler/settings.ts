@@ -9,8 +9,15 @@ import { loadSettings, parseSettings } from '../common/runtime/settings.ts';
 
 const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 7080 };
 
+/** As it stands in a Host header. */
+const HOST = /^(?:\[[0-9a-f:]+\]|[a-z0-9.-]+)(?::\d{1,5})?$/i;
+
 const schema = z.strictObject({
   listen: listenAddressSchema.default(DEFAULT_LISTEN),
+  hosts: z
+    .array(z.string().regex(HOST, { error: 'expected a host name, with its port unless that is 80 or 443' }))
+    .max(64)
+    .default([]),
   store: z.strictObject({ sqlite: z.string().min(1).default('forewarn.db') }).default({ sqlite: 'forewarn.db' }),
   http: z.strictObject({ allowPrivate: z.boolean().default(false) }).default({ allowPrivate: false }),
   coordination: z
@@ -22,6 +29,8 @@ const schema = z.strictObject({
 /** The scheduler's settings, checked; see `examples/shop/scheduler.yaml` for the file. */
 export interface SchedulerSettings {
   readonly listen: ListenAddress;
+  /** What it is called besides the address it listens on (a balancer's name, a tunnel's port), in lower case. */
+  readonly hosts: ReadonlySet<string>;
   /** Absolute path of the database. */
   readonly storeFile: string;
   /** HTTP jobs may call loopback and private addresses; link-local ones never. */
@@ -53,6 +62,7 @@ export async function readSchedulerSettings(
   }
   return {
     listen: raw.listen,
+    hosts: new Set(raw.hosts.map((host) => host.toLowerCase())),
     storeFile: path.resolve(file === undefined ? folder : path.dirname(file), raw.store.sqlite),
     allowPrivate: raw.http.allowPrivate,
     unmanaged: new Set(raw.coordination.unmanaged.map(canonicalName)),

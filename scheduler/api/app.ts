@@ -27,7 +27,7 @@ export function createApp(parts: ApiParts): Express {
       Pragma: 'no-cache',
       Expires: '-1',
     });
-    const refusal = refuseForeignRequest(request, parts.listening());
+    const refusal = refuseForeignRequest(request, parts.listening(), (host) => parts.hosts.has(host.toLowerCase()));
     if (refusal !== undefined) throw new ApiError(403, 'Forbidden', `${refusal}.`);
     next();
   });

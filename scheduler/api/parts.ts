@@ -21,6 +21,8 @@ export interface ApiParts {
   readonly refusals: () => Readonly<Record<string, number>>;
   /** Where the server really listens; known once it does. */
   readonly listening: () => ListenAddress;
+  /** What it is called besides, as Host headers have it, in lower case. */
+  readonly hosts: ReadonlySet<string>;
   /** The name of a VM of a record as its agent writes it. */
   readonly nameOf: (record: Pick<AgreementRecord, 'scope'>, canonical: string) => string;
 }

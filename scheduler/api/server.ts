@@ -15,13 +15,14 @@ export function createApiServer(parts: {
   readonly gateway: Gateway;
   readonly watch: WatchServer;
   readonly listening: () => ListenAddress;
+  readonly hosts: ReadonlySet<string>;
 }): Server {
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, parts.app);
   server.on('upgrade', (request, socket, head) => {
     // A client that resets while it is being answered must not become an exception of the process.
     socket.on('error', () => {});
     // Here and not in the app: an upgrade never passes through Express.
-    if (refuseForeignRequest(request, parts.listening()) !== undefined) {
+    if (refuseForeignRequest(request, parts.listening(), (host) => parts.hosts.has(host.toLowerCase())) !== undefined) {
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
       return;
     }

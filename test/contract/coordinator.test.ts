@@ -55,7 +55,7 @@ describe.each(coordinatorAdapters)('agreements kept by $name', (adapter) => {
   const settled = async (isSettled: () => boolean): Promise<void> => {
     // Adapters that look at their store from time to time do so by the test's clock.
     await eventually(async () => {
-      if (!isSettled()) await fleet.advance(500);
+      if (!isSettled()) await fleet.look();
       return isSettled();
     }, Boolean);
   };
@@ -242,7 +242,7 @@ describe.each(coordinatorAdapters)('agreements kept by $name', (adapter) => {
     fleet.cutOff();
     await eventually(async () => {
       expect(await agreements.submit(report('web_0', { number: 2 }))).toBeUndefined();
-      await fleet.advance(500);
+      await fleet.look();
       return news.includes('disconnected');
     }, Boolean);
     fleet.heal();

@@ -27,7 +27,7 @@ describe('agents that agree without a scheduler', () => {
   it('by an Azure Storage container: approved once, when both have promised; held while it cannot be reached', async () => {
     const azurite = await startAzurite('blob');
     onTestFinished(azurite.stop);
-    const proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(azurite.url).port) });
+    const proxy = await startTcpProxy(() => Number(new URL(azurite.url).port));
     onTestFinished(proxy.close);
     const secret = path.join(temporaryFolder(), 'connection-string');
     writeFileSync(secret, `${azurite.connectionString(`http://127.0.0.1:${proxy.port}`)}\n`, { mode: 0o600 });
@@ -63,6 +63,6 @@ describe('agents that agree without a scheduler', () => {
     expect(approvalsOf(emulator, eventId)).toBe(0);
     letGo(first);
     await expect.poll(() => approvalsOf(emulator, eventId), WITHIN).toBe(1);
-    expect(first.output()).toContain('the others may be hit in service');
+    expect(first.program.output()).toContain('the others may be hit in service');
   });
 });

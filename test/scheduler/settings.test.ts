@@ -15,6 +15,7 @@ describe('the settings of the scheduler', () => {
   it('are the defaults without a file, with the store in the current folder', async () => {
     expect(await readSchedulerSettings(undefined, {}, '/data')).toEqual({
       listen: { host: '127.0.0.1', port: 7080 },
+      hosts: new Set(),
       storeFile: '/data/forewarn.db',
       allowPrivate: false,
       unmanaged: new Set(),
@@ -26,6 +27,7 @@ describe('the settings of the scheduler', () => {
     const { folder, config } = file(
       [
         'listen: 127.0.0.1:${PORT:-7080}',
+        'hosts: [Jobs.example:8443]',
         'store: { sqlite: data/scheduler.db }',
         'http: { allowPrivate: true }',
         'coordination: { unmanaged: [_Web_9] }',
@@ -34,6 +36,7 @@ describe('the settings of the scheduler', () => {
     );
     expect(await readSchedulerSettings(config, { PORT: '0' }, '/elsewhere')).toEqual({
       listen: { host: '127.0.0.1', port: 0 },
+      hosts: new Set(['jobs.example:8443']),
       storeFile: path.join(folder, 'data/scheduler.db'),
       allowPrivate: true,
       unmanaged: new Set(['web_9']),

@@ -15,6 +15,8 @@ export interface CoordinatorFleet {
   join(vm: { scope: string; name: string; vmId: string }, events: AgreementEvents): Promise<Agreements>;
   /** Lets the time pass by which leases lapse. */
   advance(ms: number): Promise<void>;
+  /** Lets adapters look at their store that do so from time to time. */
+  look(): Promise<void>;
   /** Takes the network away between all VMs and the store. */
   cutOff(): void;
   heal(): void;
@@ -35,8 +37,10 @@ export const coordinatorAdapters: readonly CoordinatorAdapter[] = [
 async function startSchedulerFleet(): Promise<CoordinatorFleet> {
   // Leases lapse by the scheduler's clock alone; the connections live in real time.
   const clock = new FakeClock();
-  const { scheduler } = await openScheduler({}, clock);
-  const proxy = await startTcpProxy({ host: '127.0.0.1', port: scheduler.listening.port });
+  const target = { port: 0 };
+  const proxy = await startTcpProxy(() => target.port);
+  const { scheduler } = await openScheduler({ hosts: new Set([`127.0.0.1:${proxy.port}`]) }, clock);
+  target.port = scheduler.listening.port;
   let seed = 1;
   return {
     join: async (vm, events) =>
@@ -51,6 +55,7 @@ async function startSchedulerFleet(): Promise<CoordinatorFleet> {
     advance: async (ms) => {
       await clock.advance(ms);
     },
+    look: async () => {},
     cutOff: () => {
       proxy.cutOff();
     },
@@ -67,7 +72,7 @@ async function startSchedulerFleet(): Promise<CoordinatorFleet> {
 async function startBlobFleet(): Promise<CoordinatorFleet> {
   const clock = new FakeClock();
   const azurite = await startAzurite('blob');
-  const proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(azurite.url).port) });
+  const proxy = await startTcpProxy(() => Number(new URL(azurite.url).port));
   const connectionString = azurite.connectionString(`http://127.0.0.1:${proxy.port}`);
   let seed = 1;
   return {
@@ -83,6 +88,9 @@ async function startBlobFleet(): Promise<CoordinatorFleet> {
       }),
     advance: async (ms) => {
       await clock.advance(ms);
+    },
+    look: async () => {
+      await clock.advance(500);
     },
     cutOff: () => {
       proxy.cutOff();

@@ -38,6 +38,7 @@ export async function openScheduler(
       listen: { host: '127.0.0.1', port: 0 },
       storeFile: ':memory:',
       allowPrivate: true,
+      hosts: new Set(),
       unmanaged: new Set(),
       logLevel: 'silent',
       ...change,

@@ -12,8 +12,11 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** A proxy on loopback in front of a server, to take the network away from a client without touching either. */
-export async function startTcpProxy(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
+/**
+ * A proxy on loopback in front of the server on port `target()` of loopback, to take the network away from a client without
+ * touching either.
+ */
+export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
   let state: 'passing' | 'cut' | 'frozen' = 'passing';
   const pairs = new Set<readonly [Socket, Socket]>();
   const server = createServer((client) => {
@@ -22,7 +25,7 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
       client.destroy();
       return;
     }
-    const upstream = connect(target);
+    const upstream = connect({ host: '127.0.0.1', port: target() });
     upstream.on('error', () => client.destroy());
     const pair = [client, upstream] as const;
     pairs.add(pair);

@@ -20,7 +20,8 @@ const IDLE_MS = 30_000;
 /** A storage service that has one hiccup is not gone; this many failed calls in a row mean that it is. */
 const LOST_AFTER = 3;
 
-const RETRY = { baseMs: 500, maxMs: 15_000 };
+/** Whoever waits for the container has promised something: it must not wait much longer than the outage lasts. */
+const RETRY = { baseMs: 500, maxMs: 4000 };
 
 /** Times a command is applied anew because another VM wrote first; each loss means that somebody else got on. */
 const MAX_TRIES = 20;
