@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
+import { privilegedCommand } from './privileged-command.ts';
 
 /** Where a packaged agent has its settings and its socket. */
 const DEFAULT_CONFIG = '/etc/forewarn/agent.yaml';
@@ -50,5 +51,6 @@ Examples:
       await checkAgentSettings(context, file);
       context.terminal.print(`${file}: no problem found`);
     });
+  agent.addCommand(privilegedCommand());
   return agent;
 }

@@ -1,4 +1,3 @@
-import { getuid } from 'node:process';
 import type { AgentHealth, VmIdentity } from '../common/protocol/messages.ts';
 import { probeApplication } from './application-probe.ts';
 import { makeConnections } from './coordinator/connect.ts';
@@ -6,11 +5,11 @@ import { initialState, reasonsOut } from './core/durable.ts';
 import { isReconciled } from './core/reconcile.ts';
 import type { AgentState, CoreSettings } from './core/state.ts';
 import type { OpenDrains } from './drain/open-drains.ts';
-import { runHooks } from './hooks/hooks.ts';
-import { createTaskRunner } from './hooks/tasks.ts';
+import { openHooks } from './hooks/open-hooks.ts';
 import type { Journal } from './journal/journal.ts';
 import { createEventsClient } from './metadata/events-client.ts';
 import { obey } from './orders.ts';
+import { policySettings } from './policy/settings.ts';
 import { runPollLoop } from './poll-loop.ts';
 import { createShell, type Shell } from './shell.ts';
 import type { AgentTools } from './tools.ts';
@@ -35,13 +34,7 @@ export async function runOnVm(
   const { settings, clock, log, signal } = tools;
   const { identity } = vm;
   const metadata = createEventsClient(settings.metadata.endpoint, signal);
-  const ownUserId = getuid?.() ?? 0;
-  const hooks = settings.hooks && {
-    ...settings.hooks,
-    timeoutMs: settings.hooks.timeout,
-    vmName: identity.name,
-    ownUserId,
-  };
+  const { runHooks, tasks } = openHooks(tools, identity.name);
   const application = { isUp: true };
   const health = (): AgentHealth => healthOf(shell.state(), application.isUp, clock.monotonic());
   const connections = await makeConnections(tools, identity, {
@@ -60,7 +53,6 @@ export async function runOnVm(
     },
   });
   const { link } = connections;
-  const tasks = createTaskRunner(settings.tasks && { ...settings.tasks, vmName: identity.name, ownUserId }, tools);
   const shell = createShell({
     initial: initialState(coreSettings(tools, identity), vm.journal.found, {
       wallMs: clock.now(),
@@ -70,10 +62,7 @@ export async function runOnVm(
     metadata,
     drains: vm.drains.drains,
     coordinator: connections.coordinator,
-    runHooks: async (phase, subject) =>
-      hooks === undefined
-        ? { ok: true, detail: '' }
-        : await runHooks(hooks, { phase, subject }, { clock, log: log.child({ part: 'hooks' }), signal }),
+    runHooks,
     isHealthy: () => health().healthy,
     rotationChanged: () => link?.beat(),
     clock,
@@ -117,6 +106,7 @@ function coreSettings(tools: AgentTools, identity: VmIdentity): CoreSettings {
     absentForMs: settings.events.absentFor,
     detectionMs: settings.gate?.detection ?? 0,
     drainTimeoutMs: settings.drain.timeout,
+    policy: policySettings(settings.policy, identity.role),
   };
 }
 

@@ -1,24 +1,13 @@
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Clock } from '../../common/runtime/clock.ts';
-import { describeError, systemErrorCode } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { HookSubject } from '../core/action.ts';
 import type { HookPhase } from '../core/hook-phase.ts';
-import { refuseExecutable } from './check-file.ts';
-import { runExecutable, type RunResult } from './run-executable.ts';
-
-/** Where standard programs are; hooks get exactly this, whatever started the agent. */
-export const FIXED_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
-/** As run-parts: no dots, so that leftovers of editors and package managers never run. */
-const HOOK_NAME = /^[A-Za-z0-9_-]+$/;
-
-/** Leftovers that are known to be none of the operator's business; anything else that is not a hook is a mistake. */
-const LEFTOVER = /^\.|~$|\.dpkg-|\.bak$|^README(\.md)?$/;
-
-/** More executables than this in one phase are a mistake. */
-const MAX_HOOKS = 64;
+import type { AskPrivileged } from '../privileged/client.ts';
+import { checkFile } from './check-file.ts';
+import { hookEnvironment } from './hook-environment.ts';
+import { listHooks } from './list-hooks.ts';
+import type { RunResult } from './run-executable.ts';
+import type { RunProgram } from './runner.ts';
 
 export interface HookSettings {
   /** Holds one folder for each phase; a missing one means that there is nothing to run. */
@@ -26,8 +15,18 @@ export interface HookSettings {
   /** For each executable. */
   readonly timeoutMs: number;
   readonly environment: Readonly<Record<string, string>>;
+  readonly phases?:
+    | {
+        readonly [Phase in HookPhase]?: {
+          readonly timeout?: number | undefined;
+          readonly onFailure: 'fail' | 'continue';
+        };
+      }
+    | undefined;
   readonly vmName: string;
   readonly ownUserId: number;
+  /** Folder like `folder` whose hooks need root, and who is asked to run them. */
+  readonly privileged?: { readonly folder: string; readonly ask: AskPrivileged } | undefined;
 }
 
 export interface HookOutcome {
@@ -35,68 +34,85 @@ export interface HookOutcome {
   readonly detail: string;
 }
 
+interface Hook {
+  readonly name: string;
+  readonly isPrivileged: boolean;
+}
+
 /**
- * Runs the executables of one phase in the order of their names, stopping at the first that fails. A file that must not be
- * run fails the phase instead of being passed over: an approval without a hook that was meant to guard it would be worse.
+ * Runs the executables of one phase in the order of their names, privileged ones among the others, and stops at the first that
+ * fails (unless the settings say that this phase goes on). A file that must not be run fails the phase instead of being
+ * passed over: an approval without a hook that was meant to guard it would be worse.
  */
 export async function runHooks(
   settings: HookSettings,
   work: { readonly phase: HookPhase; readonly subject: HookSubject },
-  tools: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal },
+  tools: { readonly run: RunProgram; readonly log: Log; readonly signal: AbortSignal },
 ): Promise<HookOutcome> {
   const { phase, subject } = work;
-  const folder = path.join(settings.folder, phase);
-  const found = await listHooks(folder);
-  if (typeof found === 'string') return { ok: false, detail: `hooks of phase ${phase}: ${found}` };
-  for (const name of found) {
-    const refusal = await refuseExecutable(settings.folder, folder, name, settings.ownUserId);
-    if (refusal !== undefined) return { ok: false, detail: `hook "${phase}/${name}" must not be run: ${refusal}` };
-    const result = await runExecutable(
-      {
-        file: path.join(folder, name),
-        folder,
-        input: `${JSON.stringify({ ...subject, phase })}\n`,
-        environment: hookEnvironment(settings, phase, subject),
-        timeoutMs: settings.timeoutMs,
-      },
-      tools.clock,
-      tools.signal,
-    );
-    logRun(tools.log, { hook: `${phase}/${name}`, event_id: subject.eventId }, result);
-    if (!result.ok) return { ok: false, detail: `hook "${phase}/${name}" ${result.detail}` };
+  const hooks = await listPhase(settings, phase);
+  if (typeof hooks === 'string') return { ok: false, detail: `hooks of phase ${phase}: ${hooks}` };
+  const failed: string[] = [];
+  for (const hook of hooks) {
+    const result = await runHook(settings, { phase, subject, hook }, tools);
+    if (typeof result === 'string')
+      return { ok: false, detail: `hook "${phase}/${hook.name}" must not be run: ${result}` };
+    logRun(tools.log, { hook: `${phase}/${hook.name}`, event_id: subject.eventId }, result);
+    if (result.ok) continue;
+    if (settings.phases?.[phase]?.onFailure !== 'continue')
+      return { ok: false, detail: `hook "${phase}/${hook.name}" ${result.detail}` };
+    failed.push(hook.name);
   }
-  return { ok: true, detail: found.length === 0 ? '' : `${found.length} hooks` };
-}
-
-/** The names of a phase's executables in their order, or why they cannot be told. */
-async function listHooks(folder: string): Promise<readonly string[] | string> {
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    return systemErrorCode(error) === 'ENOENT' ? [] : describeError(error);
-  }
-  const wanted = names.filter((name) => !LEFTOVER.test(name)).toSorted();
-  const bad = wanted.find((name) => !HOOK_NAME.test(name));
-  if (bad !== undefined) return `expected names of letters, digits, - and _, found ${JSON.stringify(bad)}`;
-  return wanted.length > MAX_HOOKS ? `expected at most ${MAX_HOOKS} hooks, found ${wanted.length}` : wanted;
-}
-
-function hookEnvironment(settings: HookSettings, phase: HookPhase, subject: HookSubject): Record<string, string> {
+  if (hooks.length === 0) return { ok: true, detail: '' };
   return {
-    LANG: 'C.UTF-8',
-    ...settings.environment,
-    PATH: FIXED_PATH,
-    FOREWARN_VM_NAME: settings.vmName,
-    FOREWARN_EVENT_ID: subject.eventId,
-    FOREWARN_EVENT_TYPE: subject.eventType,
-    FOREWARN_EVENT_STATUS: subject.status,
-    FOREWARN_EVENT_PHASE: phase,
-    FOREWARN_EVENT_NOT_BEFORE: subject.notBeforeMs === null ? '' : new Date(subject.notBeforeMs).toISOString(),
-    FOREWARN_EVENT_RESOURCES: subject.resources.join(','),
-    // The same whenever this phase of this event runs again (after a crash, a failure): a hook can tell a repetition.
-    FOREWARN_EVENT_KEY: `${subject.eventId}:${phase}`,
+    ok: true,
+    detail: `${hooks.length} hooks${failed.length === 0 ? '' : `, of which failed: ${failed.join(', ')}`}`,
   };
+}
+
+/** All hooks of a phase in their order; of two with one name the privileged one comes first. */
+async function listPhase(settings: HookSettings, phase: HookPhase): Promise<readonly Hook[] | string> {
+  const own = await listHooks(path.join(settings.folder, phase));
+  if (typeof own === 'string') return own;
+  const privileged =
+    settings.privileged === undefined ? [] : await listHooks(path.join(settings.privileged.folder, phase));
+  if (typeof privileged === 'string') return privileged;
+  return [
+    ...privileged.map((name) => ({ name, isPrivileged: true })),
+    ...own.map((name) => ({ name, isPrivileged: false })),
+  ].toSorted((a, b) => (a.name === b.name ? 0 : a.name < b.name ? -1 : 1));
+}
+
+/** What came of one hook, or why it must not be run. */
+async function runHook(
+  settings: HookSettings,
+  work: { readonly phase: HookPhase; readonly subject: HookSubject; readonly hook: Hook },
+  tools: { readonly run: RunProgram; readonly signal: AbortSignal },
+): Promise<RunResult | string> {
+  const { phase, subject, hook } = work;
+  const timeoutMs = settings.phases?.[phase]?.timeout ?? settings.timeoutMs;
+  if (hook.isPrivileged && settings.privileged !== undefined) {
+    const request = { kind: 'hook', phase, name: hook.name, subject, vmName: settings.vmName, timeoutMs } as const;
+    return await settings.privileged.ask(request, tools.signal);
+  }
+  const checked = await checkFile({
+    root: settings.folder,
+    relative: path.join(phase, hook.name),
+    ownUserId: settings.ownUserId,
+    mustBeExecutable: true,
+  });
+  // Gone since it was listed: whoever removes a hook in that moment is asked to decide again.
+  if (checked.kind !== 'fine') return checked.kind === 'refused' ? checked.reason : 'it has just been removed';
+  return await tools.run(
+    {
+      file: checked.file,
+      folder: path.dirname(checked.file),
+      input: `${JSON.stringify({ ...subject, phase })}\n`,
+      environment: hookEnvironment(phase, subject, settings),
+      timeoutMs,
+    },
+    tools.signal,
+  );
 }
 
 function logRun(log: Log, fields: Readonly<Record<string, unknown>>, result: RunResult): void {

@@ -1,26 +1,34 @@
 import { spawn } from 'node:child_process';
 import type { Clock } from '../../common/runtime/clock.ts';
-import { describeError, systemErrorCode } from '../../common/runtime/errors.ts';
+import { describeError } from '../../common/runtime/errors.ts';
+import { markedProcesses, RUN_MARK, sendSignal } from './processes.ts';
 
 /** Output that is kept of one run; the rest is read and dropped, so that the program does not block on a full pipe. */
 const MAX_OUTPUT_BYTES = 32 * 1024;
 
 /** After SIGTERM a program has this long to tidy up before SIGKILL. */
-const GRACE_MS = 3000;
+export const GRACE_MS = 3000;
 
 /** A process that left the group may hold the pipes open for ever; its output is not waited for. */
 const OUTPUT_GRACE_MS = 300;
 
+/** A process may start another between a look and the signal; a chain longer than this is a program that fights back. */
+const MAX_SWEEPS = 20;
+
 export interface Run {
   readonly file: string;
-  /** Its arguments; none when left out. */
-  readonly parameters?: readonly string[];
   readonly folder: string;
+  /** Handed over as they are: there is no shell. */
+  readonly parameters?: readonly string[];
   /** Written to standard input. */
   readonly input: string;
   /** The whole environment: nothing of the agent's own is inherited. */
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Names this run: all that carries it is ended with the run, wherever it has gone. Without it only the process group is. */
+  readonly mark?: string;
+  /** Called at once when the process is there, with the id of it and of its group. */
+  readonly onStart?: (pid: number) => void;
 }
 
 export interface RunResult {
@@ -29,24 +37,31 @@ export interface RunResult {
   readonly exitStatus: number | null;
   /** Standard output and error as they came, the beginning of it. */
   readonly output: string;
-  /** Standard output alone, the beginning of it: for programs that answer there. */
+  /** Standard output alone, for programs that answer there. */
   readonly stdout: string;
   /** For people: how it ended. */
   readonly detail: string;
 }
 
 /**
- * Runs one executable without a shell, in a process group of its own, and ends the whole group when it is done, takes too
- * long, or `signal` aborts. Never rejects.
+ * Runs one executable without a shell, in a process group of its own, and ends all that it started when it is done, takes too
+ * long, or `signal` aborts: what is to outlive it belongs to a service manager. Never rejects.
  */
 export async function runExecutable(run: Run, clock: Clock, signal: AbortSignal): Promise<RunResult> {
+  const result = await runGroup(run, clock, signal);
+  if (run.mark !== undefined) await endMarked(run.mark);
+  return result;
+}
+
+async function runGroup(run: Run, clock: Clock, signal: AbortSignal): Promise<RunResult> {
   return await new Promise((resolve) => {
     const child = spawn(run.file, [...(run.parameters ?? [])], {
       cwd: run.folder,
-      env: { ...run.environment },
+      env: { ...run.environment, ...(run.mark === undefined ? {} : { [RUN_MARK]: run.mark }) },
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    if (child.pid !== undefined) run.onStart?.(child.pid);
     const output = collectOutput();
     const standardOutput = collectOutput();
     let ended: string | undefined;
@@ -54,9 +69,9 @@ export async function runExecutable(run: Run, clock: Clock, signal: AbortSignal)
     const end = (reason: string): void => {
       if (ended !== undefined) return;
       ended = reason;
-      killGroup(child.pid, 'SIGTERM');
+      signalGroup(child.pid, 'SIGTERM');
       cancelKill = clock.after(GRACE_MS, () => {
-        killGroup(child.pid, 'SIGKILL');
+        signalGroup(child.pid, 'SIGKILL');
       });
     };
     const cancelTimeout = clock.after(run.timeoutMs, () => {
@@ -90,7 +105,7 @@ export async function runExecutable(run: Run, clock: Clock, signal: AbortSignal)
     });
     child.on('exit', (exitStatus, exitSignal) => {
       // What it left running in its group ends with it.
-      killGroup(child.pid, 'SIGKILL');
+      signalGroup(child.pid, 'SIGKILL');
       const how = exitStatus === null ? `was ended by ${exitSignal}` : `exited with status ${exitStatus}`;
       const done = (): void => {
         cancelWait();
@@ -107,20 +122,22 @@ function collectOutput(): { take(chunk: Buffer): void; text(): string } {
   let length = 0;
   return {
     take: (chunk) => {
-      if (length >= MAX_OUTPUT_BYTES) return;
-      chunks.push(chunk.subarray(0, MAX_OUTPUT_BYTES - length));
+      if (length < MAX_OUTPUT_BYTES) chunks.push(chunk.subarray(0, MAX_OUTPUT_BYTES - length));
       length += chunk.length;
     },
     text: () => Buffer.concat(chunks).toString('utf8') + (length > MAX_OUTPUT_BYTES ? '\n[cut]' : ''),
   };
 }
 
-function killGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch (error) {
-    // ESRCH: nobody is left in the group.
-    if (systemErrorCode(error) !== 'ESRCH') throw error;
+/** Ends what has left the group: a process can take a new session, but keeps the environment it was started with. */
+async function endMarked(mark: string): Promise<void> {
+  for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) {
+    const left = await markedProcesses((found) => found === mark);
+    if (left.length === 0) return;
+    for (const pid of left) sendSignal(pid, 'SIGKILL');
   }
+}
+
+function signalGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
+  if (pid !== undefined) sendSignal(-pid, signal);
 }

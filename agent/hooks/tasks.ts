@@ -1,16 +1,20 @@
 import path from 'node:path';
 import { TASK_NAME } from '../../common/protocol/messages.ts';
-import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
-import { refuseExecutable } from './check-file.ts';
-import { FIXED_PATH } from './hooks.ts';
-import { runExecutable, type RunResult } from './run-executable.ts';
+import type { AskPrivileged } from '../privileged/client.ts';
+import { checkFile } from './check-file.ts';
+import type { RunResult } from './run-executable.ts';
+import type { RunProgram } from './runner.ts';
+import { FIXED_PATH } from './hook-environment.ts';
+import { acceptParameters, readDeclaration } from './task-declaration.ts';
 
 export interface TaskSettings {
   readonly folder: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly vmName: string;
   readonly ownUserId: number;
+  /** Its folder `tasks` holds tasks that need root. */
+  readonly privileged?: { readonly folder: string; readonly ask: AskPrivileged } | undefined;
 }
 
 export interface TaskOrder {
@@ -26,7 +30,7 @@ export interface TaskOrder {
 const MAX_RESULTS = 50;
 
 /** Longest time a task may take, whatever the scheduler says: it keeps the VM out of service. */
-const MAX_TIMEOUT_MS = 24 * 3_600_000;
+export const MAX_TASK_MS = 24 * 3_600_000;
 
 export interface TaskRunner {
   /**
@@ -36,11 +40,14 @@ export interface TaskRunner {
   run(order: TaskOrder): Promise<RunResult | undefined>;
 }
 
+interface TaskTools {
+  readonly run: RunProgram;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
 /** `signal` ends what is running when the agent stops. */
-export function createTaskRunner(
-  settings: TaskSettings | undefined,
-  tools: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal },
-): TaskRunner {
+export function createTaskRunner(settings: TaskSettings | undefined, tools: TaskTools): TaskRunner {
   const known = new Map<string, { attempt: number; result: Promise<RunResult>; controller: AbortController }>();
   return {
     run: async (order) => {
@@ -64,40 +71,61 @@ export function createTaskRunner(
   };
 }
 
-async function runTask(
-  settings: TaskSettings | undefined,
-  order: TaskOrder,
-  tools: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal },
-): Promise<RunResult> {
+async function runTask(settings: TaskSettings | undefined, order: TaskOrder, tools: TaskTools): Promise<RunResult> {
   // The scheduler names a task and never a path or a command: only what the operator of this VM put here can run.
   if (settings === undefined) return refused('this VM runs no tasks (setting tasks.folder)');
   if (!TASK_NAME.test(order.task)) return refused(`${JSON.stringify(order.task)} is no name of a task`);
-  const refusal = await refuseExecutable(settings.folder, settings.folder, order.task, settings.ownUserId);
-  if (refusal !== undefined) return refused(`task "${order.task}" must not be run: ${refusal}`);
-  const result = await runExecutable(
+  const place = { root: settings.folder, relative: order.task, ownUserId: settings.ownUserId };
+  const result = await runTaskFile(place, { order, ...settings }, tools);
+  const { privileged, vmName } = settings;
+  const done =
+    result ??
+    (privileged === undefined
+      ? refused(`task "${order.task}" is not in ${settings.folder}`)
+      : await privileged.ask({ kind: 'task', order, vmName, timeoutMs: order.timeoutMs }, tools.signal));
+  tools.log.info({ task: order.task, ok: done.ok, detail: done.detail, output: done.output }, 'task done');
+  return done;
+}
+
+/** Checks, validates and runs the task in one place; undefined when it is not there. */
+export async function runTaskFile(
+  place: { readonly root: string; readonly relative: string; readonly ownUserId: number },
+  work: {
+    readonly order: TaskOrder;
+    readonly vmName: string;
+    readonly environment: Readonly<Record<string, string>>;
+  },
+  tools: Pick<TaskTools, 'run' | 'signal'>,
+): Promise<RunResult | undefined> {
+  const { order } = work;
+  const checked = await checkFile({ ...place, mustBeExecutable: true });
+  if (checked.kind === 'missing') return undefined;
+  if (checked.kind === 'refused') return refused(`task "${order.task}" must not be run: ${checked.reason}`);
+  const declaration = await readDeclaration(place.root, place.relative, place.ownUserId);
+  if (typeof declaration === 'string') return refused(`task "${order.task}" must not be run: ${declaration}`);
+  const parameters = acceptParameters(declaration, order.parameters);
+  if (typeof parameters === 'string') return refused(`parameters of task "${order.task}": ${parameters}`);
+  return await tools.run(
     {
-      file: path.join(settings.folder, order.task),
-      folder: settings.folder,
-      input: `${JSON.stringify(order.parameters)}\n`,
+      file: checked.file,
+      folder: path.dirname(checked.file),
+      input: `${JSON.stringify(parameters)}\n`,
       environment: {
         LANG: 'C.UTF-8',
-        ...settings.environment,
+        ...work.environment,
         PATH: FIXED_PATH,
-        FOREWARN_VM_NAME: settings.vmName,
+        FOREWARN_VM_NAME: work.vmName,
         FOREWARN_TASK: order.task,
         FOREWARN_TASK_WORK: order.workId,
         FOREWARN_TASK_ATTEMPT: `${order.attempt}`,
         FOREWARN_TASK_KEY: order.idempotencyKey,
       },
-      timeoutMs: Math.min(order.timeoutMs, MAX_TIMEOUT_MS),
+      timeoutMs: Math.min(order.timeoutMs, declaration.timeout ?? MAX_TASK_MS, MAX_TASK_MS),
     },
-    tools.clock,
     tools.signal,
   );
-  tools.log.info({ task: order.task, ok: result.ok, detail: result.detail, output: result.output }, 'task done');
-  return result;
 }
 
-function refused(detail: string): RunResult {
+export function refused(detail: string): RunResult {
   return { ok: false, exitStatus: null, output: '', stdout: '', detail };
 }

@@ -1,10 +1,12 @@
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { HookSubject } from '../../../agent/core/action.ts';
-import { runHooks, type HookOutcome } from '../../../agent/hooks/hooks.ts';
-import { createTaskRunner } from '../../../agent/hooks/tasks.ts';
+import { runHooks, type HookOutcome, type HookSettings } from '../../../agent/hooks/hooks.ts';
+import { runExecutable } from '../../../agent/hooks/run-executable.ts';
+import type { RunProgram } from '../../../agent/hooks/runner.ts';
+import type { AskPrivileged } from '../../../agent/privileged/client.ts';
 import { systemClock } from '../../../common/runtime/clock.ts';
 import { silentLog } from '../../../common/runtime/log.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -21,6 +23,9 @@ const subject: HookSubject = {
 };
 const ownUserId = process.getuid?.() ?? 0;
 
+const runProgram: RunProgram = async (run, signal) => await runExecutable(run, systemClock, signal);
+const tools = { run: runProgram, log: silentLog, signal: new AbortController().signal };
+
 let folder: string;
 beforeEach(() => {
   folder = temporaryFolder();
@@ -34,10 +39,9 @@ function script(name: string, body: string, mode = 0o755): string {
   return file;
 }
 
-async function run(timeoutMs = 5000): Promise<HookOutcome> {
-  const settings = { folder, timeoutMs, environment: { OUT: folder }, vmName: 'vm_0', ownUserId };
-  const signal = new AbortController().signal;
-  return await runHooks(settings, { phase: 'prepare', subject }, { clock: systemClock, log: silentLog, signal });
+async function run(timeoutMs = 5000, more: Partial<HookSettings> = {}): Promise<HookOutcome> {
+  const settings = { folder, timeoutMs, environment: { OUT: folder }, vmName: 'vm_0', ownUserId, ...more };
+  return await runHooks(settings, { phase: 'prepare', subject }, tools);
 }
 
 const read = async (name: string): Promise<string> => await readFile(path.join(folder, name), 'utf8');
@@ -71,7 +75,6 @@ describe('hooks', () => {
 
   it('are none where the phase has no folder', async () => {
     const settings = { folder, timeoutMs: 1, environment: {}, vmName: '', ownUserId };
-    const tools = { clock: systemClock, log: silentLog, signal: new AbortController().signal };
     expect(await runHooks(settings, { phase: 'ready', subject }, tools)).toEqual({ ok: true, detail: '' });
   });
 
@@ -90,7 +93,7 @@ describe('hooks', () => {
   });
 
   it('may print without end and never read their input', async () => {
-    script('prepare/10-loud', 'head -c 3000000 /dev/zero; exec 0<&-');
+    script('prepare/10-loud', 'head -c 10000000 /dev/zero; exec 0<&-');
     expect(await run()).toMatchObject({ ok: true });
   });
 
@@ -100,7 +103,7 @@ describe('hooks', () => {
     [
       'is a link',
       (): void => symlinkSync(script('elsewhere', 'exit 0'), path.join(folder, 'prepare/10-a')),
-      'cannot be checked',
+      'is a link',
     ],
     ['is a folder', (): void => mkdirSync(path.join(folder, 'prepare', '10-a'), undefined), 'is no regular file'],
     ['has a name that is none of a hook', (): void => void script('prepare/10-a.sh', ''), 'expected names of letters'],
@@ -117,6 +120,56 @@ describe('hooks', () => {
     expect(await run()).toMatchObject({ ok: false, detail: expect.stringContaining(reason) });
   });
 
+  it('fail their phase when a folder far above them can be written by others', async () => {
+    script('prepare/10-a', '');
+    const open = path.join(folder, 'open');
+    mkdirSync(path.join(open, 'hooks.d/prepare'), { recursive: true });
+    script('open/hooks.d/prepare/10-a', '');
+    chmodSync(open, 0o777);
+    expect(await run(5000, { folder: path.join(open, 'hooks.d') })).toEqual({
+      ok: false,
+      detail: `hook "prepare/10-a" must not be run: ${open} can be written by others (mode 777)`,
+    });
+  });
+
+  it('are found over a link to their folder, and run from where they are', async () => {
+    script('prepare/10-a', 'pwd > "$OUT/where"');
+    const link = path.join(temporaryFolder(), 'link');
+    symlinkSync(folder, link);
+    expect(await run(5000, { folder: link })).toMatchObject({ ok: true });
+    expect(await read('where')).toBe(`${path.join(folder, 'prepare')}\n`);
+  });
+
+  it('go on after a failure where their phase is set to, but never past a file that must not be run', async () => {
+    const phases = { prepare: { onFailure: 'continue' } } as const;
+    script('prepare/10-a', 'exit 3');
+    script('prepare/20-b', 'echo b > "$OUT/order"');
+    expect(await run(5000, { phases })).toEqual({ ok: true, detail: '2 hooks, of which failed: 10-a' });
+    expect(await read('order')).toBe('b\n');
+    script('prepare/30-c', '', 0o777);
+    expect(await run(5000, { phases })).toMatchObject({ ok: false });
+  });
+
+  it('have as long as their phase is given', async () => {
+    script('prepare/10-a', 'sleep 60');
+    const phases = { prepare: { timeout: 50, onFailure: 'fail' } } as const;
+    expect(await run(60_000, { phases })).toMatchObject({ detail: expect.stringContaining('within 50 ms') });
+  });
+
+  it('of the privileged folder run among the others in the order of all names', async () => {
+    const privileged = temporaryFolder();
+    mkdirSync(path.join(privileged, 'prepare'));
+    writeFileSync(path.join(privileged, 'prepare/15-root'), '');
+    script('prepare/10-a', 'echo a >> "$OUT/order"');
+    script('prepare/20-b', 'echo b >> "$OUT/order"');
+    const ask: AskPrivileged = async (wish) => {
+      appendFileSync(path.join(folder, 'order'), `${wish.kind} ${wish.kind === 'hook' ? wish.name : ''}\n`);
+      return { ok: true, exitStatus: 0, output: '', stdout: '', detail: '' };
+    };
+    expect(await run(5000, { privileged: { folder: privileged, ask } })).toEqual({ ok: true, detail: '3 hooks' });
+    expect(await read('order')).toBe('a\nhook 15-root\nb\n');
+  });
+
   it.skipIf(ownUserId !== 0)('fail their phase when one belongs to another user', async () => {
     const { chownSync } = await import('node:fs');
     chownSync(script('prepare/10-a', ''), 12_345, 0);
@@ -126,45 +179,6 @@ describe('hooks', () => {
   it('pass over what editors and package managers leave behind', async () => {
     for (const name of ['10-a~', '.swp', '10-a.dpkg-old', 'README']) script(`prepare/${name}`, 'exit 1');
     expect(await run()).toEqual({ ok: true, detail: '' });
-  });
-});
-
-describe('tasks', () => {
-  const order = {
-    workId: 'W',
-    attempt: 1,
-    task: 'patch',
-    parameters: { version: 2 },
-    timeoutMs: 5000,
-    idempotencyKey: 'key',
-  };
-  const runner = (): ReturnType<typeof createTaskRunner> =>
-    createTaskRunner(
-      { folder, environment: { OUT: folder }, vmName: 'vm_0', ownUserId },
-      { clock: systemClock, log: silentLog, signal: new AbortController().signal },
-    );
-
-  it('get their parameters on standard input and run once for an attempt', async () => {
-    script('patch', 'cat >> "$OUT/in"; echo done');
-    const tasks = runner();
-    const [first, second] = await Promise.all([tasks.run(order), tasks.run(order)]);
-    expect(first).toEqual({ ok: true, exitStatus: 0, output: 'done\n', detail: 'exited with status 0' });
-    expect(second).toEqual(first);
-    expect(await read('in')).toBe('{"version":2}\n');
-  });
-
-  it('are ended by a higher attempt, and count no more then', async () => {
-    script('patch', '[ "$FOREWARN_TASK_ATTEMPT" = 1 ] && sleep 60; exit 0');
-    const tasks = runner();
-    const first = tasks.run(order);
-    expect(await tasks.run({ ...order, attempt: 2 })).toMatchObject({ ok: true });
-    expect(await first).toBeUndefined();
-    expect(await tasks.run(order)).toBeUndefined();
-  });
-
-  it.each(['unknown', '../patch', 'a/b', ''])('named %j are refused', async (task) => {
-    script('patch', 'exit 0');
-    expect(await runner().run({ ...order, task })).toMatchObject({ ok: false, exitStatus: null });
   });
 });
 
