@@ -9,6 +9,8 @@ export const eventViewSchema = z.looseObject({
   notBefore: z.string().nullable(),
   noticeLeftMs: z.number().nullable(),
   approvals: z.array(z.object({ by: z.string(), at: z.string() })),
+  startedAt: z.string().nullable(),
+  goneAt: z.string().nullable(),
 });
 export type EventAnswer = z.output<typeof eventViewSchema>;
 

@@ -8,7 +8,7 @@ import { callControl, controlApi } from './control-client.ts';
 import type { CommonOptions } from './options.ts';
 
 /** VMs boot and finish what they do; the emulator bounds both. */
-const CHANGE_TIMEOUT_MS = 60_000;
+export const CHANGE_TIMEOUT_MS = 60_000;
 
 const slotsSchema = z.looseObject({
   slots: z.array(

@@ -1,4 +1,3 @@
-import { WebSocket } from 'ws';
 import type { z } from 'zod';
 import type { CommandContext } from '../../common/runtime/command.ts';
 import { formatDuration } from '../../common/runtime/duration.ts';
@@ -18,9 +17,10 @@ import {
   nothingSchema,
   type EventAnswer,
 } from './answers.ts';
-import { callControl, controlApi, tokenRefused, type ControlApi } from './control-client.ts';
+import { callControl, controlApi, type ControlApi } from './control-client.ts';
 import type { CommonOptions } from './options.ts';
 import { durationOption, wholeSecondsOption } from './span-options.ts';
+import { watchControl } from './watch-control.ts';
 
 export interface ScheduleOptions extends CommonOptions {
   readonly notice?: string;
@@ -184,39 +184,15 @@ export async function watch(
   context: CommandContext,
   options: CommonOptions & { readonly recent?: boolean },
 ): Promise<void> {
-  const { url, token } = await controlApi(context, options);
+  const control = await controlApi(context, options);
   const stop = stopSignal();
-  const address = `${url.replace(/^http/, 'ws')}/watch?recent=${options.recent === true}`;
-  const socket = new WebSocket(address, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } });
-  stop.addEventListener('abort', () => {
-    socket.terminate();
-  });
-  socket.on('message', (data: Buffer) => {
-    const text = data.toString('utf8');
+  const watching = watchControl(control, { isRecent: options.recent === true }, (text) => {
     context.terminal.print(options.json === true ? text : activityLine(text));
   });
-  await new Promise<void>((resolve, reject) => {
-    socket.on('unexpected-response', (request, response) => {
-      request.destroy();
-      reject(
-        response.statusCode === 401
-          ? tokenRefused(url, token)
-          : new UserError(
-              'NOT_AN_EMULATOR',
-              `${url} answered ${response.statusCode ?? 0}: is an emulator's control API there?`,
-            ),
-      );
-    });
-    socket.on('error', (error) => {
-      if (stop.aborted) return;
-      const hint = 'is it running there? --control URL (or FOREWARN_CONTROL) chooses another';
-      reject(new UserError('SERVER_UNREACHABLE', `cannot watch the emulator at ${url}: ${error.message}`, { hint }));
-    });
-    socket.on('close', () => {
-      if (stop.aborted) resolve();
-      else reject(new UserError('SERVER_CLOSED', `the emulator at ${url} has ended`));
-    });
+  stop.addEventListener('abort', () => {
+    watching.stop();
   });
+  await watching.ended;
 }
 
 function activityLine(text: string): string {

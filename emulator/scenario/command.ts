@@ -1,5 +1,6 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandContext } from '../../common/runtime/command.ts';
+import { clientCommand } from '../client/options.ts';
 
 /** Options of `forewarn emulator run`. */
 export interface RunOptions {
@@ -7,15 +8,17 @@ export interface RunOptions {
   readonly junit?: string;
   readonly clock?: 'real' | 'stepped';
   readonly standIns?: boolean;
+  readonly control?: string;
+  readonly tokenFile?: string;
   readonly json?: boolean;
 }
 
 /** `forewarn emulator run` */
 export function runCommand(context: CommandContext): Command {
-  return new Command('run')
+  return clientCommand('run')
     .summary('play scenarios against your fleet, and say whether it did what was expected')
     .description(
-      'Plays scenario files one after another, each with an emulator of its own. Exit status 0: everything was as expected; 1: not; 2: a file is wrong.',
+      'Plays scenario files one after another, each with an emulator of its own, or with --control against one that runs. Exit status 0: everything was as expected; 1: not; 2: a file is wrong.',
     )
     .argument('<scenario...>', 'YAML files')
     .option('--fleet <file>', "fleet file with your own VMs, instead of the scenario's fleet")
@@ -27,7 +30,6 @@ export function runCommand(context: CommandContext): Command {
       ]),
     )
     .option('--stand-ins', 'with --fleet: nobody runs the VMs; the emulator plays them')
-    .addOption(new Option('--json', 'print JSON'))
     .addHelpText('after', RUN_HELP)
     .action(async (files: string[], options: RunOptions) => {
       const { runScenarios } = await import('./run-command.ts');
@@ -40,6 +42,7 @@ Examples:
   forewarn emulator run examples/scenarios/user-reboot.yaml
   forewarn emulator run examples/scenarios/*.yaml --junit report.xml
   forewarn emulator run --fleet my-fleet.yaml --clock real my-scenario.yaml
+  forewarn emulator run --control http://127.0.0.1:7070 my-scenario.yaml    an emulator that runs, with its own fleet and VMs
 
 A scenario:
   name: A reboot
@@ -57,6 +60,10 @@ A scenario:
     - expect: { in: FrontEnd_IN_0, within: 30s }
 
 Verbs: schedule {as, type, vms, notice, durationSeconds, description, source, entry: announced|approved-by-policy|failure},
-cancel NAME, start NAME, complete NAME, approve {event, by}, fault {kind, vm, for, latency, by}, noFault VM|all, wait 5s, advance 15m
-(stepped), load {url, every}. Expectations: approved, started, gone, cancelled, outBeforeStarted NAME; in, out VM; each with
-within. "never: {started: NAME, for: 10s}" fails when it happens. VMs behind no public address: gates: {VM: URL}, 200 = in.`;
+cancel NAME, start NAME, complete NAME, approve {event, by}, operate {as, verb, vm} (restart, redeploy, reimage, performMaintenance,
+simulateEviction, deallocate, delete), maintain {as, target, by: update-domain|fault-domain, type: Freeze|Reboot, notice,
+durationSeconds}, cancelMaintenance NAME, scale {role, instances, slot}, upload FILE, swap staging, fault {kind, vm, for, latency, by},
+noFault VM|all, wait 5s, advance 15m (stepped), load {url, every}.
+Expectations: approved, started, gone, cancelled, outBeforeStarted NAME; maintained NAME; in, out VM; each with within.
+"never: {started: NAME, for: 10s}" fails when it happens. VMs behind no public address: gates: {VM: URL}, 200 = in.
+With --control the scenario's fleet and standIns do not count, and what it sets (faults, events) stays.`;

@@ -1,10 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
-import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
+import { EXIT_USAGE, systemErrorCode, UserError } from '../../common/runtime/errors.ts';
 import type { Environment } from '../../common/runtime/environment.ts';
 import { loadSettings } from '../../common/runtime/settings.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { defaultFleet, loadFleet, parseFleet } from '../fleet/load-fleet.ts';
+import type { Playing } from './play.ts';
+import type { Step } from './pure/steps.ts';
 import type { ScenarioRun } from './run-scenario.ts';
 import { scenarioSchema, type ScenarioFile } from './scenario-schema.ts';
 
@@ -16,32 +19,66 @@ export interface ScenarioOverrides {
   readonly standIns?: boolean | undefined;
 }
 
+/** A scenario as far as it says the same wherever it is played. */
+interface LoadedScenario extends Playing {
+  readonly found: ScenarioFile;
+}
+
+/** Reads a scenario to be played against an emulator that runs already: its fleet and stand-ins do not count. */
+export async function loadAttachedScenario(
+  file: string,
+  environment: Environment,
+  overrides: Pick<ScenarioOverrides, 'clock'> = {},
+): Promise<Playing> {
+  const { scenario, gates } = await load(file, environment, overrides.clock);
+  return { scenario, gates };
+}
+
 /** Reads a scenario and its fleet. Throws a `SettingsError` that names every problem. */
 export async function loadScenario(
   file: string,
   environment: Environment,
   overrides: ScenarioOverrides = {},
 ): Promise<Pick<ScenarioRun, 'scenario' | 'fleet' | 'gates' | 'standIns'>> {
-  const found = await loadSettings(file, scenarioSchema, environment);
+  const { found, scenario, gates } = await load(file, environment, overrides.clock);
   const fleet =
     overrides.fleet === undefined
       ? await fleetOf(found, path.resolve(file), environment)
       : await loadFleet(overrides.fleet, environment);
-  refuseClock(found, overrides.clock ?? found.clock);
   const isPlayed = overrides.fleet === undefined ? found.standIns !== undefined : overrides.standIns === true;
   const approveAfter = found.standIns?.approveAfter ?? DEFAULT_APPROVE_AFTER_MS;
   return {
-    scenario: {
-      name: found.name,
-      description: found.description,
-      clock: overrides.clock ?? found.clock,
-      steps: found.steps.map(({ step }) => step),
-    },
+    scenario,
+    gates,
     // A run has its emulator to itself; two at a time must not fight over a port.
     fleet: { ...fleet, control: { host: '127.0.0.1', port: 0 } },
-    gates: found.gates,
     standIns: isPlayed ? { approveAfterMs: approveAfter === 'never' ? undefined : approveAfter } : undefined,
   };
+}
+
+async function load(
+  file: string,
+  environment: Environment,
+  otherClock: ScenarioOverrides['clock'],
+): Promise<LoadedScenario> {
+  const found = await loadSettings(file, scenarioSchema, environment);
+  const { name, description, gates, clock: ownClock } = found;
+  const clock = otherClock ?? ownClock;
+  refuseClock(found, clock);
+  const steps = await Promise.all(found.steps.map(async ({ step }) => await withUpload(step, path.dirname(file))));
+  return { found, gates, scenario: { name, description, clock, steps } };
+}
+
+/** Whatever is uploaded is read now: a file that is not there is a mistake in the scenario, not an outcome of it. */
+async function withUpload(step: Step, folder: string): Promise<Step> {
+  if (step.kind !== 'upload') return step;
+  const file = path.resolve(folder, step.file);
+  try {
+    return { ...step, file, text: await readFile(file, 'utf8') };
+  } catch (error) {
+    const message = `upload: cannot read ${file}: ${systemErrorCode(error) ?? 'failed'}`;
+    throw new UserError('FILE_UNREADABLE', message, { exitStatus: EXIT_USAGE, cause: error });
+  }
 }
 
 /** What the file may say under its own clock need not go with another. */

@@ -1,6 +1,6 @@
 import { seconds } from './pure/steps.ts';
 import type { StepResult } from './pure/timeline.ts';
-import type { ScenarioReport } from './run-scenario.ts';
+import type { ScenarioReport } from './play.ts';
 
 /** What a person reads: one line a step, the failed one with its reason, and how it ended. */
 export function formatReport(report: ScenarioReport): string {

@@ -3,9 +3,10 @@ import { durationSchema } from '../../common/runtime/duration.ts';
 import { parseSignedDurationOrUndefined } from '../fault-span.ts';
 import { FAULT_KINDS } from '../faults.ts';
 import { EVENT_SOURCES, EVENT_TYPES } from '../platform/state.ts';
-import { EVENT_CONDITIONS, VM_CONDITIONS, type Condition, type Step } from './pure/steps.ts';
+import { EVENT_CONDITIONS, MAINTENANCE_CONDITIONS, VM_CONDITIONS, type Condition, type Step } from './pure/steps.ts';
+import { nameSchema, platformStepShape } from './platform-steps.ts';
+import { checkNames } from './step-names.ts';
 
-const nameSchema = z.string().min(1).max(256);
 /** More steps than any story has that a person can follow. */
 const MAX_STEPS = 1000;
 
@@ -54,13 +55,14 @@ const faultSchema = z
     fault: { kind: fault.kind, vm: fault.vm, forMs: fault.for, latencyMs: fault.latency, byMs: fault.by },
   }));
 
-/** One key that says what is expected, of `EVENT_CONDITIONS` with an event's name or of `VM_CONDITIONS` with a VM's. */
+/** One key that says what is expected, with the name of an event, a maintenance or a VM. */
 const conditionShape = {
   approved: nameSchema.optional(),
   started: nameSchema.optional(),
   gone: nameSchema.optional(),
   cancelled: nameSchema.optional(),
   outBeforeStarted: nameSchema.optional(),
+  maintained: nameSchema.optional(),
   out: nameSchema.optional(),
   in: nameSchema.optional(),
 };
@@ -72,13 +74,17 @@ function conditionOrIssue(keys: ConditionKeys, context: z.core.$RefinementCtx): 
     const event = keys[kind];
     if (event !== undefined) found.push({ kind, event });
   }
+  for (const kind of MAINTENANCE_CONDITIONS) {
+    const maintenance = keys[kind];
+    if (maintenance !== undefined) found.push({ kind, maintenance });
+  }
   for (const kind of VM_CONDITIONS) {
     const vm = keys[kind];
     if (vm !== undefined) found.push({ kind, vm });
   }
   const [only, other] = found;
   if (only !== undefined && other === undefined) return only;
-  const known = [...EVENT_CONDITIONS, ...VM_CONDITIONS].join(', ');
+  const known = [...EVENT_CONDITIONS, ...MAINTENANCE_CONDITIONS, ...VM_CONDITIONS].join(', ');
   context.addIssue({ code: 'custom', message: `expected one of ${known}, got ${found.length} of them` });
   return undefined;
 }
@@ -117,25 +123,29 @@ function aboutEvent(kind: 'cancel' | 'start' | 'complete'): z.ZodType<Step> {
   return nameSchema.transform((event): Step => ({ kind, event }));
 }
 
+const stepShape = {
+  schedule: scheduleSchema.optional(),
+  cancel: aboutEvent('cancel').optional(),
+  start: aboutEvent('start').optional(),
+  complete: aboutEvent('complete').optional(),
+  approve: approveSchema.optional(),
+  fault: faultSchema.optional(),
+  /** A VM's name, or `all`. */
+  noFault: nameSchema.transform((vm): Step => ({ kind: 'clear-faults', vm: vm === 'all' ? undefined : vm })).optional(),
+  wait: waitSchema.optional(),
+  advance: waitSchema.optional(),
+  load: loadSchema.optional(),
+  expect: expectSchema.optional(),
+  never: neverSchema.optional(),
+  ...platformStepShape,
+};
+
+/** Every key that a step may have. */
+export const STEP_KEYS: readonly string[] = Object.keys(stepShape);
+
 /** A step is a mapping with one key. */
 const stepSchema = z
-  .strictObject({
-    schedule: scheduleSchema.optional(),
-    cancel: aboutEvent('cancel').optional(),
-    start: aboutEvent('start').optional(),
-    complete: aboutEvent('complete').optional(),
-    approve: approveSchema.optional(),
-    fault: faultSchema.optional(),
-    /** A VM's name, or `all`. */
-    noFault: nameSchema
-      .transform((vm): Step => ({ kind: 'clear-faults', vm: vm === 'all' ? undefined : vm }))
-      .optional(),
-    wait: waitSchema.optional(),
-    advance: waitSchema.optional(),
-    load: loadSchema.optional(),
-    expect: expectSchema.optional(),
-    never: neverSchema.optional(),
-  })
+  .strictObject(stepShape)
   .transform((step, context): { readonly key: string; readonly step: Step } => {
     const found = Object.entries(step).flatMap(([key, value]) => (value === undefined ? [] : [{ key, step: value }]));
     const [only, other] = found;
@@ -161,21 +171,8 @@ export const scenarioSchema = z
     steps: z.array(stepSchema).min(1).max(MAX_STEPS),
   })
   .superRefine((scenario, context) => {
-    const known = new Set<string>();
-    for (const [index, { key, step }] of scenario.steps.entries()) {
-      const event = step.kind === 'expect' || step.kind === 'never' ? eventOf(step.that) : eventOf(step);
-      if (event !== undefined && !known.has(event)) {
-        const names = [...known].join(', ') || 'none';
-        const message = `expected the name of an event that was scheduled before (${names}), got ${JSON.stringify(event)}`;
-        context.addIssue({ code: 'custom', path: ['steps', index, key], message });
-      }
-      if (step.kind === 'schedule') {
-        if (known.has(step.as)) {
-          const message = `expected another name than ${JSON.stringify(step.as)}: an earlier event has it`;
-          context.addIssue({ code: 'custom', path: ['steps', index, key, 'as'], message });
-        }
-        known.add(step.as);
-      }
+    checkNames(scenario.steps, context);
+    for (const [index, { key }] of scenario.steps.entries()) {
       if (key === 'load' && scenario.clock === 'stepped') {
         const message = 'expected clock: real with load: requests go over the network, which no stepping moves';
         context.addIssue({ code: 'custom', path: ['steps', index, key], message });
@@ -191,7 +188,3 @@ export const scenarioSchema = z
     }
   });
 export type ScenarioFile = z.output<typeof scenarioSchema>;
-
-function eventOf(part: object): string | undefined {
-  return 'event' in part && typeof part.event === 'string' ? part.event : undefined;
-}

@@ -3,10 +3,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadScenario } from '../../emulator/scenario/load-scenario.ts';
 import { formatReport } from '../../emulator/scenario/report.ts';
-import { runScenario, type ScenarioReport } from '../../emulator/scenario/run-scenario.ts';
+import type { ScenarioReport } from '../../emulator/scenario/play.ts';
+import { runScenario } from '../../emulator/scenario/run-scenario.ts';
+import { startForewarn } from '../support/program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -20,7 +22,7 @@ async function play(file: string): Promise<ScenarioReport> {
 
 function run(...parameters: readonly string[]): { status: number | null; stdout: string; stderr: string } {
   const all = ['--disable-warning=ExperimentalWarning', path.join(ROOT, 'cli.ts'), 'emulator', 'run', ...parameters];
-  return spawnSync(process.execPath, all, { encoding: 'utf8', timeout: 30_000 });
+  return spawnSync(process.execPath, all, { encoding: 'utf8', timeout: 55_000 });
 }
 
 describe('the scenarios that are shipped', () => {
@@ -80,6 +82,33 @@ steps:
 });
 
 describe('forewarn emulator run', () => {
+  it('plays against an emulator that runs and wants its token', async () => {
+    const folder = temporaryFolder();
+    const token = path.join(folder, 'token');
+    writeFileSync(token, '0123456789abcdef', { mode: 0o600 });
+    const fleet = path.join(folder, 'fleet.yaml');
+    writeFileSync(fleet, `control: 127.0.0.1:0\ncontrolToken: { file: token }\nhost: none\nvms: [{ name: web1 }]\n`);
+    const emulator = await startForewarn(['emulator', '--fleet', fleet]);
+    onTestFinished(async () => {
+      await emulator.stop();
+    });
+    const file = path.join(folder, 'scenario.yaml');
+    const steps = [
+      'operate: { as: e, verb: restart, vm: web1 }',
+      'approve: { event: e, by: web1 }',
+      'expect: { gone: e, within: 50s }',
+    ];
+    writeFileSync(file, `name: x\nsteps:\n${steps.map((step) => `  - ${step}\n`).join('')}`);
+    const control = emulator.ready['control'] as string;
+    const played = run(file, '--control', control, '--token-file', token);
+    expect(played).toMatchObject({ status: 0, stderr: '' });
+    expect(played.stdout).toContain('restart of web1 (e)');
+    expect(run(file, '--control', control)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('token') as string,
+    });
+  });
+
   it('ends with 0 when all is as expected, 1 when not, 2 when the file is wrong; and writes JUnit XML', () => {
     const folder = temporaryFolder();
     const junit = path.join(folder, 'report.xml');
@@ -100,6 +129,13 @@ describe('forewarn emulator run', () => {
       status: 2,
       stderr: expect.stringContaining(`${fleet}: expected a readable`) as string,
     });
+
+    const attached = run(file, '--control', 'http://127.0.0.1:1');
+    expect(attached).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('cannot reach the emulator') as string,
+    });
+    expect(run(file, '--control', 'http://127.0.0.1:1', '--fleet', fleet)).toMatchObject({ status: 2 });
 
     writeFileSync(file, 'name: x\nsteps: []\n');
     expect(run(file)).toMatchObject({ status: 2, stderr: expect.stringContaining(`${file}:2: steps`) as string });

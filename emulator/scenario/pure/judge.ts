@@ -11,6 +11,13 @@ export interface SeenEvent {
   readonly state: string;
 }
 
+/** A maintenance as far as it can be judged. */
+export interface SeenMaintenance {
+  readonly state: 'under-way' | 'completed' | 'cancelled';
+  /** When it was first seen to be over. */
+  readonly overAtMs: number | undefined;
+}
+
 /** A VM has come into rotation, or left it. */
 export interface RotationChange {
   readonly vm: string;
@@ -22,6 +29,8 @@ export interface RotationChange {
 export interface Observation {
   /** By the name that the scenario gave it. */
   readonly events: ReadonlyMap<string, SeenEvent>;
+  /** The same. */
+  readonly maintenance: ReadonlyMap<string, SeenMaintenance>;
   /** From the beginning, in the order of time. A VM that never occurs has never been in rotation. */
   readonly rotation: readonly RotationChange[];
   /** VMs (lower case) whose rotation anybody watches. */
@@ -39,9 +48,16 @@ export type Verdict =
 /** Whether `that` is so, as of what was seen. `now` stands in for a time that is not known more exactly. */
 export function judge(that: Condition, seen: Observation, now: number): Verdict {
   if ('vm' in that) return judgeRotation(that, seen, now);
+  if ('maintenance' in that) return judgeMaintenance(seen.maintenance.get(that.maintenance), that.maintenance, now);
   const event = seen.events.get(that.event);
   if (event === undefined) return { kind: 'open', detail: `${that.event} is nowhere` };
   return judgeEvent(that, event, { seen, now });
+}
+
+function judgeMaintenance(found: SeenMaintenance | undefined, name: string, now: number): Verdict {
+  if (found === undefined) return { kind: 'open', detail: `${name} is nowhere` };
+  if (found.state === 'completed') return { kind: 'so', atMs: found.overAtMs ?? now, detail: '' };
+  return { kind: found.state === 'cancelled' ? 'lost' : 'open', detail: `it is ${found.state}` };
 }
 
 function judgeEvent(

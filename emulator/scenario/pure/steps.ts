@@ -19,6 +19,15 @@ export type Step =
   /** Of one VM, or (undefined) all there are. */
   | { readonly kind: 'clear-faults'; readonly vm: string | undefined }
   | { readonly kind: 'wait'; readonly ms: number }
+  /** What the VM's user does by portal or compute API; the event that it becomes is called `as`. */
+  | { readonly kind: 'operate'; readonly as: string | undefined; readonly verb: UserVerb; readonly vm: string }
+  | ({ readonly kind: 'maintain' } & ScenarioMaintenance)
+  /** Takes back what has not started of it. */
+  | { readonly kind: 'cancel-maintenance'; readonly maintenance: string }
+  | { readonly kind: 'scale'; readonly role: string; readonly instances: number; readonly slot: Slot }
+  /** A new deployment in the staging slot. `file`: absolute; `text`: what is in it. */
+  | { readonly kind: 'upload'; readonly file: string; readonly text: string }
+  | { readonly kind: 'swap' }
   /** From now on requests are sent to `url` (`public`: the fleet's public address) to the end, and none may fail. */
   | { readonly kind: 'load'; readonly url: string; readonly everyMs: number }
   | { readonly kind: 'expect'; readonly that: Condition; readonly withinMs: number }
@@ -44,8 +53,32 @@ export interface ScenarioFault {
   readonly byMs: number | undefined;
 }
 
-/** What of an event, or of a VM, may be expected. */
+/** What a VM's user may do to it (Azure's compute API). */
+export type UserVerb =
+  | 'restart'
+  | 'redeploy'
+  | 'reimage'
+  | 'performMaintenance'
+  | 'simulateEviction'
+  | 'deallocate'
+  | 'delete';
+
+/** The slots of a cloud service. */
+export type Slot = 'production' | 'staging';
+
+/** Maintenance of one domain after another, under a name that later steps know it by. */
+export interface ScenarioMaintenance {
+  readonly as: string;
+  readonly target: string;
+  readonly by: 'update-domain' | 'fault-domain';
+  readonly type: 'Freeze' | 'Reboot';
+  readonly noticeMs: number | undefined;
+  readonly durationSeconds: number | undefined;
+}
+
+/** What of an event, of a maintenance, or of a VM, may be expected. */
 export const EVENT_CONDITIONS = ['approved', 'started', 'gone', 'cancelled', 'outBeforeStarted'] as const;
+export const MAINTENANCE_CONDITIONS = ['maintained'] as const;
 export const VM_CONDITIONS = ['out', 'in'] as const;
 
 /** `outBeforeStarted`: every VM that the event names had left rotation when it started. */
@@ -58,7 +91,12 @@ export interface VmCondition {
   readonly kind: (typeof VM_CONDITIONS)[number];
   readonly vm: string;
 }
-export type Condition = EventCondition | VmCondition;
+/** Every domain of it has been done. */
+export interface MaintenanceCondition {
+  readonly kind: (typeof MAINTENANCE_CONDITIONS)[number];
+  readonly maintenance: string;
+}
+export type Condition = EventCondition | MaintenanceCondition | VmCondition;
 
 /** A step in words. */
 export function describeStep(step: Step): string {
@@ -77,6 +115,18 @@ export function describeStep(step: Step): string {
       return `fault ${step.fault.kind} at ${step.fault.vm ?? 'every VM'}`;
     case 'clear-faults':
       return `no fault at ${step.vm ?? 'any VM'} any more`;
+    case 'operate':
+      return `${step.verb} of ${step.vm}${step.as === undefined ? '' : ` (${step.as})`}`;
+    case 'maintain':
+      return `${step.as}: ${step.type} of ${step.target}, one ${step.by} after another`;
+    case 'cancel-maintenance':
+      return `cancel what has not started of ${step.maintenance}`;
+    case 'scale':
+      return `${step.instances} instances of ${step.role}${step.slot === 'staging' ? ' in the staging slot' : ''}`;
+    case 'upload':
+      return `upload ${step.file} into the staging slot`;
+    case 'swap':
+      return 'swap the slots';
     case 'wait':
       return `${seconds(step.ms)} pass`;
     case 'load':
@@ -99,6 +149,8 @@ function describeCondition(that: Condition): string {
       return `${that.event} ${that.kind}`;
     case 'outBeforeStarted':
       return `every VM of ${that.event} out of rotation before it started`;
+    case 'maintained':
+      return `every domain of ${that.maintenance} done`;
     case 'out':
       return `${that.vm} out of rotation`;
     case 'in':

@@ -107,6 +107,12 @@ function look(state: TimelineState, step: Step, at: { readonly seen: Observation
     case 'start':
     case 'complete':
     case 'approve':
+    case 'operate':
+    case 'maintain':
+    case 'cancel-maintenance':
+    case 'scale':
+    case 'upload':
+    case 'swap':
     case 'fault':
     case 'clear-faults':
     case 'load':

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadScenario, type ScenarioOverrides } from '../../../emulator/scenario/load-scenario.ts';
 import { formatJunit, formatReport } from '../../../emulator/scenario/report.ts';
-import { runScenario, type ScenarioReport } from '../../../emulator/scenario/run-scenario.ts';
+import type { ScenarioReport } from '../../../emulator/scenario/play.ts';
+import { runScenario } from '../../../emulator/scenario/run-scenario.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 function write(text: string): string {

@@ -13,7 +13,8 @@ const SCHEDULED: SeenEvent = {
 };
 
 function seen(event: Partial<SeenEvent> = {}, more: Partial<Observation> = {}): Observation {
-  return { events: new Map([['e', { ...SCHEDULED, ...event }]]), rotation: [], watched: new Set(['vm0']), ...more };
+  const events = new Map([['e', { ...SCHEDULED, ...event }]]);
+  return { events, maintenance: new Map(), rotation: [], watched: new Set(['vm0']), ...more };
 }
 
 const approvedWithin20s: Step = { kind: 'expect', that: { kind: 'approved', event: 'e' }, withinMs: 20_000 };
