@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { replaceFile } from '../../common/runtime/atomic-file.ts';
 import { systemErrorCode } from '../../common/runtime/errors.ts';
 import { UserError } from '../../common/runtime/errors.ts';
+import { makeFolder } from '../../common/runtime/make-folder.ts';
 
 /** Where a VM of the process host keeps things: `disk/`, `temp/`, `console.log`, and the emulator's own `vm.json`. */
 export interface VmFolder {
@@ -30,8 +31,8 @@ export async function openVmFolder(parent: string, vmName: string): Promise<VmFo
   const disk = path.join(folder, 'disk');
   const temp = path.join(folder, 'temp');
   try {
-    await mkdir(disk, { recursive: true });
-    await mkdir(temp, { recursive: true });
+    await makeFolder(disk);
+    await makeFolder(temp);
   } catch (error) {
     throw new UserError(
       'FOLDER_UNUSABLE',

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -21,6 +21,19 @@ afterEach(async () => {
 });
 
 describe('the folder of a VM', () => {
+  it.each([
+    ['under a file', () => path.join(parent, 'file', 'vms')],
+    // The kernel answers ENOENT to every new folder there, which must not be tried for ever.
+    ...(process.platform === 'linux' ? [['in /proc', () => '/proc/nowhere/vms'] as const] : []),
+    ['in place of a file', () => path.join(parent, 'taken')],
+  ] as const)('is refused at once %s, by one message that names it', async (_where, place) => {
+    await writeFile(path.join(parent, 'file'), '');
+    await mkdir(path.join(parent, 'taken', 'a'), { recursive: true });
+    await writeFile(path.join(parent, 'taken', 'a', 'disk'), '');
+    const wanted = { code: 'FOLDER_UNUSABLE', exitStatus: 2, message: expect.stringContaining(place()) as string };
+    await expect(openVmFolder(place(), 'a')).rejects.toMatchObject(wanted);
+  });
+
   it('remembers boots and init, and takes a broken record for none', async () => {
     const vm = await openVmFolder(parent, 'a');
     expect(await readRecord(vm)).toEqual({ boots: 0 });
