@@ -1,77 +1,89 @@
-import { DateTime } from 'luxon';
+import { compile, exclusionAt, firstAllowed, type Timetable } from './recurrence/timetable.ts';
+
+export type { Timetable } from './recurrence/timetable.ts';
+export { FREQUENCIES, type Frequency, type Recurrence } from './recurrence/rule.ts';
 
 /**
- * When a job is due. Pure arithmetic: the next occurrence costs the same whether the job began a minute or a century ago.
+ * When a job is due. Pure arithmetic: the next occurrence costs the same whether the job began a minute or a century ago, and
+ * whether it is due every minute or on every 29 February that is a Friday. `recurrence/` holds the parts.
  *
  * Every occurrence lies on a fixed grid counted from the anchor (the start time, or the job's creation where it has none), so
  * that a late or long run moves nothing after it. The documentation also says "calculating from last execution time"; most
  * recorded histories of the real service show the grid, and it is the better behaviour.
  *
- * A month is a calendar month in UTC: a job anchored on the 31st runs on the last day of a shorter month, and on the 31st
- * again afterwards. It is "once a month"; leaving a month out silently would be the worse surprise.
+ * A month is a calendar month: a job anchored on the 31st runs on the last day of a shorter month, and on the 31st again
+ * afterwards. It is "once a month"; leaving a month out silently would be the worse surprise. A 31st that a schedule names is
+ * another matter: the documentation says that it is left out where there is none.
  */
-export interface Timetable {
-  /** First point of the grid, epoch milliseconds. */
-  readonly anchorMs: number;
-  /** Absent: once, at the anchor. */
-  readonly recurrence: Recurrence | undefined;
+
+/** How far a job has come. */
+export interface Progress {
+  readonly afterMs: number;
+  /** How many occurrences it has had. */
+  readonly made: number;
 }
-
-export interface Recurrence {
-  readonly frequency: Frequency;
-  /** Every how many units; at least 1. */
-  readonly interval: number;
-  /** How many occurrences there are in all; those that lay in the past when the job was created do not use any up. */
-  readonly count: number | undefined;
-  /** No occurrence after this moment; one exactly at it still runs. With `count`, whichever is reached first ends the job. */
-  readonly endMs: number | undefined;
-}
-
-export const FREQUENCIES = ['minute', 'hour', 'day', 'week', 'month'] as const;
-export type Frequency = (typeof FREQUENCIES)[number];
-
-/** Units whose length never changes in UTC. */
-const UNIT_MS: Readonly<Record<Exclude<Frequency, 'month'>, number>> = {
-  minute: 60_000,
-  hour: 3_600_000,
-  day: 86_400_000,
-  week: 604_800_000,
-};
 
 /**
- * The first occurrence strictly after `afterMs`, or undefined when there is none any more. `made` is how many occurrences
- * the job has had. A job without recurrence has one, at its anchor, whatever `afterMs` says: it is not lost by being late.
+ * The first occurrence strictly after `afterMs`, or undefined when there is none any more. A job without recurrence has one,
+ * at its anchor, whatever `afterMs` says: it is not lost by being late.
  */
-export function nextOccurrence(
-  timetable: Timetable,
-  from: { readonly afterMs: number; readonly made: number },
-): number | undefined {
+export function nextOccurrence(timetable: Timetable, from: Progress): number | undefined {
   const { anchorMs, recurrence } = timetable;
   if (recurrence === undefined) return from.made === 0 ? anchorMs : undefined;
   if (recurrence.count !== undefined && from.made >= recurrence.count) return undefined;
-  const nextMs =
-    from.afterMs < anchorMs
-      ? anchorMs
-      : recurrence.frequency === 'month'
-        ? nextMonth(anchorMs, recurrence.interval, from.afterMs)
-        : nextStep(anchorMs, recurrence.interval * UNIT_MS[recurrence.frequency], from.afterMs);
-  return recurrence.endMs !== undefined && nextMs > recurrence.endMs ? undefined : nextMs;
+  return firstAllowed(compile(timetable, recurrence), Math.floor(from.afterMs) + 1);
 }
 
-/** `afterMs` is not before `anchorMs`. */
-function nextStep(anchorMs: number, stepMs: number, afterMs: number): number {
-  return anchorMs + (Math.floor((afterMs - anchorMs) / stepMs) + 1) * stepMs;
+/** The occurrences from `fromMs` until before `toMs`, at most `limit` of them, as if none had been made yet. */
+export function occurrencesBetween(
+  timetable: Timetable,
+  { fromMs, toMs, limit }: { readonly fromMs: number; readonly toMs: number; readonly limit: number },
+): readonly number[] {
+  const found: number[] = [];
+  const most = Math.min(limit, timetable.recurrence?.count ?? Infinity);
+  let next = nextOccurrence(timetable, { afterMs: fromMs - 1, made: 0 });
+  while (next !== undefined && next < toMs && found.length < most) {
+    if (next >= fromMs) found.push(next);
+    next = timetable.recurrence === undefined ? undefined : nextOccurrence(timetable, { afterMs: next, made: 0 });
+  }
+  return found;
+}
+
+/** How many occurrences lie from `fromMs` until before `toMs`, by arithmetic; what is excluded is counted too, `count` is not heeded. */
+export function countBetween(timetable: Timetable, fromMs: number, toMs: number): number {
+  const { anchorMs, recurrence } = timetable;
+  if (recurrence === undefined) return anchorMs >= fromMs && anchorMs < toMs ? 1 : 0;
+  const { instants, endMs } = compile(timetable, recurrence);
+  return instants.countBetween(fromMs, Math.min(toMs, endMs + 1));
 }
 
 /**
- * The grid point whose month is `afterMs`'s month or the nearest one before it is the only one that can lie on either side
- * of `afterMs`; the point after it is in a later month, and so later.
+ * The last occurrence that there will be, if the rule ends at all and that can be told by arithmetic: not when exclusions may
+ * put it off, nor later than the year 2200 in a zone whose clocks change.
  */
-function nextMonth(anchorMs: number, interval: number, afterMs: number): number {
-  const anchor = DateTime.fromMillis(anchorMs, { zone: 'utc' });
-  const after = DateTime.fromMillis(afterMs, { zone: 'utc' });
-  const months = (after.year - anchor.year) * 12 + (after.month - anchor.month);
-  const step = Math.floor(months / interval);
-  const candidateMs = anchor.plus({ months: step * interval }).toMillis();
-  return candidateMs > afterMs ? candidateMs : anchor.plus({ months: (step + 1) * interval }).toMillis();
+export function lastOccurrence(timetable: Timetable, from: Progress): number | undefined {
+  const { anchorMs, recurrence } = timetable;
+  if (recurrence === undefined) return from.made === 0 ? anchorMs : undefined;
+  const { instants, exclusions, endMs } = compile(timetable, recurrence);
+  if (exclusions.length > 0 || (recurrence.count === undefined && recurrence.endMs === undefined)) return undefined;
+  const fromMs = Math.floor(from.afterMs) + 1;
+  const toEnd = recurrence.endMs === undefined ? Infinity : instants.countBetween(fromMs, endMs + 1);
+  const left = Math.min(recurrence.count === undefined ? Infinity : recurrence.count - from.made, toEnd);
+  return left <= 0 ? undefined : instants.at(fromMs, left - 1);
+}
+
+/** What excludes a moment: the reason that a history gives. Undefined when nothing does. */
+export function excludedBy(timetable: Timetable, atMs: number): string | undefined {
+  if (timetable.recurrence === undefined) return undefined;
+  return exclusionAt(compile(timetable, timetable.recurrence).exclusions, atMs)?.name;
+}
+
+/**
+ * The shortest time between two occurrences, as the clock on the wall measures it: what a quota on the frequency is about.
+ * `{minutes: [0, 1]}` once an hour is a job that runs twice within a minute. Infinity when there are not two.
+ */
+export function smallestGapMs(timetable: Timetable): number {
+  const { recurrence } = timetable;
+  if (recurrence === undefined || recurrence.count === 1) return Infinity;
+  return compile(timetable, recurrence).instants.smallestGapMs();
 }

@@ -3,7 +3,7 @@ import { TASK_NAME } from '../../common/protocol/messages.ts';
 import { anyCase } from './any-case.ts';
 import { badRequest } from './api-error.ts';
 import { readBody } from './read-body.ts';
-import { FREQUENCIES, type Frequency } from '../recurrence.ts';
+import { recurrenceBodySchema, toRecurrence } from './parse-recurrence.ts';
 import type { JobDefinition } from '../jobs/definition.ts';
 import { formatInstant, parseInstantOrUndefined, type Instant } from '../jobs/instant.ts';
 import {
@@ -22,10 +22,6 @@ const MAX_HEADER_CHARACTERS = 4096;
 const MAX_BODY_CHARACTERS = 8192;
 /** 18 months, the longest time to a start. */
 const MAX_TIME_TO_START_MS = 548 * 86_400_000;
-/** Longest intervals: the documentation's table for minutes and hours, its text for the others. */
-const MAX_INTERVAL: Readonly<Record<Frequency, number>> = { minute: 1000, hour: 1000, day: 548, week: 78, month: 18 };
-/** The real service's clients hold it in 32 bits. */
-const MAX_COUNT = 2 ** 31 - 1;
 
 const instant = z.string().transform((text, context): Instant => {
   const parsed = parseInstantOrUndefined(text);
@@ -101,15 +97,7 @@ const jobBodySchema = z.strictObject({
   properties: z.strictObject({
     startTime: instant.nullish(),
     action: actionSchema,
-    recurrence: z
-      .strictObject({
-        frequency: anyCase(FREQUENCIES),
-        interval: z.int().positive().nullish(),
-        count: z.int().positive().max(MAX_COUNT).nullish(),
-        endTime: instant.nullish(),
-        schedule: notSupported('A recurrence with a schedule'),
-      })
-      .nullish(),
+    recurrence: recurrenceBodySchema.nullish(),
     state: anyCase(['Enabled', 'Disabled', 'Completed', 'Faulted']).nullish(),
     status: z.unknown().optional(),
   }),
@@ -197,28 +185,6 @@ function toHttpAction(type: 'Http' | 'Https', action: WantedAction): JobDefiniti
           },
         }
       : {}),
-  };
-}
-
-function toRecurrence(
-  wanted: NonNullable<z.output<typeof jobBodySchema>['properties']['recurrence']>,
-  now: number,
-): NonNullable<JobDefinition['recurrence']> {
-  const interval = wanted.interval ?? 1;
-  const longest = MAX_INTERVAL[wanted.frequency];
-  if (interval > longest) {
-    throw badRequest(
-      `The field 'properties.recurrence.interval' is not valid: the longest for the frequency '${wanted.frequency}' is ${longest}, got ${interval}.`,
-    );
-  }
-  if (wanted.endTime && wanted.endTime.ms < now) {
-    throw badRequest("The field 'properties.recurrence.endTime' is not valid: it must not be in the past.");
-  }
-  return {
-    frequency: wanted.frequency,
-    interval,
-    ...(wanted.count ? { count: wanted.count } : {}),
-    ...(wanted.endTime ? { endTime: formatInstant(wanted.endTime) } : {}),
   };
 }
 

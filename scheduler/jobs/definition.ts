@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TASK_NAME } from '../../common/protocol/messages.ts';
-import { FREQUENCIES } from '../recurrence.ts';
+import { recurrenceDefinitionSchema } from './recurrence-definition.ts';
 
 /**
  * A job as it is stored and shown: what its owner wrote, with the service's own spelling and defaults. `parse-job.ts` makes
@@ -9,14 +9,7 @@ import { FREQUENCIES } from '../recurrence.ts';
 export const jobDefinitionSchema = z.strictObject({
   /** ISO 8601 in UTC with up to seven digits of a second, as it is shown. */
   startTime: z.string().optional(),
-  recurrence: z
-    .strictObject({
-      frequency: z.enum(FREQUENCIES),
-      interval: z.int().positive(),
-      count: z.int().positive().optional(),
-      endTime: z.string().optional(),
-    })
-    .optional(),
+  recurrence: recurrenceDefinitionSchema.optional(),
   action: z.discriminatedUnion('type', [
     z.strictObject({
       type: z.enum(['Http', 'Https']),

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { FREQUENCIES, nextOccurrence, type Timetable } from '../recurrence.ts';
+import { excludedBy, FREQUENCIES, nextOccurrence, type Timetable } from '../recurrence.ts';
+import type { Calendars } from '../recurrence/blackout.ts';
 import { parseInstantOrUndefined } from './instant.ts';
 import type { JobDefinition, JobState } from './definition.ts';
+import { calendarKey, timetableFrom } from './recurrence-definition.ts';
 
 /** Names a job collection. Compared without case; shown as first written. */
 export interface CollectionRef {
@@ -89,34 +91,28 @@ export function collectionKey(ref: CollectionRef): string {
   return [ref.subscription, ref.resourceGroup, ref.collection].map((part) => part.toLowerCase()).join('/');
 }
 
-/** The calendar of a job. */
-export function timetableOf(definition: JobDefinition, anchorMs: number): Timetable {
-  const recurrence = definition.recurrence;
-  if (recurrence === undefined) return { anchorMs, recurrence: undefined };
-  return {
-    anchorMs,
-    recurrence: {
-      frequency: recurrence.frequency,
-      interval: recurrence.interval,
-      count: recurrence.count,
-      endMs: recurrence.endTime === undefined ? undefined : parseInstantOrUndefined(recurrence.endTime)?.ms,
-    },
-  };
+/** The calendar of a job. `calendars`: the blackout calendars of the settings. */
+export function timetableOf(definition: JobDefinition, anchorMs: number, calendars?: Calendars): Timetable {
+  return timetableFrom(definition.recurrence, anchorMs, calendars);
 }
 
 /**
- * Where the grid of a definition begins and when it is first due, for a job written at `now`. Without a start time, or with a
- * past one and no recurrence, that is at once (the real service waits 20 s; nothing is gained by that). With a past start
- * time and a recurrence it is the first point of the grid that is not past.
+ * Where the rule of a definition begins and when it is first due, for a job written at `now`: the table of the documentation
+ * ("Deep Dive: startTime"). Without a start time that is at once, also under a schedule that does not name this moment; with a
+ * past one and no recurrence as well (the real service waits 20 s; nothing is gained by that). Otherwise it is the first
+ * occurrence that is neither past nor before the start. A moment that is excluded is never the first.
  */
 export function firstDue(
   definition: JobDefinition,
   now: number,
+  calendars?: Calendars,
 ): { readonly anchorMs: number; readonly nextAtMs: number | undefined } {
   const start = definition.startTime === undefined ? undefined : parseInstantOrUndefined(definition.startTime);
   const isRecurring = definition.recurrence !== undefined;
   const anchorMs = start === undefined || (!isRecurring && start.ms < now) ? now : start.ms;
-  return { anchorMs, nextAtMs: nextOccurrence(timetableOf(definition, anchorMs), { afterMs: now - 1, made: 0 }) };
+  const timetable = timetableOf(definition, anchorMs, calendars);
+  if (start === undefined && excludedBy(timetable, now) === undefined) return { anchorMs, nextAtMs: now };
+  return { anchorMs, nextAtMs: nextOccurrence(timetable, { afterMs: now - 1, made: 0 }) };
 }
 
 /**
@@ -201,6 +197,8 @@ export interface JobWrite {
   readonly definition: JobDefinition;
   /** Undefined: as it is, or enabled if it is new. */
   readonly state: 'enabled' | 'disabled' | undefined;
+  /** The blackout calendars of the settings. */
+  readonly calendars?: Calendars;
 }
 
 /**
@@ -209,10 +207,10 @@ export interface JobWrite {
  * was due while it was disabled is left out. `id` is for a new job.
  */
 export function writeJob(current: Job | undefined, wanted: JobWrite, now: number, id: string): Job {
-  const { definition } = wanted;
+  const { definition, calendars } = wanted;
   const state = wanted.state ?? (current?.state === 'disabled' ? 'disabled' : 'enabled');
   if (current === undefined || !hasSameCalendar(current.definition, definition)) {
-    const first = firstDue(definition, now);
+    const first = firstDue(definition, now, calendars);
     return {
       ...(current ?? { executionCount: 0, failureCount: 0, faultedCount: 0, lastExecutionAtMs: undefined }),
       id: current?.id ?? id,
@@ -228,12 +226,10 @@ export function writeJob(current: Job | undefined, wanted: JobWrite, now: number
   const nextAtMs =
     current.state === 'enabled'
       ? current.nextAtMs
-      : nextOccurrence(timetableOf(definition, current.anchorMs), { afterMs: now - 1, made: current.made });
+      : nextOccurrence(timetableOf(definition, current.anchorMs, calendars), { afterMs: now - 1, made: current.made });
   return { ...current, definition, state, nextAtMs };
 }
 
 function hasSameCalendar(a: JobDefinition, b: JobDefinition): boolean {
-  const calendar = ({ startTime, recurrence: r }: JobDefinition): string =>
-    JSON.stringify([startTime, r?.frequency, r?.interval, r?.count, r?.endTime]);
-  return calendar(a) === calendar(b);
+  return a.startTime === b.startTime && calendarKey(a.recurrence) === calendarKey(b.recurrence);
 }

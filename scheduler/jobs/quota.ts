@@ -16,13 +16,14 @@ const PLANS: Readonly<Record<Sku, Plan>> = {
   P20Premium: { maxJobs: 1000, minGap: { frequency: 'minute', interval: 1 } },
 };
 
-/** For comparison only; a month counts as its shortest. */
+/** For comparison only; months and years count as their shortest. */
 const GAP_MS: Readonly<Record<Frequency, number>> = {
   minute: 60_000,
   hour: 3_600_000,
   day: 86_400_000,
   week: 604_800_000,
   month: 28 * 86_400_000,
+  year: 365 * 86_400_000,
 };
 
 /** Why a quota is more than the plan allows, or undefined. Texts as in the published cmdlets. */

@@ -44,7 +44,8 @@ const PURE = [
   /^agent\/core\//,
   /^common\/agreement\//,
   /^scheduler\/(recurrence|rollout)\.ts$/,
-  /^scheduler\/(recurrence|rollout)\/pure\//,
+  /^scheduler\/recurrence\//,
+  /^scheduler\/rollout\/pure\//,
 ];
 const PURE_PACKAGES = new Set(['node:crypto', 'luxon']);
 

@@ -71,7 +71,7 @@ describe('a recurring job', () => {
   });
 
   it('is due when stepping through its grid one by one says so', () => {
-    const limits = { minute: 1000, hour: 500, day: 100, week: 50, month: 18 };
+    const limits = { minute: 1000, hour: 500, day: 100, week: 50, month: 18, year: 3 };
     fc.assert(
       fc.property(
         fc.constantFrom(...FREQUENCIES).chain((frequency) =>
