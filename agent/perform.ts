@@ -30,7 +30,7 @@ export interface PerformParts {
 /** Actions that are answered by an observation. */
 export type AnsweredAction = Exclude<
   Action,
-  { kind: 'activity' | 'log' | 'reply.drained' | 'reply.restored' } | { kind: 'persist' }
+  { kind: 'activity' | 'log' | 'reply.drained' | 'reply.restored' | 'reply.withdrawn' } | { kind: 'persist' }
 >;
 
 /**
@@ -55,6 +55,10 @@ export function createPerformer(parts: PerformParts): (action: AnsweredAction) =
         return answer === undefined
           ? { kind: 'unanswered', id: action.id }
           : { kind: 'answer', id: action.id, ...answer };
+      }
+      case 'ask-leave': {
+        const answer = await coordinator?.mayLeave(action.minimum);
+        return { kind: 'leave', id: action.id, granted: answer?.granted, detail: answer?.detail ?? '' };
       }
       case 'read-fresh':
         return { kind: 'read', token: action.token, result: await parts.metadata.readFresh() };

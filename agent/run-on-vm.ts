@@ -129,10 +129,10 @@ async function runTickLoop(
 
 /** Keeps `application` true to what the application's own probe says, where the operator set one. */
 async function runProbeLoop(tools: AgentTools, application: { isUp: boolean }): Promise<void> {
-  const url = tools.settings.gate?.applicationProbe;
-  if (url === undefined) return;
+  const probe = tools.settings.gate?.applicationProbe;
+  if (probe === undefined) return;
   while (!tools.signal.aborted) {
-    const isUp = await probeApplication(url);
+    const isUp = await probeApplication(probe);
     if (isUp !== application.isUp) {
       application.isUp = isUp;
       tools.log.info({ isUp }, 'the application began or ceased to answer its probe');

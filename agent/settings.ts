@@ -2,9 +2,11 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Environment } from '../common/runtime/environment.ts';
 import { durationSchema } from '../common/runtime/duration.ts';
-import { isLoopback, listenAddressSchema } from '../common/runtime/listen.ts';
+import { isLoopback } from '../common/runtime/listen.ts';
 import { LOG_LEVELS } from '../common/runtime/log.ts';
 import { loadSettings } from '../common/runtime/settings.ts';
+import { absoluteDrainSettings, drainSettings } from './drain/settings.ts';
+import { policySchema } from './policy/settings.ts';
 import { coordinatorSchema } from './coordinator/settings.ts';
 import { hooksSchema, privilegedSchema, tasksSchema } from './hooks/settings.ts';
 
@@ -24,12 +26,6 @@ function hostOf(url: string): string {
 }
 
 const schedulerUrl = urlSchema(['http:', 'https:', 'ws:', 'wss:']);
-
-const portSchema = z
-  .union([z.int(), text.regex(/^\d{1,5}$/).transform(Number)])
-  .refine((port) => port > 0 && port < 65_536, {
-    error: (issue) => `expected a port between 1 and 65535, got ${JSON.stringify(issue.input)}`,
-  });
 
 /** The settings file of the agent. Every key is optional; an empty file is right for a stand-alone VM on Azure. */
 export const agentSettingsSchema = z.strictObject({
@@ -59,28 +55,13 @@ export const agentSettingsSchema = z.strictObject({
     })
     .optional(),
   coordinator: coordinatorSchema.optional(),
-  gate: z
-    .strictObject({
-      listen: listenAddressSchema,
-      detection: durationSchema.default(15_000),
-      applicationProbe: urlSchema(['http:']).optional(),
-    })
-    .optional(),
-  haproxy: z
-    .array(
-      z.strictObject({
-        sockets: z.array(nonEmpty).min(1, { error: 'expected at least one socket' }).max(32),
-        server: text.regex(/^[^\s/;]+\/[^\s/;]+$/, { error: 'expected "backend/server"' }),
-      }),
-    )
-    .max(64)
-    .default([]),
-  connections: z.strictObject({ ports: z.array(portSchema).min(1).max(64) }).optional(),
+  ...drainSettings,
   drain: z.strictObject({ timeout: durationSchema.default(60_000) }).prefault({}),
   hooks: hooksSchema.optional(),
   tasks: tasksSchema.optional(),
   privileged: privilegedSchema.optional(),
   events: z.strictObject({ absentFor: durationSchema.default(10_000) }).prefault({}),
+  policy: policySchema,
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
 });
 
@@ -93,7 +74,7 @@ export async function loadAgentSettings(file: string, environment: Environment):
   const base = path.dirname(path.resolve(file));
   const absolute = (value: string): string => path.resolve(base, value);
   return {
-    ...settings,
+    ...absoluteDrainSettings(settings, absolute),
     state: absolute(settings.state),
     socket: absolute(settings.socket),
     coordinator: withAbsoluteFile(settings.coordinator, absolute),

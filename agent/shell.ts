@@ -8,6 +8,8 @@ export interface ShellParts extends PerformParts {
   readonly initial: AgentState;
   /** Back in service for everybody: in rotation, and noticed by the balancers. */
   isHealthy(): boolean;
+  /** What came of a wish to keep the VM in service. */
+  withdrawn?(result: { readonly eventId: string; readonly ok: boolean; readonly detail: string }): void;
   /** The VM came into rotation or left it. */
   rotationChanged(): void;
 }
@@ -45,11 +47,20 @@ export function createShell(parts: ShellParts): Shell {
   return { observe, state: () => state };
 }
 
-type UnansweredAction = Extract<Action, { kind: 'activity' | 'log' | 'reply.drained' | 'reply.restored' }>;
+type UnansweredAction = Extract<
+  Action,
+  { kind: 'activity' | 'log' | 'reply.drained' | 'reply.restored' | 'reply.withdrawn' }
+>;
 
 function isTold(action: Action): action is UnansweredAction {
   const { kind } = action;
-  return kind === 'activity' || kind === 'log' || kind === 'reply.drained' || kind === 'reply.restored';
+  return (
+    kind === 'activity' ||
+    kind === 'log' ||
+    kind === 'reply.drained' ||
+    kind === 'reply.restored' ||
+    kind === 'reply.withdrawn'
+  );
 }
 
 function tellOthers(action: UnansweredAction, parts: ShellParts): void {
@@ -81,6 +92,12 @@ function tellOthers(action: UnansweredAction, parts: ShellParts): void {
     case 'reply.restored': {
       const { workId, attempt } = action;
       coordinator?.tell({ kind: 'restored', workId, attempt, healthy: parts.isHealthy(), detail: 'back in rotation' });
+      return;
+    }
+    case 'reply.withdrawn': {
+      const { eventId, ok, detail } = action;
+      log[ok ? 'info' : 'warn']({ event_id: eventId, detail }, ok ? 'withdrawn' : 'not withdrawn');
+      parts.withdrawn?.(action);
       return;
     }
     default:

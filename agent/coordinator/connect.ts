@@ -31,6 +31,8 @@ export async function makeConnections(
     coordinator: agreements && {
       submit: async (command) => await agreements.submit(command),
       reconcile: async () => await agreements.reconcile(),
+      // Only the scheduler knows who is in service.
+      mayLeave: async (minimum) => await link?.mayLeave(minimum),
       tell: (message) => link?.tell(message),
     },
     open: () => {

@@ -25,6 +25,8 @@ export interface AgreementEvents {
 
 /** What the agent's shell needs of whoever coordinates. */
 export interface Coordinator extends Pick<Agreements, 'submit' | 'reconcile'> {
+  /** Does its role keep `minimum` others in service if this VM leaves now? */
+  mayLeave(minimum: number): Promise<{ readonly granted: boolean; readonly detail: string } | undefined>;
   /** For the fleet's timeline and in answer to orders. Kept for later while there is no connection, the newest of them. */
   tell(message: Told): void;
 }

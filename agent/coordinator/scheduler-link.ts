@@ -38,7 +38,7 @@ export interface SchedulerLinkOptions {
   readonly log: Log;
 }
 
-type Waiting = (message: Extract<SchedulerMessage, { kind: 'answer' | 'records' }> | undefined) => void;
+type Waiting = (message: Extract<SchedulerMessage, { kind: 'answer' | 'records' | 'mayLeave' }> | undefined) => void;
 
 /** The scheduler as coordinator: one WebSocket that this side opens, keeps open and opens again. */
 export class SchedulerLink implements Agreements, Coordinator {
@@ -102,6 +102,12 @@ export class SchedulerLink implements Agreements, Coordinator {
     const id = this.#nextId++;
     const answer = await this.#ask(id, { kind: 'reconcile', id });
     return answer?.kind === 'records' ? answer.records : undefined;
+  }
+
+  async mayLeave(minimum: number): Promise<{ granted: boolean; detail: string } | undefined> {
+    const id = this.#nextId++;
+    const answer = await this.#ask(id, { kind: 'leave', id, minimum });
+    return answer?.kind === 'mayLeave' ? { granted: answer.granted, detail: answer.detail } : undefined;
   }
 
   tell(message: Told): void {
@@ -185,6 +191,7 @@ export class SchedulerLink implements Agreements, Coordinator {
         return;
       case 'answer':
       case 'records':
+      case 'mayLeave':
         this.#waiting.get(message.id)?.(message);
         return;
       case 'record':

@@ -12,7 +12,13 @@ export type ActivityKind =
   | 'drain.started'
   | 'drain.proven'
   | 'drain.failed'
+  | 'plan.decided'
+  | 'plan.tight'
+  | 'plan.waits'
+  | 'plan.returns'
   | 'promise.prepared'
+  | 'promise.consented'
+  | 'promise.withdrawn'
   | 'promise.released'
   | 'intent'
   | 'approved'
@@ -41,6 +47,8 @@ export type Action =
   | { readonly kind: 'drain.restore' }
   /** Run the executables of a phase; → `hook`. `key` is the entry's. */
   | { readonly kind: 'hook'; readonly key: string; readonly phase: HookPhase; readonly subject: HookSubject }
+  /** Can the role do without this VM? `minimum` others must be in service; → `leave`. */
+  | { readonly kind: 'ask-leave'; readonly id: number; readonly key: string; readonly minimum: number }
   /** For the timeline of the fleet. */
   | {
       readonly kind: 'activity';
@@ -62,7 +70,9 @@ export type Action =
       readonly proven: boolean;
       readonly detail: string;
     }
-  | { readonly kind: 'reply.restored'; readonly workId: string; readonly attempt: number };
+  | { readonly kind: 'reply.restored'; readonly workId: string; readonly attempt: number }
+  /** What came of `withdraw`. */
+  | { readonly kind: 'reply.withdrawn'; readonly eventId: string; readonly ok: boolean; readonly detail: string };
 
 /** What hooks are told, as JSON on their standard input. */
 export interface HookSubject {
@@ -75,4 +85,6 @@ export interface HookSubject {
   readonly description: string;
   readonly source: string;
   readonly durationSeconds: number;
+  /** What the notice leaves for this phase, in milliseconds. */
+  readonly withinMs?: number;
 }

@@ -4,6 +4,7 @@ import { absorbIntendAnswer } from './approval.ts';
 import type { Draft } from './draft.ts';
 import { absorbRecord } from './reconcile.ts';
 import { absorbReportAnswer } from './report.ts';
+import { absorbWithdrawAnswer } from './withdrawal.ts';
 
 /** The coordinator's answer to a command, or (outcome undefined) none. */
 export function absorbAnswer(
@@ -23,6 +24,9 @@ export function absorbAnswer(
   switch (waiting.kind) {
     case 'report':
       absorbReportAnswer(draft, entry, waiting.number, outcome);
+      return;
+    case 'withdraw':
+      absorbWithdrawAnswer(draft, entry, outcome, record);
       return;
     case 'campaign':
       entry.lead =

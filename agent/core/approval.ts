@@ -4,6 +4,7 @@ import { submit } from './commands.ts';
 import { absorbPoll } from './document.ts';
 import {
   changePromise,
+  hasAgreed,
   isDurable,
   namesOnly,
   noteEvent,
@@ -60,7 +61,9 @@ function isApprovable(draft: Draft, entry: EventEntry): boolean {
   return (
     entry.isPresent &&
     entry.status === 'Scheduled' &&
-    promise.promise === 'prepared' &&
+    hasAgreed(promise) &&
+    entry.plan.decision.approve === 'when-ready' &&
+    entry.plan.stance !== 'stepping-back' &&
     !promise.started &&
     !promise.approved &&
     isDurable(draft, entry)

@@ -5,6 +5,7 @@ import { changePromise, isDurable, isLive, openDraft, recordActivity, runHook, t
 import { advanceLead } from './lead.ts';
 import { absorbMaintenanceDrain, absorbMaintenanceRestore, advanceMaintenance } from './maintenance.ts';
 import type { Observation } from './observation.ts';
+import { absorbLeave, advancePlan } from './plan.ts';
 import { absorbDrainRead, absorbGate, advancePreparation } from './preparation.ts';
 import {
   absorbConnected,
@@ -17,6 +18,7 @@ import { absorbAnswer } from './answers.ts';
 import { advanceReport } from './report.ts';
 import { absorbBackIn, absorbRestoredHook, absorbTurnedAway, advanceRotation } from './rotation.ts';
 import { durableOf } from './durable.ts';
+import { absorbWithdraw, advanceWithdrawal } from './withdrawal.ts';
 import type { AgentState, EventEntry, Instant } from './state.ts';
 
 /**
@@ -93,6 +95,7 @@ function absorb(draft: Draft, observation: Observation): void {
       return;
     case 'unanswered':
       absorbAnswer(draft, observation.id, undefined, undefined);
+      absorbLeave(draft, { id: observation.id, granted: undefined, detail: '' });
       return;
     case 'turned-away':
       absorbTurnedAway(draft, observation.ok, observation.detail);
@@ -111,6 +114,12 @@ function absorb(draft: Draft, observation: Observation): void {
       return;
     case 'maintenance-restore':
       absorbMaintenanceRestore(draft, observation.workId, observation.attempt);
+      return;
+    case 'leave':
+      absorbLeave(draft, observation);
+      return;
+    case 'withdraw':
+      absorbWithdraw(draft, observation.eventId);
       return;
     default:
       observation satisfies never;
@@ -134,22 +143,33 @@ function advanceEvent(draft: Draft, key: string, entry: EventEntry): void {
     runHook(draft, key, entry, 'approved');
   }
   if (isLive(entry)) {
-    advancePreparation(draft, key, entry);
-    advancePromise(draft, entry);
+    advancePlan(draft, key, entry);
+    if (entry.plan.stance === 'out' && !promise.resumed) {
+      advancePreparation(draft, key, entry);
+      advancePromise(draft, entry);
+    }
+    advanceWithdrawal(draft, key, entry);
   }
   advanceReport(draft, key, entry);
   advanceLead(draft, key, entry);
   advanceApproval(draft, entry);
 }
 
-/** binding → prepared, the moment everything is proven; the promise counts once it is on disk. */
+/** binding → prepared, the moment everything is proven; the promise counts once it is on disk. Never without the operator's leave to agree. */
 function advancePromise(draft: Draft, entry: EventEntry): void {
   const { promise } = entry;
-  const isWanted = promise.promise === 'binding' && !promise.started && entry.isPresent;
-  if (!isWanted || entry.preparation.step !== 'proven' || !isDurable(draft, entry)) return;
-  changePromise(draft, entry, { promise: 'prepared' });
+  const { approve, onFailure } = entry.plan.decision;
+  const isWanted = promise.promise === 'binding' && !promise.started && entry.isPresent && approve === 'when-ready';
+  if (!isWanted || !isDurable(draft, entry)) return;
+  const isProven = entry.preparation.step === 'proven';
+  // Rule 6: only by the operator's explicit word, and only where every balancer at least has accepted that the VM is out.
+  const isGivenUp =
+    onFailure === 'approve' && entry.preparation.step === 'retry' && draft.state.rotation.state === 'out';
+  if (!isProven && !isGivenUp) return;
+  changePromise(draft, entry, { promise: 'prepared', offered: true, deadlineReached: isGivenUp });
   entry.preparedAtMs = draft.now.monotonicMs;
-  recordActivity(draft, 'promise.prepared', promise.eventId, 'stays out until the event has ended');
+  const failure = isGivenUp ? `, as the policy says, although its drain failed: ${entry.preparation.detail}` : '';
+  recordActivity(draft, 'promise.prepared', promise.eventId, `stays out until the event has ended${failure}`);
 }
 
 function absorbReadOfDrain(

@@ -1,6 +1,7 @@
 import { canonicalName } from '../../common/agreement/names.ts';
 import type { Action, ActivityKind, HookSubject } from './action.ts';
 import type { HookPhase } from './hook-phase.ts';
+import { isServing } from './serving.ts';
 import type { AgentState, EventEntry, EventPromise, Instant, MaintenanceEntry, Preparation } from './state.ts';
 
 /** The new state while it is being made, and the actions collected so far. Only `decide` opens one. */
@@ -25,6 +26,7 @@ export function openDraft(state: AgentState, now: Instant): Draft {
         ...entry,
         promise: { ...entry.promise },
         preparation: { ...entry.preparation },
+        plan: { ...entry.plan },
       })),
       maintenance: copyEach(state.maintenance, (entry) => ({ ...entry, preparation: { ...entry.preparation } })),
     },
@@ -80,6 +82,11 @@ export function namesOnly(state: AgentState, resources: readonly string[]): bool
   return names.length === 1 && names[0] === ownName(state);
 }
 
+/** This VM lets the event come early: it has promised to be out, or it may be hit in service. */
+export function hasAgreed(promise: EventPromise): boolean {
+  return promise.promise === 'prepared' || promise.promise === 'consented';
+}
+
 export function isLive(entry: EventEntry): boolean {
   return entry.promise.promise !== 'released';
 }
@@ -87,7 +94,8 @@ export function isLive(entry: EventEntry): boolean {
 /** Reasons to be out of rotation, maintenance included. While there is one, the VM stays out. */
 export function isHeld(state: AgentState): boolean {
   return (
-    Object.values(state.events).some(isLive) || Object.values(state.maintenance).some((entry) => !entry.isReleased)
+    Object.values(state.events).some((entry) => !isServing(entry)) ||
+    Object.values(state.maintenance).some((entry) => !entry.isReleased)
   );
 }
 
@@ -141,6 +149,7 @@ function hookSubject(entry: EventEntry | MaintenanceEntry): HookSubject {
       description: promise.description,
       source: promise.source,
       durationSeconds: promise.durationSeconds,
+      ...(entry.plan.shares === undefined ? {} : { withinMs: entry.plan.shares.hooksMs }),
     };
   }
   return {

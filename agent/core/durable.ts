@@ -1,6 +1,8 @@
 import { canonicalEventId } from '../../common/agreement/names.ts';
 import { freshProgress } from './event-life.ts';
-import { isLive, newPreparation } from './draft.ts';
+import { newPreparation } from './draft.ts';
+import { newPlan } from './plan.ts';
+import { isServing } from './serving.ts';
 import { maintenanceKey } from './maintenance.ts';
 import type { AgentState, CoreSettings, DurableState, Instant } from './state.ts';
 
@@ -63,9 +65,12 @@ export function initialState(settings: CoreSettings, durable: DurableState | und
   const draft = { state, actions: [], now };
   for (const promise of durable?.events ?? []) {
     const progress = freshProgress(draft);
+    const plan = newPlan(state, promise, promise.started || promise.approved || promise.posted);
     state.events[canonicalEventId(promise.eventId)] = {
       ...progress,
       promise: { ...promise },
+      // What it promised holds before anything else is known.
+      plan: promise.promise === 'prepared' ? { ...plan, stance: 'out', outSinceMs: now.monotonicMs } : plan,
       isPresent: false,
       status: 'Unknown',
       // A promise that was given was proven; the way there is gone through again only where it was not.
@@ -77,6 +82,7 @@ export function initialState(settings: CoreSettings, durable: DurableState | und
   for (const entry of durable?.maintenance ?? []) {
     state.maintenance[maintenanceKey(entry.workId)] = {
       ...entry,
+      untilMs: now.monotonicMs + (entry.untilWallMs - now.wallMs),
       preparation: newPreparation(draft),
       hasReplied: false,
       runningHooks: [],
@@ -94,7 +100,8 @@ export function reasonsOut(state: AgentState): readonly string[] {
     if (!state.boot.hasReconciled) reasons.push('has not learnt from the coordinator what it promised before boot');
   }
   for (const entry of Object.values(state.events)) {
-    if (isLive(entry)) reasons.push(`${entry.promise.eventType} ${entry.promise.eventId}: ${entry.promise.promise}`);
+    if (!isServing(entry))
+      reasons.push(`${entry.promise.eventType} ${entry.promise.eventId}: ${entry.promise.promise}`);
   }
   for (const entry of Object.values(state.maintenance)) {
     if (!entry.isReleased) reasons.push(`maintenance ${entry.workId}: ${entry.reason}`);

@@ -1,7 +1,8 @@
 import { subjectHash } from '../../common/agreement/names.ts';
-import { changePromise, newPreparation, recordActivity, runHook, writeLog, type Draft } from './draft.ts';
+import { newPlan } from './plan.ts';
+import { changePromise, newPreparation, noteEvent, recordActivity, runHook, writeLog, type Draft } from './draft.ts';
 import type { ScheduledEvent } from './event-document.ts';
-import type { EventEntry } from './state.ts';
+import type { EventEntry, EventPromise } from './state.ts';
 
 /**
  * Between two successful polls at most this much counts as "absent", however long they lie apart: in between nobody looked
@@ -15,26 +16,33 @@ const MIN_ABSENT_POLLS = 2;
 /** An event that names this VM is seen for the first time: from now on the VM is bound by it. */
 export function addEvent(draft: Draft, key: string, event: ScheduledEvent): void {
   const hasStarted = event.status === 'Started';
+  const promise: EventPromise = {
+    eventId: event.eventId,
+    eventType: event.eventType,
+    resources: event.resources,
+    hash: subjectHash(event),
+    // Rule 12: what starts without notice leaves nothing to promise and nothing to approve.
+    promise: hasStarted ? 'none' : 'binding',
+    number: 0,
+    localIntent: false,
+    posted: false,
+    approved: false,
+    started: hasStarted,
+    notBeforeMs: event.notBeforeMs,
+    description: event.description,
+    source: event.source,
+    durationSeconds: event.durationSeconds,
+    offered: false,
+    deadlineReached: false,
+    resumed: false,
+    seenAtMs: draft.now.wallMs,
+    // Nothing was taken from the application yet, so there is nothing to give back to it.
+    hooks: ['restored'],
+  };
   const entry: EventEntry = {
-    promise: {
-      eventId: event.eventId,
-      eventType: event.eventType,
-      resources: event.resources,
-      hash: subjectHash(event),
-      // Rule 12: what starts without notice leaves nothing to promise and nothing to approve.
-      promise: hasStarted ? 'none' : 'binding',
-      number: 0,
-      localIntent: false,
-      posted: false,
-      approved: false,
-      started: hasStarted,
-      notBeforeMs: event.notBeforeMs,
-      description: event.description,
-      source: event.source,
-      durationSeconds: event.durationSeconds,
-      hooks: [],
-    },
+    promise,
     ...freshProgress(draft),
+    plan: newPlan(draft.state, promise, false),
     isPresent: true,
     status: event.status,
   };
@@ -49,7 +57,7 @@ export function addEvent(draft: Draft, key: string, event: ScheduledEvent): void
 }
 
 /** What an entry has besides its promise when nothing has happened yet. */
-export function freshProgress(draft: Draft): Omit<EventEntry, 'promise' | 'isPresent' | 'status'> {
+export function freshProgress(draft: Draft): Omit<EventEntry, 'promise' | 'plan' | 'isPresent' | 'status'> {
   return {
     revision: draft.state.revision,
     absence: undefined,
@@ -64,6 +72,7 @@ export function freshProgress(draft: Draft): Omit<EventEntry, 'promise' | 'isPre
     approval: { step: 'idle', retryAtMs: 0 },
     runningHooks: [],
     restoreAttempts: 0,
+    withdrawal: undefined,
   };
 }
 
@@ -79,8 +88,10 @@ export function reviveEvent(draft: Draft, entry: EventEntry, event: ScheduledEve
     hash: subjectHash(event),
     promise: hasStarted && entry.promise.number === 0 ? 'none' : 'binding',
     started: hasStarted,
-    hooks: entry.promise.hooks.filter((phase) => phase === 'seen'),
+    resumed: false,
+    hooks: entry.promise.hooks.filter((phase) => phase === 'seen' || phase === 'restored'),
   });
+  entry.plan = newPlan(draft.state, entry.promise, false);
   writeLog(draft, 'warn', 'an event that had gone is here again', { eventId: event.eventId, detail: event.eventType });
 }
 
@@ -104,12 +115,10 @@ export function changeEvent(draft: Draft, entry: EventEntry, event: ScheduledEve
     };
   }
   entry.approval = { step: 'idle', retryAtMs: 0 };
-  changePromise(draft, entry, {
-    eventType: event.eventType,
-    resources: event.resources,
-    hash,
-    promise: promise.promise === 'none' ? 'none' : 'binding',
-  });
+  const subject = { eventType: event.eventType, resources: event.resources, hash };
+  // What was withdrawn has no lower promise, and the record it was withdrawn from will not be approved.
+  if (promise.promise === 'withdrawn') noteEvent(draft, entry, subject);
+  else changePromise(draft, entry, { ...subject, promise: promise.promise === 'none' ? 'none' : 'binding' });
   recordActivity(draft, 'event.changed', event.eventId, describeEvent(draft, event));
 }
 
@@ -138,7 +147,7 @@ function endEvent(draft: Draft, key: string, entry: EventEntry): void {
   const had = promise.promise;
   entry.releasedAtMs = draft.now.monotonicMs;
   entry.approval = { step: 'idle', retryAtMs: 0 };
-  changePromise(draft, entry, { promise: 'released' });
+  changePromise(draft, entry, { promise: 'released', offered: false });
   // An event that this VM promised nothing about is nothing to report about either.
   if (had === 'none' && entry.record === undefined) promise.number = entry.reportedNumber;
   const what = isCancelled ? 'was taken back before it started' : 'is over';

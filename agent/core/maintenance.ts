@@ -25,6 +25,7 @@ export function absorbMaintenanceDrain(
     attempt: order.attempt,
     reason: order.reason,
     untilWallMs: order.untilWallMs,
+    untilMs: draft.now.monotonicMs + (order.untilWallMs - draft.now.wallMs),
     isReleased: false,
     hooks: [],
     preparation: before === undefined || before.isReleased ? newPreparation(draft) : before.preparation,
@@ -58,7 +59,7 @@ export function absorbMaintenanceRestore(draft: Draft, workId: string, attempt: 
 export function advanceMaintenance(draft: Draft): void {
   const { state, now } = draft;
   for (const [key, entry] of Object.entries(state.maintenance)) {
-    if (!entry.isReleased && now.wallMs >= entry.untilWallMs) {
+    if (!entry.isReleased && now.monotonicMs >= entry.untilMs) {
       entry.isReleased = true;
       state.revision++;
       writeLog(draft, 'warn', 'a maintenance was not ended by its scheduler in time', { detail: entry.workId });

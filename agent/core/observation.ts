@@ -57,4 +57,8 @@ export type Observation =
       readonly reason: string;
       readonly untilWallMs: number;
     }
-  | { readonly kind: 'maintenance-restore'; readonly workId: string; readonly attempt: number };
+  | { readonly kind: 'maintenance-restore'; readonly workId: string; readonly attempt: number }
+  /** Answer to `ask-leave`; granted is undefined when nobody answered. */
+  | { readonly kind: 'leave'; readonly id: number; readonly granted: boolean | undefined; readonly detail: string }
+  /** The operator of this VM keeps it in service although the event names it; answered by `reply.withdrawn`. */
+  | { readonly kind: 'withdraw'; readonly eventId: string };

@@ -1,16 +1,18 @@
+import type { Shares } from './budget.ts';
 import { recordActivity, runHook, type Draft } from './draft.ts';
 import type { EventEntry, MaintenanceEntry, Preparation } from './state.ts';
 
 /**
  * The way of one reason to be out to a proven drain:
  *
- *   turn-away ──▶ prepare-hook ──▶ prove ──▶ ready-hook ──▶ reread ──▶ proven
+ *   turn-away ──▶ prepare-hook ──▶ (settle) ──▶ prove ──▶ ready-hook ──▶ reread ──▶ proven
  *       ▲               │            │            │            │
  *       └──── retry ◀───┴────────────┴────────────┴────────────┘   failed or took too long
  *
  * turn-away: every balancer has accepted, and the slowest has noticed · prepare-hook: the application finishes what it has
  * in hand · prove: nothing flows in two reads in a row · ready-hook: the operator's last word · reread: once more, because a
- * balancer that restarted in the meantime has forgotten the drain (rule 10).
+ * balancer that restarted in the meantime has forgotten the drain (rule 10). Where the notice is shorter than all of it (a
+ * Preempt leaves 30 s) the application prepares while the balancers are still noticing, and settle is what is left of that.
  */
 
 /** A session that is just being made can hide from one read (measured on HAProxy), not from two in a row. */
@@ -36,11 +38,15 @@ export function advancePreparation(draft: Draft, key: string, entry: Preparable)
     return;
   }
   if (preparation.step === 'turn-away' && rotation.state === 'out') {
-    if (nowMs - rotation.outSinceMs >= settings.detectionMs) {
+    if (isTight(entry) || nowMs - rotation.outSinceMs >= settings.detectionMs) {
       enter(draft, entry, 'prepare-hook');
       runHook(draft, key, entry, 'prepare');
       return;
     }
+  }
+  if (preparation.step === 'settle' && nowMs - rotation.outSinceMs >= settings.detectionMs) {
+    enter(draft, entry, 'prove', { startedAtMs: nowMs });
+    return;
   }
   if (preparation.step === 'prove' && preparation.clearReads >= CLEAR_READS) {
     enter(draft, entry, 'ready-hook');
@@ -53,8 +59,9 @@ export function advancePreparation(draft: Draft, key: string, entry: Preparable)
     return;
   }
   // A hook has a time-out of its own.
+  const drainMs = sharesOfEntry(entry)?.drainMs ?? settings.drainTimeoutMs;
   const isHook = preparation.step === 'prepare-hook' || preparation.step === 'ready-hook';
-  if (!isHook && nowMs - preparation.startedAtMs > settings.detectionMs + settings.drainTimeoutMs) {
+  if (!isHook && nowMs - preparation.startedAtMs > settings.detectionMs + drainMs) {
     const trouble = rotation.state === 'out' ? preparation.detail : rotation.trouble;
     failPreparation(draft, key, entry, `not drained in time: ${trouble === '' ? 'no answer yet' : trouble}`);
   }
@@ -73,7 +80,8 @@ export function absorbGate(
     return;
   }
   // What the hooks took does not count as time that the traffic took to go.
-  enter(draft, entry, hook.phase === 'prepare' ? 'prove' : 'reread', { startedAtMs: draft.now.monotonicMs });
+  const next = hook.phase === 'ready' ? 'reread' : isTight(entry) ? 'settle' : 'prove';
+  enter(draft, entry, next, { startedAtMs: draft.now.monotonicMs });
 }
 
 /** What one look at all balancers and at the guest's own connections found. */
@@ -122,6 +130,14 @@ function enter(
     ...change,
     step,
   };
+}
+
+function sharesOfEntry(entry: Preparable): Shares | undefined {
+  return 'promise' in entry ? entry.plan.shares : undefined;
+}
+
+function isTight(entry: Preparable): boolean {
+  return sharesOfEntry(entry)?.isTight === true;
 }
 
 function eventIdOf(entry: Preparable): string | undefined {

@@ -2,8 +2,9 @@ import { canonicalEventId, subjectHash } from '../../common/agreement/names.ts';
 import { LEASE_RETRY_MS, type AgreementRecord, type MemberEntry } from '../../common/agreement/record.ts';
 import { REENABLE_MS } from './document.ts';
 import { freshProgress } from './event-life.ts';
+import { clearOfferInRecord, newPlan } from './plan.ts';
 import { changePromise, isHeld, isLive, ownName, takeId, writeLog, type Draft } from './draft.ts';
-import type { AgentState, EventEntry } from './state.ts';
+import type { AgentState, EventEntry, EventPromise } from './state.ts';
 
 /**
  * After boot a VM does not know what it has promised: the journal may be gone with its disk. It stays out until the
@@ -27,7 +28,7 @@ export function advanceReconciliation(draft: Draft): void {
     coordinator.reconcile = { id: takeId(draft), atMs: now.monotonicMs };
     draft.actions.push({ kind: 'reconcile', id: coordinator.reconcile.id });
   }
-  if (isReconciled(state) || isHeld(state)) return;
+  if (isReconciled(state) || isHeld(state) || Object.values(state.events).some(isLive)) return;
   if (!boot.hasPolled && now.monotonicMs - boot.atMs >= BLIND_OPEN_MS) {
     openBlindly(draft, 'the metadata service has not answered since boot and no promise is known');
   } else if (boot.hasPolled && boot.quietSinceMs !== undefined && now.monotonicMs - boot.quietSinceMs >= REENABLE_MS) {
@@ -88,13 +89,15 @@ function adoptPromise(draft: Draft, record: AgreementRecord, copy: MemberEntry):
   }
   if (copy.number === entry.promise.number && copy.promise === entry.promise.promise) {
     entry.reportedNumber = Math.max(entry.reportedNumber, copy.number);
+    clearOfferInRecord(draft, entry);
   } else if (copy.number >= entry.promise.number && entry.promise.promise !== 'none') {
     // The journal is older than the copy: continue above its number, and never below what was promised.
     const isStill = isLive(entry) && isPrepared && copy.hash === entry.promise.hash;
-    changePromise(draft, entry, isStill ? { promise: 'prepared' } : {});
+    changePromise(draft, entry, isStill ? { promise: 'prepared', offered: true } : { offered: isLive(entry) });
     if (isStill) {
       entry.preparation = { ...entry.preparation, step: 'proven' };
       entry.preparedAtMs = draft.now.monotonicMs;
+      entry.plan = { ...entry.plan, stance: 'out', outSinceMs: draft.now.monotonicMs };
     }
   }
 }
@@ -103,25 +106,32 @@ function addLostPromise(draft: Draft, key: string, record: AgreementRecord, copy
   const { state, now } = draft;
   // The record's VMs are those this VM promised about only if the hashes agree; else the next document will tell.
   const isSame = copy.hash === subjectHash(record);
+  const promise: EventPromise = {
+    eventId: record.eventId,
+    eventType: record.eventType,
+    resources: record.resources,
+    hash: isSame ? copy.hash : subjectHash(record),
+    promise: copy.promise === 'prepared' && isSame ? 'prepared' : 'binding',
+    number: copy.number,
+    localIntent: false,
+    posted: false,
+    approved: record.phase === 'approved',
+    started: false,
+    notBeforeMs: undefined,
+    description: '',
+    source: '',
+    durationSeconds: -1,
+    // An older message of this VM may still be on its way to the coordinator.
+    offered: true,
+    deadlineReached: copy.deadlineReached,
+    resumed: false,
+    seenAtMs: now.wallMs,
+    hooks: [],
+  };
   const entry: EventEntry = {
-    promise: {
-      eventId: record.eventId,
-      eventType: record.eventType,
-      resources: record.resources,
-      hash: isSame ? copy.hash : subjectHash(record),
-      promise: copy.promise === 'prepared' && isSame ? 'prepared' : 'binding',
-      number: copy.number,
-      localIntent: false,
-      posted: false,
-      approved: record.phase === 'approved',
-      started: false,
-      notBeforeMs: undefined,
-      description: '',
-      source: '',
-      durationSeconds: -1,
-      hooks: [],
-    },
+    promise,
     ...freshProgress(draft),
+    plan: { ...newPlan(state, promise, true), stance: 'out', outSinceMs: now.monotonicMs },
     isPresent: false,
     status: 'Unknown',
     record,

@@ -1,6 +1,7 @@
 import { LEASE_RETRY_MS } from '../../common/agreement/record.ts';
 import type { Outcome } from '../../common/agreement/command.ts';
 import { isWaiting, submit } from './commands.ts';
+import { clearOfferInRecord } from './plan.ts';
 import { changePromise, isDurable, ownName, writeLog, type Draft } from './draft.ts';
 import type { EventEntry } from './state.ts';
 
@@ -11,7 +12,9 @@ const IDENTITY_RETRY_MS = 30_000;
 export function advanceReport(draft: Draft, key: string, entry: EventEntry): void {
   const { state, now } = draft;
   const { promise } = entry;
-  if (!state.coordinator.isReady || promise.promise === 'none' || entry.reportedNumber >= promise.number) return;
+  // Nothing was promised; or it was taken back, which is a command of its own.
+  if (promise.promise === 'none' || promise.promise === 'withdrawn') return;
+  if (!state.coordinator.isReady || entry.reportedNumber >= promise.number) return;
   if (!isDurable(draft, entry) || now.monotonicMs < entry.reportRetryAtMs || isWaiting(draft, key, ['report'])) return;
   submit(draft, key, {
     kind: 'report',
@@ -23,7 +26,7 @@ export function advanceReport(draft: Draft, key: string, entry: EventEntry): voi
     eventType: promise.eventType,
     resources: promise.resources,
     promise: promise.promise,
-    deadlineReached: false,
+    deadlineReached: promise.deadlineReached,
     localIntent: promise.localIntent,
   });
 }
@@ -38,6 +41,7 @@ export function absorbReportAnswer(
   const nowMs = draft.now.monotonicMs;
   if (outcome?.kind === 'accepted') {
     entry.reportedNumber = Math.max(entry.reportedNumber, number);
+    if (number === entry.promise.number) clearOfferInRecord(draft, entry);
     return;
   }
   entry.reportRetryAtMs = nowMs + LEASE_RETRY_MS;

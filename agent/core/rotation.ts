@@ -1,6 +1,7 @@
-import { isHeld, isLive, recordActivity, runHook, takeId, writeLog, type Draft } from './draft.ts';
+import { isHeld, recordActivity, runHook, takeId, writeLog, type Draft } from './draft.ts';
 import { wantsReads } from './preparation.ts';
 import { isReconciled } from './reconcile.ts';
+import { isServing } from './serving.ts';
 import type { EventEntry, MaintenanceEntry } from './state.ts';
 
 /** A balancer that was restarted lets traffic in again (HAProxy forgets a drain): so it is told again this often. */
@@ -113,5 +114,5 @@ function entries(draft: Draft): readonly (EventEntry | MaintenanceEntry)[] {
 
 function firstEventId(draft: Draft): string | undefined {
   const all = Object.values(draft.state.events);
-  return (all.find(isLive) ?? all[0])?.promise.eventId;
+  return (all.find((entry) => !isServing(entry)) ?? all[0])?.promise.eventId;
 }

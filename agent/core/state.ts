@@ -1,6 +1,8 @@
 import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { EventDocument } from './event-document.ts';
 import type { HookPhase } from './hook-phase.ts';
+import type { Shares } from './budget.ts';
+import type { Decision, PolicySettings } from './policy.ts';
 
 /**
  * All that the agent's decisions rest on, as plain data. `decide` (decide.ts) is the only one to make a new state of an old
@@ -44,6 +46,7 @@ export interface CoreSettings {
   readonly detectionMs: number;
   /** A drain that is not proven after this long counts as failed, and is tried again. */
   readonly drainTimeoutMs: number;
+  readonly policy: PolicySettings;
 }
 
 export interface BootState {
@@ -90,7 +93,7 @@ export interface Rotation {
 
 /** The way of one reason to be out (an event or a maintenance) from the first sight to a proven drain. */
 export interface Preparation {
-  step: 'turn-away' | 'prepare-hook' | 'prove' | 'ready-hook' | 'reread' | 'proven' | 'retry';
+  step: 'turn-away' | 'prepare-hook' | 'settle' | 'prove' | 'ready-hook' | 'reread' | 'proven' | 'retry';
   startedAtMs: number;
   attempt: number;
   retryAtMs: number;
@@ -108,8 +111,19 @@ export interface EventPromise {
   eventType: string;
   resources: readonly string[];
   hash: string;
-  /** `none`: the event started without notice, so that there was nothing to promise; the VM is out all the same. */
-  promise: 'none' | 'binding' | 'prepared' | 'released';
+  /**
+   * none: the event started without notice, so that there was nothing to promise; the VM is out all the same · withdrawn: its
+   * operator keeps it in service, and nobody will approve.
+   */
+  promise: 'none' | 'binding' | 'prepared' | 'consented' | 'withdrawn' | 'released';
+  /** Others may rest on a `prepared` of this VM: given, and not known to have been taken back in time. */
+  offered: boolean;
+  /** The drain or a hook failed, and the operator's policy is to agree all the same. */
+  deadlineReached: boolean;
+  /** Back in rotation after the impact, before the event was gone, by the operator's policy. */
+  resumed: boolean;
+  /** Epoch milliseconds at which this VM saw the event first. */
+  seenAtMs: number;
   /** Number of the newest write about it. */
   number: number;
   /** This VM alone was named, and it means to approve: counts as an intent for ever (rule 8). */
@@ -128,6 +142,27 @@ export interface EventPromise {
   hooks: readonly HookPhase[];
 }
 
+/** Whether an event takes this VM out of rotation, and when; plan.ts says how it changes. */
+export interface Plan {
+  decision: Decision;
+  stance: 'serving' | 'out' | 'stepping-back';
+  /** Why it serves although the event names it; for people. */
+  reason: string;
+  outSinceMs: number;
+  /** NotBefore on this process's own clock, so that a wall clock that is set back cannot make it late; undefined: not told. */
+  endsAtMs: number | undefined;
+  endsFor: number | undefined;
+  shares: Shares | undefined;
+  /** It was out for long without an approval in sight: from now on only late. */
+  hasGivenUp: boolean;
+  /** The question to the scheduler whether the role can do without this VM. */
+  leave: { readonly id: number | undefined; readonly retryAtMs: number; readonly isGranted: boolean };
+  /** When this process learnt that the event has started. */
+  startedAtMs: number | undefined;
+  /** This process began after the event was approved or had started: for a reboot, that it is over. */
+  readonly isAfterRestart: boolean;
+}
+
 export interface EventEntry {
   promise: EventPromise;
   /** Revision that must be on disk before anything may rest on the promise. */
@@ -137,6 +172,11 @@ export interface EventEntry {
   status: string;
   absence: { readonly creditedMs: number; readonly polls: number; readonly lastAtMs: number } | undefined;
   preparation: Preparation;
+  plan: Plan;
+  /** An operator wants this VM to stay in service; with an answer due, or (a policy) without. */
+  withdrawal:
+    | { readonly isAnswered: boolean; readonly number: number | undefined; readonly retryAtMs: number }
+    | undefined;
   preparedAtMs: number;
   releasedAtMs: number;
   record: AgreementRecord | undefined;
@@ -179,6 +219,8 @@ export interface MaintenanceEntry {
   reason: string;
   /** Epoch milliseconds: a scheduler that died must not keep the VM out for ever. */
   untilWallMs: number;
+  /** The same moment on this process's own clock, which nobody sets. */
+  untilMs: number;
   isReleased: boolean;
   hooks: readonly HookPhase[];
   preparation: Preparation;

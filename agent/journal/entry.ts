@@ -11,7 +11,7 @@ const promiseSchema = z
     eventType: z.string(),
     resources: z.array(z.string()),
     hash: z.string(),
-    promise: z.enum(['none', 'binding', 'prepared', 'released']),
+    promise: z.enum(['none', 'binding', 'prepared', 'consented', 'withdrawn', 'released']),
     number: z.int().nonnegative(),
     localIntent: z.boolean(),
     posted: z.boolean(),
@@ -21,6 +21,11 @@ const promiseSchema = z
     description: z.string(),
     source: z.string(),
     durationSeconds: z.number(),
+    // Absent in journals of older agents: then whatever was promised may be rested on.
+    offered: z.boolean().default(true),
+    deadlineReached: z.boolean().default(false),
+    resumed: z.boolean().default(false),
+    seenAtMs: z.number().default(0),
     hooks,
   })
   .transform((promise) => ({ ...promise, notBeforeMs: promise.notBeforeMs }));

@@ -7,7 +7,7 @@ import { commandSchema, outcomeSchema, recordSchema } from './agreement-messages
  */
 
 /** Raised when an old agent and a new scheduler could misunderstand each other. Compared at the first message. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Path of the scheduler's WebSocket for agents. */
 export const AGENT_PATH = '/forewarn/v1/agent';
@@ -61,8 +61,13 @@ export const ACTIVITY_KINDS = [
   'drain.started',
   'drain.proven',
   'drain.failed',
+  'plan.decided',
+  'plan.tight',
+  'plan.waits',
+  'plan.returns',
   'promise.prepared',
   'promise.consented',
+  'promise.withdrawn',
   'promise.released',
   'intent',
   'approved',
@@ -89,6 +94,16 @@ const agentHealth = z.strictObject({
 });
 export type AgentHealth = z.output<typeof agentHealth>;
 
+const proofSchema = z.strictObject({
+  /** base64url of the key's SPKI form: 44 bytes for Ed25519. */
+  publicKey: z.string().max(128),
+  signature: z.string().max(128),
+  /** One-time token, only when the VM enrols. */
+  token: z.string().max(128).optional(),
+});
+/** That the agent holds the key it names; what is signed is in `proof.ts`. */
+export type HelloProof = z.output<typeof proofSchema>;
+
 /** One piece of work that the scheduler wants of one VM. A higher attempt makes reports of a lower one void. */
 const workIdentity = { workId: name, attempt: z.int().positive() };
 
@@ -99,7 +114,10 @@ export const agentMessageSchema = z.discriminatedUnion('kind', [
     agentVersion: z.string(),
     identity: identitySchema,
     health: agentHealth,
+    proof: proofSchema.optional(),
   }),
+  /** From now on another key: signed by that one, over the challenge of this connection. Answered by `rotated`. */
+  z.strictObject({ kind: z.literal('rotate'), proof: proofSchema }),
   z.strictObject({ kind: z.literal('inventory'), inventory: inventorySchema }),
   z.strictObject({ kind: z.literal('heartbeat'), health: agentHealth }),
   z.strictObject({ kind: z.literal('activity'), activity: activitySchema }),
@@ -107,6 +125,8 @@ export const agentMessageSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('command'), id: z.int().nonnegative(), command: commandSchema }),
   /** Asks for every record of its scope that holds an entry of this VM or names it; answered by `records`. */
   z.strictObject({ kind: z.literal('reconcile'), id: z.int().nonnegative() }),
+  /** May this VM leave rotation early? At least `minimum` other VMs of its scope and role must be in service; → `mayLeave`. */
+  z.strictObject({ kind: z.literal('leave'), id: z.int().nonnegative(), minimum: z.int().positive() }),
   z.strictObject({ kind: z.literal('drained'), ...workIdentity, proven: z.boolean(), detail: z.string().max(2000) }),
   z.strictObject({
     kind: z.literal('taskDone'),
@@ -121,9 +141,18 @@ export const agentMessageSchema = z.discriminatedUnion('kind', [
 export type AgentMessage = z.output<typeof agentMessageSchema>;
 
 export const schedulerMessageSchema = z.discriminatedUnion('kind', [
+  /** The first message on every connection: what the agent must sign to prove who it is. */
+  z.strictObject({ kind: z.literal('challenge'), nonce: z.string().max(128) }),
   z.strictObject({ kind: z.literal('welcome'), protocol: z.int(), now: z.number() }),
   /** The scheduler will not talk to this agent; it closes the connection after this. */
-  z.strictObject({ kind: z.literal('refused'), reason: z.string() }),
+  z.strictObject({
+    kind: z.literal('refused'),
+    reason: z.string(),
+    /** It is the agent's key or token that is not accepted; another of its keys may be. */
+    isAboutKey: z.boolean().optional(),
+  }),
+  /** The new key holds from now on, the old one no longer; or not, and why. */
+  z.strictObject({ kind: z.literal('rotated'), problem: z.string().optional() }),
   z.strictObject({
     kind: z.literal('answer'),
     id: z.int().nonnegative(),
@@ -131,6 +160,12 @@ export const schedulerMessageSchema = z.discriminatedUnion('kind', [
     record: recordSchema.optional(),
   }),
   z.strictObject({ kind: z.literal('records'), id: z.int().nonnegative(), records: z.array(recordSchema).max(1000) }),
+  z.strictObject({
+    kind: z.literal('mayLeave'),
+    id: z.int().nonnegative(),
+    granted: z.boolean(),
+    detail: z.string().max(500),
+  }),
   /** A record in which this VM has a part has changed. */
   z.strictObject({ kind: z.literal('record'), record: recordSchema }),
   /**

@@ -9,6 +9,7 @@ import type { AgreementStore } from '../store/store.ts';
 import { vmKey } from '../vm-key.ts';
 import type { Publish } from '../watch.ts';
 import { describeChange } from './describe.ts';
+import { Leaving, type ServingVm } from './leaving.ts';
 import { isOwnCommand } from './ownership.ts';
 
 export interface CoordinationParts {
@@ -32,6 +33,12 @@ export interface Coordination {
   reconcile(identity: VmIdentity): Promise<readonly AgreementRecord[]>;
   /** Keys (`vmKey`) of the VMs that an event under way has a claim on. */
   claimedKeys(): ReadonlySet<string>;
+  /** Does the VM's role keep `minimum` others in service when it leaves now? `vms` are those that are connected. */
+  mayLeave(
+    identity: VmIdentity,
+    minimum: number,
+    vms: readonly ServingVm[],
+  ): { readonly granted: boolean; readonly detail: string };
   /** How many commands were refused, by reason. */
   refusals(): Readonly<Record<string, number>>;
 }
@@ -54,6 +61,8 @@ export function createCoordination(parts: CoordinationParts): Coordination {
   const refusals: Record<string, number> = {};
   const open = new Map<string, { readonly record: AgreementRecord; readonly atMs: number }>();
 
+  const leaving = new Leaving();
+
   const note = (record: AgreementRecord, atMs: number): void => {
     const key = `${record.scope}/${record.eventId}`;
     if (record.phase === 'ended' || record.phase === 'aborted') open.delete(key);
@@ -73,6 +82,18 @@ export function createCoordination(parts: CoordinationParts): Coordination {
       return transition;
     }
     throw new Error(`the record of event ${command.eventId} changed ${MAX_TRIES} times while a command was applied`);
+  };
+
+  const claimedKeys = (): ReadonlySet<string> => {
+    const now = clock.now();
+    const keys = new Set<string>();
+    for (const { record, atMs } of open.values()) {
+      if (now - atMs > CLAIM_LIFE_MS) continue;
+      for (const name of record.resources) {
+        if (record.members[name]?.promise !== 'released') keys.add(vmKey(record.scope, name));
+      }
+    }
+    return keys;
   };
 
   return {
@@ -95,16 +116,15 @@ export function createCoordination(parts: CoordinationParts): Coordination {
       const records = (await store.list(MAX_RECORDS, identity.scope)).map(({ record }) => record);
       return records.filter((record) => record.resources.includes(own) || record.members[own] !== undefined);
     },
-    claimedKeys: () => {
+    claimedKeys,
+    mayLeave: (identity, minimum, vms) => {
       const now = clock.now();
-      const keys = new Set<string>();
-      for (const { record, atMs } of open.values()) {
-        if (now - atMs > CLAIM_LIFE_MS) continue;
-        for (const name of record.resources) {
-          if (record.members[name]?.promise !== 'released') keys.add(vmKey(record.scope, name));
-        }
+      const { granted, detail, isNews } = leaving.ask(identity, minimum, { vms, claimed: claimedKeys(), now });
+      if (isNews) {
+        parts.publish({ kind: 'vm.held', vm: identity.name, detail: `stays in service for now: ${detail}` });
+        log.warn({ vm: identity.name, role: identity.role, detail }, 'a VM that an event names cannot be spared');
       }
-      return keys;
+      return { granted, detail };
     },
     refusals: () => ({ ...refusals }),
   };

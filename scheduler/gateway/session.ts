@@ -14,6 +14,7 @@ import type { Log } from '../../common/runtime/log.ts';
 import type { RolloutReport } from '../rollout.ts';
 import { vmKey } from '../vm-key.ts';
 import type { WatchHub } from '../watch.ts';
+import type { Coordination } from '../coordination/coordination.ts';
 import type { LiveVm, Registry } from './registry.ts';
 
 /** What a session needs of the rest of the scheduler. */
@@ -25,6 +26,7 @@ export interface SessionParts {
   readonly coordination: {
     submit(identity: VmIdentity, command: AgreementCommand): Promise<Transition>;
     reconcile(identity: VmIdentity): Promise<readonly AgreementRecord[]>;
+    mayLeave: Coordination['mayLeave'];
   };
   readonly onReport: (report: RolloutReport) => void;
 }
@@ -206,6 +208,16 @@ export class Session {
       case 'reconcile': {
         const records = await coordination.reconcile(vm.identity);
         this.send({ kind: 'records', id: message.id, records: [...records] });
+        return;
+      }
+      case 'leave': {
+        const vms = registry.allLive().map((live) => ({
+          key: vmKey(live.identity.scope, live.identity.name),
+          scope: live.identity.scope,
+          role: live.identity.role,
+          isServing: live.health.inRotation && live.health.healthy,
+        }));
+        this.send({ kind: 'mayLeave', id: message.id, ...coordination.mayLeave(vm.identity, message.minimum, vms) });
         return;
       }
       case 'drained':

@@ -1,5 +1,6 @@
 import type { Action } from '../../agent/core/action.ts';
 import { decide } from '../../agent/core/decide.ts';
+import { PLAIN_POLICY } from '../../agent/core/policy.ts';
 import { initialState } from '../../agent/core/durable.ts';
 import type { Observation, PollResult } from '../../agent/core/observation.ts';
 import type { AgentState, DurableState } from '../../agent/core/state.ts';
@@ -85,6 +86,7 @@ export class Node implements SimulatedVm {
         absentForMs: 10_000,
         detectionMs: 1000,
         drainTimeoutMs: 15_000,
+        policy: PLAIN_POLICY,
       },
       this.#journal,
       { wallMs: time.nowMs, monotonicMs: time.nowMs },
@@ -231,6 +233,11 @@ export class Node implements SimulatedVm {
       case 'post':
         this.#post(action.token, action.eventId);
         return;
+      case 'ask-leave': {
+        const granted = this.#world.random.fraction() < 0.5;
+        this.#ask(action.id, () => ({ kind: 'leave', id: action.id, granted, detail: 'too few' }));
+        return;
+      }
       case 'drain.start':
         this.#traffic.leave();
         this.#later(QUICK_MS, {
@@ -267,6 +274,7 @@ export class Node implements SimulatedVm {
         return;
       case 'reply.drained':
       case 'reply.restored':
+      case 'reply.withdrawn':
         return;
       default:
         action satisfies never;

@@ -3,6 +3,7 @@ import { subjectHash } from '../../../common/agreement/names.ts';
 import type { AgreementRecord } from '../../../common/agreement/record.ts';
 import type { Action } from '../../../agent/core/action.ts';
 import { decide } from '../../../agent/core/decide.ts';
+import { PLAIN_POLICY } from '../../../agent/core/policy.ts';
 import { initialState } from '../../../agent/core/durable.ts';
 import type { Observation } from '../../../agent/core/observation.ts';
 import type { AgentState, CoreSettings, DurableState } from '../../../agent/core/state.ts';
@@ -14,6 +15,7 @@ const SETTINGS: CoreSettings = {
   absentForMs: 10_000,
   detectionMs: 1000,
   drainTimeoutMs: 30_000,
+  policy: PLAIN_POLICY,
 };
 
 export function event(change: Partial<ScheduledEvent> = {}): ScheduledEvent {

@@ -3,6 +3,7 @@ import type { AgreementRecord } from '../../../common/agreement/record.ts';
 import { seededRandom } from '../../../common/runtime/random.ts';
 import type { Action } from '../../../agent/core/action.ts';
 import { decide } from '../../../agent/core/decide.ts';
+import { PLAIN_POLICY } from '../../../agent/core/policy.ts';
 import { initialState } from '../../../agent/core/durable.ts';
 import type { Observation, PollResult } from '../../../agent/core/observation.ts';
 import type { AgentState, DurableState } from '../../../agent/core/state.ts';
@@ -121,6 +122,7 @@ export class World {
       absentForMs: 10_000,
       detectionMs: 500,
       drainTimeoutMs: 30_000,
+      policy: PLAIN_POLICY,
     };
     return initialState(settings, disk, { wallMs: this.nowMs, monotonicMs: this.nowMs });
   }
@@ -243,6 +245,8 @@ export class World {
       case 'log':
       case 'reply.drained':
       case 'reply.restored':
+      case 'reply.withdrawn':
+      case 'ask-leave':
         return;
       default:
         action satisfies never;

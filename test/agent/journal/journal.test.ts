@@ -21,6 +21,10 @@ const promise: EventPromise = {
   description: 'müde',
   source: 'User',
   durationSeconds: -1,
+  offered: true,
+  deadlineReached: false,
+  resumed: false,
+  seenAtMs: 500,
   hooks: ['seen'],
 };
 const durable = (number: number): DurableState => ({ number, incarnation: 3, events: [promise], maintenance: [] });
