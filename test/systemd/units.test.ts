@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadAgentSettings } from '../../agent/settings.ts';
@@ -18,17 +18,36 @@ describe('what is installed on a machine', () => {
     const agent = await loadAgentSettings(path.join(SYSTEMD, 'etc/forewarn/agent.yaml'), {});
     expect(agent).toMatchObject({ state: '/var/lib/forewarn', metadata: { endpoint: 'http://169.254.169.254' } });
     const scheduler = await readSchedulerSettings(path.join(SYSTEMD, 'etc/forewarn/scheduler.yaml'), {}, '/');
-    expect(scheduler.storeFile).toBe('/var/lib/forewarn-scheduler/forewarn.db');
+    expect(scheduler.store).toEqual({ kind: 'sqlite', file: '/var/lib/forewarn-scheduler/forewarn.db' });
   });
 
   it('starts the programs with the settings that are installed beside them', () => {
-    const started = readdirSync(UNITS).map(
-      (unit) => /^ExecStart=(.*)$/m.exec(readFileSync(path.join(UNITS, unit), 'utf8'))?.[1],
+    const started = Object.fromEntries(
+      readdirSync(UNITS)
+        .filter((unit) => unit.endsWith('.service'))
+        .map((unit) => [unit, /^ExecStart=(.*)$/m.exec(readFileSync(path.join(UNITS, unit), 'utf8'))?.[1]]),
     );
-    expect(started).toEqual([
-      '/usr/bin/forewarn agent --config /etc/forewarn/agent.yaml',
-      '/usr/bin/forewarn scheduler --config /etc/forewarn/scheduler.yaml',
-    ]);
+    expect(started).toEqual({
+      'forewarn-agent.service': '/usr/bin/forewarn agent --config /etc/forewarn/agent.yaml',
+      'forewarn-privileged@.service':
+        '/usr/bin/forewarn agent privileged --folder /etc/forewarn/privileged.d --locks /run/forewarn-privileged',
+      'forewarn-scheduler.service': '/usr/bin/forewarn scheduler --config /etc/forewarn/scheduler.yaml',
+    });
+  });
+
+  it('asks for privileges at the socket that the settings name, and lists what may run in folders of root', async () => {
+    const agent = await loadAgentSettings(path.join(SYSTEMD, 'etc/forewarn/agent.yaml'), {});
+    const socket = readFileSync(path.join(UNITS, 'forewarn-privileged.socket'), 'utf8');
+    expect(socket).toContain(`ListenStream=${agent.privileged?.socket}\n`);
+    const folders = readFileSync(path.join(SYSTEMD, 'usr/lib/tmpfiles.d/forewarn.conf'), 'utf8');
+    for (const folder of [agent.hooks?.folder, agent.tasks?.folder, agent.privileged?.folder])
+      expect(folders).toMatch(new RegExp(`^d ${folder} +0755 root root -$`, 'm'));
+  });
+
+  it('opens the port that the settings give to the gate', async () => {
+    const agent = await loadAgentSettings(path.join(SYSTEMD, 'etc/forewarn/agent.yaml'), {});
+    const socket = readFileSync(path.join(UNITS, 'forewarn-agent.socket'), 'utf8');
+    expect(socket).toContain(`ListenStream=${agent.gate?.listen.host}:${agent.gate?.listen.port}\n`);
   });
 
   it.skipIf(!runsSystemd)(`has units without a mistake${needs}`, () => {
@@ -36,8 +55,11 @@ describe('what is installed on a machine', () => {
     cpSync(SYSTEMD, root, { recursive: true });
     // systemd looks for the program in the root that it verifies.
     mkdirSync(path.join(root, 'usr/bin'), { recursive: true });
-    writeFileSync(path.join(root, 'usr/bin/forewarn'), '#!/bin/sh\n');
-    chmodSync(path.join(root, 'usr/bin/forewarn'), 0o755);
+    for (const program of ['forewarn', 'sh']) {
+      writeFileSync(path.join(root, 'usr/bin', program), '#!/bin/sh\n');
+      chmodSync(path.join(root, 'usr/bin', program), 0o755);
+    }
+    symlinkSync('usr/bin', path.join(root, 'bin'));
     for (const target of [
       'network-online.target',
       'multi-user.target',
@@ -46,10 +68,11 @@ describe('what is installed on a machine', () => {
       'shutdown.target',
       'system.slice',
       '-.slice',
+      'sockets.target',
     ])
       writeFileSync(path.join(root, 'usr/lib/systemd/system', target), '[Unit]\nDescription=stands in\n');
     for (const unit of readdirSync(UNITS)) {
-      const verified = spawnSync('systemd-analyze', ['verify', '--man=no', `--root=${root}`, unit], {
+      const verified = spawnSync('systemd-analyze', ['verify', '--man=no', `--root=${root}`, instance(unit)], {
         encoding: 'utf8',
       });
       expect(`${verified.status} ${verified.stderr}`).toBe('0 ');
@@ -57,7 +80,7 @@ describe('what is installed on a machine', () => {
   });
 
   it.skipIf(!runsSystemd)(`exposes little of the machine${needs}`, () => {
-    for (const unit of readdirSync(UNITS)) {
+    for (const unit of ['forewarn-agent.service', 'forewarn-scheduler.service']) {
       const text = execFileSync('systemd-analyze', ['security', '--offline=true', path.join(UNITS, unit)], {
         encoding: 'utf8',
       });
@@ -66,3 +89,6 @@ describe('what is installed on a machine', () => {
     }
   });
 });
+
+/** A template is verified as one of its instances. */
+const instance = (unit: string): string => unit.replace('@.', '@test.');
