@@ -1,4 +1,5 @@
 import type { Clock } from '../common/runtime/clock.ts';
+import type { Environment } from '../common/runtime/environment.ts';
 import type { Log } from '../common/runtime/log.ts';
 import type { RandomSource } from '../common/runtime/random.ts';
 import type { AgentSettings } from './settings.ts';
@@ -10,5 +11,6 @@ export interface AgentTools {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly log: Log;
+  readonly environment: Environment;
   readonly signal: AbortSignal;
 }

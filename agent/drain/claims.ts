@@ -5,32 +5,37 @@ import { replaceFile } from '../../common/runtime/atomic-file.ts';
 import { createSerial } from '../serial.ts';
 
 /**
- * Which servers at which balancers this agent has turned away, on disk: what an operator turned away by hand must not be
- * given back by us, and what we turned away before a crash must be.
+ * What this agent has turned away where, and how far (`drain`, `maint`, …), on disk: what an operator turned away by hand must
+ * not be given back by us, and what we turned away before a crash must be.
  */
 export interface Claims {
-  has(key: string): boolean;
+  /** How far we have gone with `key`, undefined when it is not ours. */
+  get(key: string): string | undefined;
   /** Resolves when it is on disk; rejects when it cannot be, and then counts for this process's life only. */
-  add(key: string): Promise<void>;
+  set(key: string, value: string): Promise<void>;
   remove(key: string): Promise<void>;
 }
 
-const fileSchema = z.array(z.string());
+/** The list is how earlier versions kept them: everything on it was in drain. */
+const fileSchema = z.union([
+  z.record(z.string(), z.string()),
+  z.array(z.string()).transform((keys) => Object.fromEntries(keys.map((key) => [key, 'drain']))),
+]);
 
 export async function openClaims(file: string): Promise<Claims> {
-  const claimed = new Set(await readClaims(file));
+  const claimed = new Map(Object.entries(await readClaims(file)));
   const inOrder = createSerial();
   const save = async (): Promise<void> => {
     await inOrder(async () => {
       await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-      await replaceFile(file, JSON.stringify([...claimed]));
+      await replaceFile(file, JSON.stringify(Object.fromEntries(claimed)));
     });
   };
   return {
-    has: (key) => claimed.has(key),
-    add: async (key) => {
-      if (claimed.has(key)) return;
-      claimed.add(key);
+    get: (key) => claimed.get(key),
+    set: async (key, value) => {
+      if (claimed.get(key) === value) return;
+      claimed.set(key, value);
       await save();
     },
     remove: async (key) => {
@@ -40,11 +45,11 @@ export async function openClaims(file: string): Promise<Claims> {
 }
 
 /** A missing or damaged file means that nothing is known to be ours: then the balancer's state is left to its operator. */
-async function readClaims(file: string): Promise<readonly string[]> {
+async function readClaims(file: string): Promise<Readonly<Record<string, string>>> {
   try {
     const parsed = fileSchema.safeParse(JSON.parse(await readFile(file, 'utf8')));
-    return parsed.success ? parsed.data : [];
+    return parsed.success ? parsed.data : {};
   } catch {
-    return [];
+    return {};
   }
 }

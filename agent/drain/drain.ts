@@ -18,6 +18,8 @@ export interface Drain {
 export interface DrainReading {
   /** Nothing flows and nothing new will come. */
   readonly clear: boolean;
+  /** Sessions or connections that are left, where they can be counted. */
+  readonly count?: number;
   /** For people: `3 sessions`. */
   readonly detail: string;
 }

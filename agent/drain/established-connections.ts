@@ -20,7 +20,7 @@ export function establishedConnections(ports: readonly number[]): Drain {
     read: async () => {
       let count = 0;
       for (const table of await readTables()) count += countEstablished(table, served);
-      return { clear: count === 0, detail: `${count} established` };
+      return { clear: count === 0, count, detail: `${count} established` };
     },
     restore: async () => {},
   };

@@ -16,9 +16,11 @@ const hasHaproxy = existsSync(HAPROXY);
 export const runsHaproxy = hasHaproxy || process.env['CI'] === 'true';
 
 /** HAProxy over two applications, s1 first: s2 only takes what s1 does not. */
-export async function startHaproxy(): Promise<{
+export async function startHaproxy(options: { readonly withStateFile?: boolean } = {}): Promise<{
   readonly folder: string;
   readonly socket: string;
+  /** Read by HAProxy at its start when `withStateFile`. */
+  readonly stateFile: string;
   readonly port: number;
   /** Port of the application behind server web/s1. */
   readonly firstPort: number;
@@ -34,11 +36,14 @@ export async function startHaproxy(): Promise<{
   const [first, second] = [await startApplication('s1'), await startApplication('s2')];
   const port = await freePort();
   const config = path.join(folder, 'haproxy.cfg');
+  const stateFile = path.join(folder, 'server-state');
   await writeFile(
     config,
     `global
   stats socket ${socket} level admin
+  server-state-file ${stateFile}
 defaults
+  load-server-state-from-file ${options.withStateFile === true ? 'global' : 'none'}
   mode tcp
   timeout connect 2s
   timeout client 30s
@@ -64,6 +69,7 @@ backend web
   return {
     folder,
     socket,
+    stateFile,
     port,
     firstPort: portOf(first),
     ask,
@@ -98,8 +104,10 @@ async function canAsk(socket: string): Promise<boolean> {
 }
 
 export async function startApplication(name = 'app'): Promise<Server> {
-  const server = createServer((_request, response) => {
-    response.end(name);
+  const server = createServer((request, response) => {
+    // An answer that does not end carries traffic for as long as the test wants.
+    if (request.url === '/endless') response.write(name);
+    else response.end(name);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -116,7 +124,7 @@ export function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = await startApplication();
   const port = portOf(server);
   await stop(server);

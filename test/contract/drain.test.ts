@@ -1,73 +1,18 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { request } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openClaims } from '../../agent/drain/claims.ts';
 import type { Drain } from '../../agent/drain/drain.ts';
-import { establishedConnections } from '../../agent/drain/established-connections.ts';
-import { haproxyDrain } from '../../agent/drain/haproxy.ts';
-import { openHealthGate } from '../../agent/drain/health-gate.ts';
-import { silentLog } from '../../common/runtime/log.ts';
-import { portOf, runsHaproxy, startApplication, startHaproxy, stop } from './drain-haproxy.ts';
+import { haproxyDrain, type HaproxyOptions } from '../../agent/drain/haproxy.ts';
+import { haproxyStateFile } from '../../agent/drain/haproxy-state-file.ts';
+import { runsHaproxy, startHaproxy } from './drain-haproxy.ts';
+import { runsNginx, startNginx, type RunningNginx } from './drain-nginx.ts';
+import { ask, directNginx, HAPROXY_DEFAULTS, openTraffic, RIGS, type Rig } from './drain-rigs.ts';
 
-/** One drain over a real thing: what it promises is the same for all of them. */
-interface Rig {
-  readonly drain: Drain;
-  /** Opens a connection that carries traffic to the VM; undefined where the drain has no way of seeing traffic. */
-  openTraffic: (() => Promise<{ close(): Promise<void> }>) | undefined;
-  /** Would new traffic come to the VM now? Undefined where the drain only looks. */
-  isTurnedAway: (() => Promise<boolean>) | undefined;
-  close(): Promise<void>;
-}
-
-async function gateRig(): Promise<Rig> {
-  const gate = await openHealthGate({ host: '127.0.0.1', port: 0 }, async () => true);
-  return {
-    drain: gate,
-    openTraffic: undefined,
-    isTurnedAway: async () => (await probe(gate.address.port)).status === 503,
-    close: async () => {
-      await gate.close();
-    },
-  };
-}
-
-async function connectionsRig(): Promise<Rig> {
-  const server = await startApplication();
-  return {
-    drain: establishedConnections([portOf(server)]),
-    openTraffic: async () => await openConnection(portOf(server)),
-    isTurnedAway: undefined,
-    close: async () => {
-      await stop(server);
-    },
-  };
-}
-
-async function haproxyRig(): Promise<Rig> {
-  const balancer = await startHaproxy();
-  return {
-    drain: haproxyDrain({
-      socket: balancer.socket,
-      server: 'web/s1',
-      claims: await openClaims(path.join(balancer.folder, 'claims.json')),
-      log: silentLog,
-    }),
-    openTraffic: async () => await openConnection(balancer.port),
-    isTurnedAway: async () => (await probe(balancer.port)).body !== 's1',
-    close: async () => {
-      await balancer.close();
-    },
-  };
-}
-
-const RIGS: readonly { name: string; isThere: boolean; create(): Promise<Rig> }[] = [
-  { name: 'health gate', isThere: true, create: gateRig },
-  { name: 'established connections', isThere: existsSync('/proc/self/net/tcp'), create: connectionsRig },
-  { name: 'haproxy (needs: apt-get install haproxy)', isThere: runsHaproxy, create: haproxyRig },
-];
+const WITHIN = { timeout: 10_000, interval: 20 } as const;
 
 for (const kind of RIGS) {
   describe.skipIf(!kind.isThere)(`the drain contract on ${kind.name}`, () => {
@@ -79,44 +24,69 @@ for (const kind of RIGS) {
     afterEach(async () => {
       await rig.close();
     });
+    /** The agent, too, turns away again and again until nothing is left. */
+    const isClear = async (): Promise<boolean> => {
+      await rig.drain.start();
+      return (await rig.drain.read()).clear;
+    };
+    const isTurnedAway = async (otherwise: boolean): Promise<boolean> => (await rig.isTurnedAway?.()) ?? otherwise;
 
     it('turns new traffic away, says so when nothing is left, and lets it in again', async () => {
       await rig.drain.start();
-      expect((await rig.isTurnedAway?.()) ?? true).toBe(true);
-      expect(await rig.drain.read()).toMatchObject({ clear: true });
+      expect(await isTurnedAway(true)).toBe(true);
+      await expect.poll(isClear, WITHIN).toBe(true);
       await rig.drain.restore();
-      expect((await rig.isTurnedAway?.()) ?? false).toBe(false);
+      await expect.poll(async () => await isTurnedAway(false), WITHIN).toBe(false);
+    });
+
+    it('is not clear while it is in rotation', async () => {
+      if (rig.isTurnedAway === undefined) return;
+      expect(await rig.drain.read()).toMatchObject({ clear: false });
     });
 
     it('may be started and restored again and again', async () => {
       await rig.drain.start();
       await rig.drain.start();
-      expect(await rig.drain.read()).toMatchObject({ clear: true });
+      await expect.poll(isClear, WITHIN).toBe(true);
       await rig.drain.restore();
       await rig.drain.restore();
-      expect((await rig.isTurnedAway?.()) ?? false).toBe(false);
+      await expect.poll(async () => await isTurnedAway(false), WITHIN).toBe(false);
     });
 
     it('is not clear while a connection made before still carries traffic', async () => {
       if (rig.openTraffic === undefined) return;
       const traffic = await rig.openTraffic();
-      await rig.drain.start();
-      expect(await rig.drain.read()).toMatchObject({ clear: false });
+      expect(await isClear()).toBe(false);
+      expect(await isClear()).toBe(false);
       await traffic.close();
-      await expect.poll(async () => (await rig.drain.read()).clear).toBe(true);
+      await expect.poll(isClear, WITHIN).toBe(true);
+    });
+
+    it('leaves the VM to whoever else had turned it away before', async () => {
+      if (rig.turnAwayByHand === undefined) return;
+      await rig.turnAwayByHand();
+      await rig.drain.start();
+      await rig.drain.start();
+      await expect.poll(isClear, WITHIN).toBe(true);
+      await rig.drain.restore();
+      expect(await isTurnedAway(true)).toBe(true);
     });
   });
 }
 
 describe.skipIf(!runsHaproxy)('the HAProxy drain (needs: apt-get install haproxy)', () => {
   let balancer: Awaited<ReturnType<typeof startHaproxy>>;
-  const open = async (): Promise<Drain> =>
+  const open = async (change: Partial<HaproxyOptions> = {}): Promise<Drain> =>
     haproxyDrain({
+      ...HAPROXY_DEFAULTS,
       socket: balancer.socket,
-      server: 'web/s1',
       claims: await openClaims(path.join(balancer.folder, 'claims.json')),
-      log: silentLog,
+      ...change,
     });
+  const restartWithStateFile = async (): Promise<void> => {
+    await balancer.close();
+    balancer = await startHaproxy({ withStateFile: true });
+  };
   beforeEach(async () => {
     balancer = await startHaproxy();
   });
@@ -151,9 +121,10 @@ describe.skipIf(!runsHaproxy)('the HAProxy drain (needs: apt-get install haproxy
   });
 
   it('leaves maintenance to the operator who set it while the agent had drained the server', async () => {
-    const drain = await open();
+    const drain = await open({ maintAfterMs: undefined });
     await drain.start();
     await balancer.ask('set server web/s1 state maint');
+    await drain.start();
     await drain.restore();
     expect(await balancer.adminState()).not.toBe('0');
   });
@@ -164,41 +135,137 @@ describe.skipIf(!runsHaproxy)('the HAProxy drain (needs: apt-get install haproxy
     expect(await balancer.adminState()).toBe('0');
   });
 
+  it('goes from drain to maintenance when its time has come, and then shuts the sessions down', async () => {
+    const drain = await open({ maintAfterMs: 0, shutdownAfterMs: 0 });
+    const socket = connect(balancer.port, '127.0.0.1');
+    socket.write('GET /endless HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
+    const closed = once(socket, 'close');
+    await drain.start();
+    await closed;
+    await expect.poll(async () => (await drain.read()).clear, WITHIN).toBe(true);
+    await drain.restore();
+    expect(await balancer.adminState()).toBe('0');
+  });
+
+  it('waits in drain while there are sessions, and goes on to maintenance once there are none', async () => {
+    const drain = await open();
+    const traffic = await openTraffic(balancer.port);
+    await drain.start();
+    expect(await balancer.adminState()).toBe('8');
+    await traffic.close();
+    await expect
+      .poll(async () => {
+        await drain.start();
+        return await balancer.adminState();
+      }, WITHIN)
+      .toBe('1');
+    expect(await drain.read()).toMatchObject({ clear: true });
+  });
+
+  it('with the state file, a HAProxy that restarts comes back with the server still out, and in when it was restored', async () => {
+    await restartWithStateFile();
+    const drain = await open({ stateFile: haproxyStateFile(balancer.stateFile) });
+    await drain.start();
+    await balancer.restart();
+    expect(await drain.read()).toMatchObject({ clear: true });
+    expect((await ask(balancer.port)).body).toBe('s2');
+    await drain.restore();
+    expect((await ask(balancer.port)).body).toBe('s1');
+    await balancer.restart();
+    expect((await ask(balancer.port)).body).toBe('s1');
+  });
+
+  it('keeps no state of servers in the file that are not its own', async () => {
+    await restartWithStateFile();
+    await balancer.ask('set server web/s2 state maint');
+    const drain = await open({ stateFile: haproxyStateFile(balancer.stateFile) });
+    await drain.start();
+    const held = await readFile(balancer.stateFile, 'utf8');
+    expect(held).toContain(' s1 ');
+    expect(held).not.toContain(' s2 ');
+    await drain.restore();
+    expect(await readFile(balancer.stateFile, 'utf8')).not.toContain(' s1 ');
+  });
+
+  it('gives maintenance back that it had set before a crash', async () => {
+    await (await open({ maintAfterMs: 0 })).start();
+    expect(await balancer.adminState()).toBe('1');
+    await (await open()).restore();
+    expect(await balancer.adminState()).toBe('0');
+  });
+
   it('says what HAProxy complained of when the server does not exist', async () => {
     const claims = await openClaims(path.join(balancer.folder, 'other.json'));
-    const drain = haproxyDrain({ socket: balancer.socket, server: 'web/nobody', claims, log: silentLog });
+    const drain = haproxyDrain({ ...HAPROXY_DEFAULTS, socket: balancer.socket, server: 'web/nobody', claims });
     await expect(drain.start()).rejects.toThrow('knows no server web/nobody');
-    const other = haproxyDrain({ socket: balancer.socket, server: 'none/s1', claims, log: silentLog });
+    const other = haproxyDrain({ ...HAPROXY_DEFAULTS, socket: balancer.socket, server: 'none/s1', claims });
     await expect(other.start()).rejects.toThrow("Can't find backend");
   });
 });
 
-/** A connection that has carried a request and stays open. */
-async function openConnection(port: number): Promise<{ close(): Promise<void> }> {
-  const socket: Socket = connect(port, '127.0.0.1');
-  await once(socket, 'connect');
-  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-  await once(socket, 'data');
-  return {
-    close: async () => {
-      socket.destroy();
-      await once(socket, 'close');
-    },
-  };
-}
-
-async function probe(port: number): Promise<{ status: number; body: string }> {
-  return await new Promise((resolve, reject) => {
-    const outgoing = request({ port, host: '127.0.0.1', agent: false }, (response) => {
-      let body = '';
-      response.on('data', (chunk: Buffer) => {
-        body += chunk.toString();
-      });
-      response.on('end', () => {
-        resolve({ status: response.statusCode ?? 0, body });
-      });
-    });
-    outgoing.on('error', reject);
-    outgoing.end();
+describe.skipIf(!runsNginx)('the nginx drain (needs: apt-get install nginx)', () => {
+  let nginx: RunningNginx;
+  const open = async (): Promise<Drain> => directNginx(nginx, await openClaims(path.join(nginx.folder, 'claims.json')));
+  beforeEach(async () => {
+    nginx = await startNginx();
   });
-}
+  afterEach(async () => {
+    await nginx.close();
+  });
+
+  it('keeps everything else in the file as its operator wrote it', async () => {
+    const before = await readFile(nginx.file, 'utf8');
+    const drain = await open();
+    await drain.start();
+    expect(await readFile(nginx.file, 'utf8')).toBe(before.replace(';', ' down;'));
+    await drain.restore();
+    expect(await readFile(nginx.file, 'utf8')).toBe(before);
+  });
+
+  it('survives a restart of nginx, and one of the agent', async () => {
+    await (await open()).start();
+    await nginx.restart();
+    expect((await ask(nginx.port)).body).toBe('s2');
+    const again = await open();
+    await again.start();
+    expect(await again.read()).toMatchObject({ clear: true });
+    await again.restore();
+    expect((await ask(nginx.port)).body).toBe('s1');
+  });
+
+  it('sets the mark again that somebody took out', async () => {
+    const drain = await open();
+    const before = await readFile(nginx.file, 'utf8');
+    await drain.start();
+    await writeFile(nginx.file, before);
+    await nginx.restart();
+    expect(await drain.read()).toMatchObject({ clear: false });
+    await drain.start();
+    expect((await ask(nginx.port)).body).toBe('s2');
+  });
+
+  it('fails with what nginx says about a configuration that it cannot load, and makes up for it later', async () => {
+    const drain = await open();
+    const config = await readFile(nginx.config, 'utf8');
+    await writeFile(nginx.config, `${config}nonsense;\n`);
+    await expect(drain.start()).rejects.toThrow('unknown directive "nonsense"');
+    expect(await drain.read()).toMatchObject({ clear: false });
+    await writeFile(nginx.config, config);
+    await drain.start();
+    expect((await ask(nginx.port)).body).toBe('s2');
+  });
+
+  it('does not take an nginx that does not run for one without traffic', async () => {
+    const drain = await open();
+    await drain.start();
+    await writeFile(nginx.pidFile, '999999\n');
+    await expect(drain.read()).rejects.toThrow('/proc/999999');
+  });
+
+  it('names the file when the server is not in it', async () => {
+    await writeFile(nginx.file, '# nothing\n');
+    await expect((await open()).start()).rejects.toThrow(`has no line "server ${nginx.server}`);
+    expect(existsSync(nginx.file)).toBe(true);
+  });
+});

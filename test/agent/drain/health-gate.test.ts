@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openHealthGate, type HealthGate } from '../../../agent/drain/health-gate.ts';
+import { systemClock } from '../../../common/runtime/clock.ts';
 import { countEstablished } from '../../../agent/drain/established-connections.ts';
 
 describe('the health gate', () => {
@@ -9,7 +10,7 @@ describe('the health gate', () => {
   let isUp = true;
   beforeEach(async () => {
     isUp = true;
-    gate = await openHealthGate({ host: '127.0.0.1', port: 0 }, async () => isUp);
+    gate = await openHealthGate({ host: '127.0.0.1', port: 0 }, async () => isUp, { clock: systemClock });
   });
   afterEach(async () => {
     await gate.close();
@@ -56,7 +57,7 @@ describe('the health gate', () => {
   });
 
   it('names its setting when the port is taken', async () => {
-    await expect(openHealthGate(gate.address, async () => true)).rejects.toThrow('(setting gate.listen)');
+    await expect(openHealthGate(gate.address, async () => true, { clock: systemClock })).rejects.toThrow('(setting gate.listen)');
   });
 });
 

@@ -1,0 +1,61 @@
+import { readFile, rm } from 'node:fs/promises';
+import { replaceFile } from '../../common/runtime/atomic-file.ts';
+import { describeError } from '../../common/runtime/errors.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import type { Drain } from './drain.ts';
+
+/**
+ * Remembers over a restart of the agent that the VM was in rotation, so that an upgrade takes no VM out: the file is there
+ * while it is in, and names the boot that it belongs to.
+ */
+export interface RotationMemory {
+  /** Was the VM in rotation when the agent last ran, since this boot? */
+  readonly wasIn: boolean;
+  /** Told like a balancer; never keeps the others from being told. */
+  readonly drain: Drain;
+}
+
+export async function openRotationMemory(file: string, boot: string, log: Log): Promise<RotationMemory> {
+  const tell = (error: unknown): void => {
+    log.warn(
+      { file, reason: describeError(error) },
+      'cannot keep whether the VM is in rotation; a restart takes it out',
+    );
+  };
+  return {
+    wasIn: (await readOrUndefined(file)) === boot,
+    drain: {
+      name: 'memory of the rotation',
+      start: async () => {
+        try {
+          await rm(file, { force: true });
+        } catch (error) {
+          tell(error);
+        }
+      },
+      read: async () => ({ clear: true, detail: '' }),
+      restore: async () => {
+        try {
+          await replaceFile(file, boot);
+        } catch (error) {
+          tell(error);
+        }
+      },
+    },
+  };
+}
+
+/** What tells one boot of this machine from the next; `counter` is that of an emulated VM, whose machine does not reboot. */
+export async function readBoot(counter: string | undefined): Promise<string> {
+  const kernel = (await readOrUndefined('/proc/sys/kernel/random/boot_id'))?.trim();
+  // Without an id every start counts as a boot: the VM is out until the agent has looked.
+  return kernel === undefined ? '' : `${kernel} ${counter ?? ''}`.trim();
+}
+
+async function readOrUndefined(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
