@@ -1,5 +1,7 @@
-import type { Frequency } from '../recurrence.ts';
+import { smallestGapMs, type Frequency } from '../recurrence.ts';
 import type { JobDefinition } from './definition.ts';
+import { parseInstantOrUndefined } from './instant.ts';
+import { timetableFrom, type RecurrenceDefinition } from './recurrence-definition.ts';
 import type { JobCollection, Quota, Sku } from './job.ts';
 
 interface Plan {
@@ -52,10 +54,17 @@ export function refuseJob(collection: JobCollection, definition: JobDefinition, 
   }
   const minGap = collection.quota?.maxRecurrence ?? plan.minGap;
   const recurrence = definition.recurrence;
-  if (recurrence !== undefined && gapOf(recurrence) < gapOf(minGap)) {
-    return `The recurrence of the job, every ${describe(recurrence)}, is more frequent than its job collection allows: every ${describe(minGap)}.`;
+  if (recurrence !== undefined && shortestGapMs(recurrence, definition.startTime) < gapOf(minGap)) {
+    const schedule = recurrence.schedule === undefined ? '' : ' with its schedule';
+    return `The recurrence of the job, every ${describe(recurrence)}${schedule}, is more frequent than its job collection allows: every ${describe(minGap)}.`;
   }
   return undefined;
+}
+
+/** A schedule can make an hourly job run every minute, so what counts is the shortest time between two of its runs. */
+function shortestGapMs(recurrence: RecurrenceDefinition, startTime: string | undefined): number {
+  const startMs = startTime === undefined ? 0 : (parseInstantOrUndefined(startTime)?.ms ?? 0);
+  return smallestGapMs(timetableFrom(recurrence, startMs));
 }
 
 function gapOf(every: { readonly frequency: Frequency; readonly interval: number }): number {

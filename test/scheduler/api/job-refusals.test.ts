@@ -26,7 +26,7 @@ describe('a job', () => {
     ['a start too far away', job({ startTime: '2030-01-01' }), /must start within 18 months/],
     [
       'an unknown frequency',
-      job({ recurrence: { frequency: 'year' } }),
+      job({ recurrence: { frequency: 'fortnight' } }),
       /'properties.recurrence.frequency' is not valid: expected one of minute, hour/,
     ],
     [
@@ -56,9 +56,64 @@ describe('a job', () => {
       /it ends before its first occurrence/,
     ],
     [
-      'a schedule',
-      job({ recurrence: { frequency: 'day', schedule: { hours: [5] } } }),
-      /A recurrence with a schedule is not supported by this version/,
+      'days of the month in a weekly schedule',
+      job({ recurrence: { frequency: 'Week', schedule: { monthDays: [1] } } }),
+      /^Cannot set days of month with recurrence unit 'Week'\.$/,
+    ],
+    [
+      'weekdays in a monthly schedule',
+      job({ recurrence: { frequency: 'month', schedule: { weekDays: ['Monday'] } } }),
+      /^Cannot set days of week with recurrence unit 'Month'\.$/,
+    ],
+    [
+      'months in an hourly schedule',
+      job({ recurrence: { frequency: 'hour', schedule: { months: [1] } } }),
+      /^Cannot set months with recurrence unit 'Hour'\.$/,
+    ],
+    [
+      'a 60th minute',
+      job({ recurrence: { frequency: 'day', schedule: { minutes: [0, 60] } } }),
+      /'properties.recurrence.schedule.minutes.1' is not valid: expected a whole number from 0 to 59, got 60/,
+    ],
+    [
+      'a day 0 of the month',
+      job({ recurrence: { frequency: 'month', schedule: { monthDays: 0 } } }),
+      /'properties.recurrence.schedule.monthDays.0' is not valid: expected .* from -1 to -31 .*, got 0/,
+    ],
+    [
+      'a sixth Friday',
+      job({ recurrence: { frequency: 'month', schedule: { monthlyOccurrences: [{ day: 'Friday', Occurrence: 6 }] } } }),
+      /'properties.recurrence.schedule.monthlyOccurrences.0.occurrence' is not valid: .*, got 6/,
+    ],
+    [
+      'an eighth weekday',
+      job({ recurrence: { frequency: 'week', schedule: { weekDays: Array.from({ length: 8 }, () => 'Monday') } } }),
+      /'properties.recurrence.schedule.weekDays' is not valid/,
+    ],
+    [
+      'a week number',
+      job({ recurrence: { frequency: 'month', schedule: { weekNumber: 2 } } }),
+      /'weekNumber' in 'properties.recurrence.schedule' is not known/,
+    ],
+    [
+      'an unknown time zone',
+      job({ recurrence: { frequency: 'day', timeZone: 'Europe/Atlantis' } }),
+      /'properties.recurrence.timeZone' is not valid: expected the name of a time zone of the IANA database/,
+    ],
+    [
+      'a policy for clocks that never change',
+      job({ recurrence: { frequency: 'day', clockChanges: { gap: 'skip' } } }),
+      /'properties.recurrence.clockChanges' is not valid: it has no meaning without timeZone/,
+    ],
+    [
+      'an excluded date that is none',
+      job({ recurrence: { frequency: 'day', excludedDates: ['2026-02-30'] } }),
+      /'properties.recurrence.excludedDates.0' is not valid: expected a date/,
+    ],
+    [
+      'a schedule that is never due',
+      job({ recurrence: { frequency: 'year', schedule: { months: [2], monthDays: [30] } } }),
+      /it ends before its first occurrence/,
     ],
     ['an error action', job({ action: http({ errorAction: {} }) }), /An error action is not supported/],
     [
