@@ -29,6 +29,9 @@ export interface ProgramFiles {
   readonly forewarn: readonly string[];
 }
 
+/** The group that every VM of a fleet is in. */
+export const RESOURCE_GROUP = 'forewarn';
+
 /** What the VM's metadata service tells it about itself; whatever a fleet file does not say is made of the names. */
 export function factsOf(source: FleetVm, fleet: Fleet): InstanceFacts {
   const { vm } = source;
@@ -38,7 +41,7 @@ export function factsOf(source: FleetVm, fleet: Fleet): InstanceFacts {
     name: vm.name,
     vmId: vm.vmId,
     location: fleet.location,
-    resourceGroupName: 'forewarn',
+    resourceGroupName: RESOURCE_GROUP,
     subscriptionId: stableGuid('subscription').toLowerCase(),
     updateDomain: vm.updateDomain,
     faultDomain: vm.faultDomain,

@@ -26,9 +26,13 @@ function operateCommand(context: CommandContext): Command {
     .description(
       'Does to a VM what its user does through portal, command line or compute API. It becomes the event that Azure makes ' +
         'of it: Reboot of restart; Redeploy of redeploy, reimage and performMaintenance; Preempt of simulateEviction; ' +
-        'Terminate of deallocate and delete in a scale set. Elsewhere a deallocated or deleted VM is gone without an event.',
+        'Terminate of deallocate and delete in a scale set. start and powerOff, and elsewhere deallocate and delete, are done ' +
+        'at once, without an event.',
     )
-    .argument('<verb>', 'restart, redeploy, reimage, performMaintenance, simulateEviction, deallocate or delete')
+    .argument(
+      '<verb>',
+      'restart, redeploy, reimage, performMaintenance, simulateEviction, start, powerOff, deallocate or delete',
+    )
     .argument('<vm>', 'resource name, in any case of letters')
     .addHelpText(
       'after',

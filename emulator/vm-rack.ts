@@ -1,5 +1,5 @@
 import type { PortPicker } from './free-ports.ts';
-import { describeVm, planOf, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
+import { describeVm, factsOf, planOf, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
 import type { FaultBoard } from './fault-board.ts';
 import type { Environment } from '../common/runtime/environment.ts';
 import { UserError } from '../common/runtime/errors.ts';
@@ -8,9 +8,11 @@ import type { Fleet, FleetVm } from './fleet/fleet.ts';
 import type { Host } from './hosts/host.ts';
 import type { HostedVmPlan } from './hosts/hosted-vm.ts';
 import type { MetadataCredentials } from './metadata/credentials.ts';
+import { computerName } from './metadata/instance.ts';
 import type { MetadataServer } from './metadata/metadata-server.ts';
 import type { VmNetwork, VmNetworks } from './network/namespaces.ts';
 import type { PlatformRunner } from './platform-runner.ts';
+import type { PlatformOutcome } from './platform/effects.ts';
 import type { ScopeKind } from './platform/state.ts';
 import { createFleetMetadata, startVmMetadata, type FleetMetadata } from './vm-metadata.ts';
 import type { Clock } from '../common/runtime/clock.ts';
@@ -26,6 +28,10 @@ export interface VmRack {
   add(source: FleetVm, scopeKind: ScopeKind): Promise<EmulatedVm>;
   /** Ends a VM and everything about it. */
   remove(vm: string): Promise<void>;
+  /** Its user stops it; its disk stays. */
+  stop(vm: string, as: 'stopped' | 'deallocated'): Promise<void>;
+  /** Its user starts it again. Rejects when it does not come up. */
+  start(vm: string): Promise<void>;
   /** From now on VMs are told that the public address is this one. */
   setFrontend(address: ListenAddress): void;
   /** Takes metadata services off the network, or puts them back, as their faults say. */
@@ -53,6 +59,7 @@ export interface VmRackOptions {
 interface Built {
   readonly server: MetadataServer;
   readonly seen: EmulatedVm;
+  readonly plan: HostedVmPlan;
 }
 
 export function createVmRack(options: VmRackOptions): VmRack {
@@ -79,7 +86,8 @@ export function createVmRack(options: VmRackOptions): VmRack {
   const prepare = async (source: FleetVm): Promise<HostedVmPlan> => {
     const { name } = source.vm;
     const server = await startVmMetadata(source, metadata, () => options.faults().of(name));
-    const network = await networkOf(name, server, networks);
+    const hostName = computerName(factsOf(source, fleet));
+    const network = await networkOf(name, { server, hostName }, networks);
     const seen = await describeVm(source, { server, network, picker, folder });
     // Whoever closes has not seen this one: it must not stay open after everything else.
     if (isClosed) {
@@ -87,9 +95,10 @@ export function createVmRack(options: VmRackOptions): VmRack {
       await server.close();
       throw new UserError('EMULATOR_ENDS', `VM ${name} was not started: the emulator ends`);
     }
-    built.set(name, { server, seen });
+    const plan = planOf(source, seen, { ...options, network });
+    built.set(name, { server, seen, plan });
     seenVms.push(seen);
-    return planOf(source, seen, { ...options, network });
+    return plan;
   };
 
   const remove = async (vm: string): Promise<void> => {
@@ -121,6 +130,21 @@ export function createVmRack(options: VmRackOptions): VmRack {
       }
     },
     remove,
+    stop: async (vm, as) => {
+      throwIfRefused(runner.submit({ kind: 'stop-vm', vm, as }));
+      await host.stop(vm, as === 'deallocated');
+    },
+    start: async (vm) => {
+      const plan = built.get(vm)?.plan;
+      if (!runner.state.goneVms.has(vm.toLowerCase()) || plan === undefined) return;
+      throwIfRefused(runner.submit({ kind: 'start-vm', vm }));
+      try {
+        await host.add(plan);
+      } catch (error) {
+        runner.submit({ kind: 'stop-vm', vm, as: 'stopped' });
+        throw error;
+      }
+    },
     setFrontend: (address) => {
       frontend = address;
     },
@@ -139,13 +163,17 @@ export function createVmRack(options: VmRackOptions): VmRack {
   };
 }
 
+function throwIfRefused(outcome: PlatformOutcome): void {
+  if (outcome.kind === 'refused') throw new Error(outcome.message);
+}
+
 async function networkOf(
   name: string,
-  server: MetadataServer,
+  { server, hostName }: { readonly server: MetadataServer; readonly hostName: string },
   networks: VmNetworks | undefined,
 ): Promise<VmNetwork | undefined> {
   try {
-    return await networks?.open(name, server.address);
+    return await networks?.open(name, { metadata: server.address, hostName });
   } catch (error) {
     await server.close();
     throw error;

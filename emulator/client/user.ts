@@ -43,7 +43,7 @@ export async function operate(
   const { event } = answer;
   const said =
     event === null
-      ? `${wanted.vm} is gone: nothing announces this`
+      ? `${verb} of ${wanted.vm}: done, and nothing announces it`
       : `${verb}: ${event.type} of ${event.resources.join(', ')}, not before ${event.notBefore ?? 'now'}: event ${event.eventId}`;
   context.terminal.print(options.json === true ? JSON.stringify(answer, undefined, 2) : said);
 }

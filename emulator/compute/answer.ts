@@ -1,8 +1,9 @@
-import type { PlatformRunner } from '../platform-runner.ts';
 import type { PlatformRefusal } from '../platform/effects.ts';
-import type { Vm } from '../platform/state.ts';
+import { RESOURCE_GROUP } from '../emulated-vm.ts';
+import type { PlatformState, Vm } from '../platform/state.ts';
 import type { OperationLog } from './operation-log.ts';
 import { COMPUTE_VERBS, computePath, vmOfRef, type ComputePath, type ComputeVerb } from './target.ts';
+import { collection, instanceView, scaleSetResource, vmResource, type ViewPlace } from './views.ts';
 import { performUserOperation, type UserOperationContext } from './user-operation.ts';
 
 export interface ComputeRequest {
@@ -30,7 +31,7 @@ export interface ComputeContext extends UserOperationContext {
  * One request to the compute API, in the manner of Azure Resource Manager: a bearer token (any: the emulator has no users)
  * and an api-version (any) are required, subscription and resource group are not looked at. Errors are
  * `{"error":{"code","message"}}`. A verb answers 202 with `Azure-AsyncOperation` and `Location`, which say `InProgress` (202)
- * until the event that it became has left the document.
+ * until the event that it became has left the document; what is announced by none has succeeded at once.
  */
 export async function answerCompute(request: ComputeRequest, context: ComputeContext): Promise<ComputeAnswer> {
   if (!/^bearer \S+$/i.test(request.authorization ?? '')) {
@@ -50,7 +51,52 @@ export async function answerCompute(request: ComputeRequest, context: ComputeCon
     const message = 'The api-version query parameter (?api-version=) is required for all requests.';
     return failure(400, 'MissingApiVersionParameter', message);
   }
-  return path.kind === 'operation' ? showOperation(request, path, context) : await onVm(request, path, context);
+  switch (path.kind) {
+    case 'operation':
+      return showOperation(request, path, context);
+    case 'list':
+    case 'scale-set':
+      return showCollection(request, path, context);
+    case 'vm':
+      return await onVm(request, path, context);
+    default:
+      return path satisfies never;
+  }
+}
+
+/** Everything in one page: no client has to ask for a next one. */
+function showCollection(
+  request: ComputeRequest,
+  path: ComputePath & { kind: 'list' | 'scale-set' },
+  context: ComputeContext,
+): ComputeAnswer {
+  if (request.method !== 'GET') return notAllowed(request);
+  const { state } = context.runner;
+  const place = placeOf(path, context);
+  if (path.kind === 'scale-set') {
+    const found = scaleSetResource(state, path.name, place);
+    return found === undefined ? notThere(path.name, knownScopes(state)) : { status: 200, body: found };
+  }
+  const value = collection(state, path, place);
+  return value === undefined ? notThere(path.parent, knownScopes(state)) : { status: 200, body: { value } };
+}
+
+function placeOf(
+  path: { readonly subscription: string; readonly group: string | undefined },
+  { location }: ComputeContext,
+): ViewPlace {
+  return { subscription: path.subscription, group: path.group ?? RESOURCE_GROUP, location };
+}
+
+function knownScopes(state: PlatformState): readonly string[] {
+  return [...state.scopes.values()]
+    .filter((scope) => scope.kind === 'scale-set' || scope.kind === 'cloud-service')
+    .map((scope) => scope.name);
+}
+
+function notThere(name: string, known: readonly string[]): ComputeAnswer {
+  const message = `The Resource 'Microsoft.Compute/${name}' was not found. Known here: ${known.join(', ') || 'none'}.`;
+  return failure(404, 'ResourceNotFound', message);
 }
 
 function showOperation(
@@ -76,12 +122,15 @@ async function onVm(
   if (vm === undefined) {
     const name = path.ref.kind === 'machine' ? path.ref.name : path.ref.instance;
     const known = [...runner.state.vms.values()].filter((other) => vmOfRef(runner.state, refOf(path, other)) === other);
-    const message = `The Resource 'Microsoft.Compute/${name}' was not found. Known here: ${known.map((other) => other.name).join(', ') || 'none'}.`;
-    return failure(404, 'ResourceNotFound', message);
+    return notThere(
+      name,
+      known.map((other) => other.name),
+    );
   }
   if (request.method === 'GET' && (path.verb === undefined || path.verb.toLowerCase() === 'instanceview')) {
-    const view = instanceView(runner, vm);
-    return { status: 200, body: path.verb === undefined ? resource(vm, context, view) : view };
+    const { state } = runner;
+    const isWhole = path.verb === undefined;
+    return { status: 200, body: isWhole ? vmResource(state, vm, placeOf(path, context)) : instanceView(state, vm) };
   }
   const verb = verbOf(request.method, path.verb);
   return verb === undefined ? notAllowed(request) : await perform(verb, { vm, path }, context);
@@ -133,26 +182,6 @@ function refOf(path: ComputePath & { kind: 'vm' }, vm: Vm): typeof path.ref {
     default:
       return path.ref satisfies never;
   }
-}
-
-function instanceView(runner: PlatformRunner, vm: Vm): object {
-  const isGone = runner.state.goneVms.has(vm.name.toLowerCase());
-  return {
-    platformUpdateDomain: vm.updateDomain,
-    platformFaultDomain: vm.faultDomain,
-    statuses: [
-      { code: 'ProvisioningState/succeeded', level: 'Info', displayStatus: 'Provisioning succeeded' },
-      isGone
-        ? { code: 'PowerState/deallocated', level: 'Info', displayStatus: 'VM deallocated' }
-        : { code: 'PowerState/running', level: 'Info', displayStatus: 'VM running' },
-    ],
-  };
-}
-
-function resource(vm: Vm, context: ComputeContext, view: object): object {
-  const properties = { vmId: vm.vmId.toLowerCase(), provisioningState: 'Succeeded', instanceView: view };
-  const zones = vm.zone === '' ? {} : { zones: [vm.zone] };
-  return { name: vm.name, type: 'Microsoft.Compute/virtualMachines', location: context.location, ...zones, properties };
 }
 
 function notAllowed(request: ComputeRequest): ComputeAnswer {

@@ -31,9 +31,7 @@ export async function startCompute(context: {
       random,
       operations: createOperationLog(feed, () => clock.now()),
       location: fleet.location,
-      removeVm: async (name) => {
-        await rack.remove(name);
-      },
+      rack,
     },
   });
   context.closers.add(async () => {

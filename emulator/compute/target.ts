@@ -7,6 +7,8 @@ export const COMPUTE_VERBS = [
   'reimage',
   'performMaintenance',
   'simulateEviction',
+  'start',
+  'powerOff',
   'deallocate',
   'delete',
 ] as const;
@@ -14,7 +16,23 @@ export type ComputeVerb = (typeof COMPUTE_VERBS)[number];
 
 /** A path of the compute API, understood. Names are as they stood there. */
 export type ComputePath =
-  | { readonly kind: 'vm'; readonly subscription: string; readonly ref: VmRef; readonly verb: string | undefined }
+  | {
+      readonly kind: 'vm';
+      readonly subscription: string;
+      readonly group: string;
+      readonly ref: VmRef;
+      readonly verb: string | undefined;
+    }
+  | {
+      readonly kind: 'list';
+      readonly subscription: string;
+      /** Undefined: of the whole subscription. */
+      readonly group: string | undefined;
+      readonly what: 'machines' | 'scale-sets' | 'instances' | 'role-instances';
+      /** The scale set or cloud service that they are in; empty for the others. */
+      readonly parent: string;
+    }
+  | { readonly kind: 'scale-set'; readonly subscription: string; readonly group: string; readonly name: string }
   | { readonly kind: 'operation'; readonly subscription: string; readonly id: string; readonly isResult: boolean };
 
 export type VmRef =
@@ -33,6 +51,15 @@ const PATTERNS = {
     String.raw`^/subscriptions/([^/]+)${VM}/cloudServices/([^/]+)/roleInstances/([^/]+)(?:/(\w+))?/?$`,
     'i',
   ),
+  list: new RegExp(
+    String.raw`^/subscriptions/([^/]+)(?:/resourceGroups/([^/]+))?/providers/Microsoft\.Compute/(virtualMachines|virtualMachineScaleSets)/?$`,
+    'i',
+  ),
+  members: new RegExp(
+    String.raw`^/subscriptions/([^/]+)${VM}/(virtualMachineScaleSets|cloudServices)/([^/]+)/(virtualMachines|roleInstances)/?$`,
+    'i',
+  ),
+  scaleSet: new RegExp(String.raw`^/subscriptions/([^/]+)${VM}/virtualMachineScaleSets/([^/]+)/?$`, 'i'),
   operation: new RegExp(
     String.raw`^/subscriptions/([^/]+)/providers/Microsoft\.Compute/locations/[^/]+/(operations|operationResults)/([^/]+)/?$`,
     'i',
@@ -52,20 +79,44 @@ export function computePath(path: string): ComputePath | undefined {
     const [, subscription = '', what = '', id = ''] = operation;
     return { kind: 'operation', subscription, id, isResult: what.toLowerCase() === 'operationresults' };
   }
+  return collectionPath(decoded) ?? vmPath(decoded);
+}
+
+function vmPath(decoded: string): ComputePath | undefined {
   const machine = PATTERNS.machine.exec(decoded);
   if (machine !== null) {
-    const [, subscription = '', , name = '', verb] = machine;
-    return { kind: 'vm', subscription, ref: { kind: 'machine', name }, verb };
+    const [, subscription = '', group = '', name = '', verb] = machine;
+    return { kind: 'vm', subscription, group, ref: { kind: 'machine', name }, verb };
   }
   const instance = PATTERNS.instance.exec(decoded);
   if (instance !== null) {
-    const [, subscription = '', , scaleSet = '', number = '', verb] = instance;
-    return { kind: 'vm', subscription, ref: { kind: 'instance', scaleSet, instance: number }, verb };
+    const [, subscription = '', group = '', scaleSet = '', number = '', verb] = instance;
+    return { kind: 'vm', subscription, group, ref: { kind: 'instance', scaleSet, instance: number }, verb };
   }
   const role = PATTERNS.roleInstance.exec(decoded);
   if (role === null) return undefined;
-  const [, subscription = '', , service = '', name = '', verb] = role;
-  return { kind: 'vm', subscription, ref: { kind: 'role-instance', service, instance: name }, verb };
+  const [, subscription = '', group = '', service = '', name = '', verb] = role;
+  return { kind: 'vm', subscription, group, ref: { kind: 'role-instance', service, instance: name }, verb };
+}
+
+function collectionPath(decoded: string): ComputePath | undefined {
+  const list = PATTERNS.list.exec(decoded);
+  if (list !== null) {
+    const [, subscription = '', group, word = ''] = list;
+    const what = word.toLowerCase() === 'virtualmachines' ? 'machines' : 'scale-sets';
+    return { kind: 'list', subscription, group, what, parent: '' };
+  }
+  const scaleSet = PATTERNS.scaleSet.exec(decoded);
+  if (scaleSet !== null) {
+    const [, subscription = '', group = '', name = ''] = scaleSet;
+    return { kind: 'scale-set', subscription, group, name };
+  }
+  const members = PATTERNS.members.exec(decoded);
+  if (members === null) return undefined;
+  const [, subscription = '', group = '', of = '', parent = '', word = ''] = members;
+  const isScaleSet = of.toLowerCase() === 'virtualmachinescalesets';
+  if (isScaleSet !== (word.toLowerCase() === 'virtualmachines')) return undefined;
+  return { kind: 'list', subscription, group, what: isScaleSet ? 'instances' : 'role-instances', parent };
 }
 
 /** The VM that a path names; undefined when there is none, or it is reached by another kind of path. */
@@ -87,7 +138,9 @@ export function vmOfRef(state: PlatformState, ref: VmRef): Vm | undefined {
 }
 
 function ofScope(state: PlatformState, name: string, kinds: readonly string[]): Vm | undefined {
-  const vm = vmOrUndefined(state, name);
+  const found = vmOrUndefined(state, name);
+  // A deleted one is nowhere any more, although its events may still name it.
+  const vm = state.goneVms.get(name.toLowerCase()) === 'deleted' ? undefined : found;
   const kind = vm === undefined ? undefined : state.scopes.get(vm.scope)?.kind;
   return kind !== undefined && kinds.includes(kind) ? vm : undefined;
 }

@@ -1,4 +1,4 @@
-import type { EventType, ScopeKind } from '../platform/state.ts';
+import type { EventType, GoneAs, ScopeKind } from '../platform/state.ts';
 import type { ComputeVerb } from './target.ts';
 
 /** What a verb does to a VM. */
@@ -10,7 +10,11 @@ export type VerbEffect =
       readonly source: 'User' | 'Platform';
       readonly description?: string;
       readonly isAwaited: boolean;
+      readonly leaves?: GoneAs;
     }
+  /** Nothing is announced: the VM is stopped at once, or started again. */
+  | { readonly kind: 'stop'; readonly as: 'stopped' | 'deallocated' }
+  | { readonly kind: 'start' }
   /** Nothing is announced: the VM is removed at once. */
   | { readonly kind: 'removal' }
   | { readonly kind: 'refused'; readonly message: string };
@@ -19,7 +23,7 @@ export type VerbEffect =
  * Which event a user's operation becomes. `restart` and `redeploy` are documented (Scheduled Events, "User-initiated
  * maintenance"); a maintenance that the customer begins moves the VM to another host, hence Redeploy; a reimaged VM loses its
  * temporary disk and so does a redeployed one: the nearest type. A scale set announces deletes (Terminate notification);
- * for a VM that stands alone or in an availability set Azure announces nothing.
+ * for a VM that stands alone or in an availability set Azure announces nothing. Stopping and starting it announces nowhere.
  */
 export function verbEffect(verb: ComputeVerb, kind: ScopeKind): VerbEffect {
   switch (verb) {
@@ -38,13 +42,32 @@ export function verbEffect(verb: ComputeVerb, kind: ScopeKind): VerbEffect {
       };
     case 'simulateEviction':
       return { kind: 'event', type: 'Preempt', source: 'Platform', isAwaited: false };
+    case 'start':
+    case 'powerOff':
     case 'deallocate':
     case 'delete':
-      return kind === 'cloud-service'
-        ? { kind: 'refused', message: 'an instance of a cloud service goes by scaling its role in' }
-        : kind === 'scale-set'
-          ? { kind: 'event', type: 'Terminate', source: 'User', isAwaited: true }
-          : { kind: 'removal' };
+      return kind === 'cloud-service' ? REFUSED : presenceEffect(verb, kind);
+    default:
+      return verb satisfies never;
+  }
+}
+
+const REFUSED: VerbEffect = {
+  kind: 'refused',
+  message: 'an instance of a cloud service goes by scaling its role in',
+};
+
+function presenceEffect(verb: 'start' | 'powerOff' | 'deallocate' | 'delete', kind: ScopeKind): VerbEffect {
+  const terminate = { kind: 'event', type: 'Terminate', source: 'User', isAwaited: true } as const;
+  switch (verb) {
+    case 'start':
+      return { kind: 'start' };
+    case 'powerOff':
+      return { kind: 'stop', as: 'stopped' };
+    case 'deallocate':
+      return kind === 'scale-set' ? { ...terminate, leaves: 'deallocated' } : { kind: 'stop', as: 'deallocated' };
+    case 'delete':
+      return kind === 'scale-set' ? terminate : { kind: 'removal' };
     default:
       return verb satisfies never;
   }

@@ -62,8 +62,8 @@ export interface Operations {
   /** Approves events as the VM itself would by its metadata service: for whoever plays a VM in the same process. */
   approve(vm: string, eventIds: readonly string[]): void;
   /**
-   * What a user does to a VM through portal or compute API. Returns the event that it became; undefined when the VM is gone
-   * at once, because nothing announces that.
+   * What a user does to a VM through portal or compute API. Returns the event that it became; undefined when it is done at
+   * once, because nothing announces that: the VM is stopped, started or gone.
    */
   operate(verb: ComputeVerb, vm: string): Promise<EventView | undefined>;
   faults(): readonly Fault[];
@@ -86,7 +86,7 @@ export interface OperationsContext {
   readonly credentials: Credentials;
   readonly service: CloudService | undefined;
   readonly publicAddress: string | undefined;
-  readonly rack: Pick<VmRack, 'seen' | 'remove'>;
+  readonly rack: Pick<VmRack, 'seen' | 'remove' | 'stop' | 'start'>;
 }
 
 export function createOperations(context: OperationsContext): Operations {
@@ -131,9 +131,7 @@ export function createOperations(context: OperationsContext): Operations {
       const found = await performUserOperation(verb, knownVm(vm), {
         runner,
         random,
-        removeVm: async (name) => {
-          await context.rack.remove(name);
-        },
+        rack: context.rack,
       });
       if (found.kind === 'refused') throw refused(found.reason, found.message);
       return found.kind === 'event' ? viewOfNew(runner, found.eventId) : undefined;

@@ -14,8 +14,8 @@ const operateBodySchema = z.strictObject({ verb: z.enum(COMPUTE_VERBS), vm: name
 
 /**
  * What VMs and their users do, for whoever plays them: `POST /events/ID/approve {"by"}`, as that VM would by its metadata
- * service; `POST /operations {"verb","vm"}`, as the VM's user would by the compute API: 201 `{"event"}`, null when the VM is
- * gone at once.
+ * service; `POST /operations {"verb","vm"}`, as the VM's user would by the compute API: 201 `{"event"}`, null when it is
+ * done at once, without an event.
  */
 export function addUserRoutes(app: Express, operations: Operations): void {
   app.post('/events/:id/approve', (request, response) => {

@@ -20,9 +20,9 @@ export const commandsSchema = z.strictObject({
   reboot: commandSchema,
   /** The same, with its temporary disk lost. */
   redeploy: commandSchema,
-  /** The VM was preempted, terminated or deleted: it does not come back. */
+  /** The VM was preempted, terminated, deleted or stopped: only `start` brings it back. */
   terminate: commandSchema,
-  /** A VM that is new, because a role was scaled out or a deployment uploaded. */
+  /** A VM that is new, because a role was scaled out or a deployment uploaded, or that its user starts again. */
   start: commandSchema,
   /** A command that takes longer is killed, and has failed. */
   timeLimit: durationSchema.default(60_000).refine((ms) => ms >= 100, { error: 'expected at least 100ms' }),

@@ -61,6 +61,12 @@ export function createCommandHost(options: CommandHostOptions): Host {
       });
       plans.delete(vm);
     },
+    stop: async (vm) => {
+      await enqueue(vm, async () => {
+        const isRun = await run('terminate', vm, context);
+        report({ kind: 'vm.gone', vm, eventId: undefined, detail: detailOf('terminate', isRun) });
+      });
+    },
     impact: async (impact) => {
       await enqueue(impact.vm, async () => {
         await hit(impact, context);

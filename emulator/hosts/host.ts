@@ -17,10 +17,12 @@ export interface Impact {
 export interface Host {
   /** Starts every VM. Resolves when their commands have been started; whether they work is for the probe to say. */
   start(): Promise<void>;
-  /** Starts one more VM. Rejects when it does not come up. */
+  /** Starts one more VM, or one that had ended. Rejects when it does not come up. */
   add(plan: HostedVmPlan): Promise<void>;
   /** Ends a VM that is no longer there, and empties its disks. An impact that is under way is waited for. */
   remove(vm: string): Promise<void>;
+  /** Ends a VM that its user stopped; its disk stays, and `add` starts it again. Its temporary disk may be lost. */
+  stop(vm: string, isTempLost: boolean): Promise<void>;
   /**
    * Hits a VM. Resolves when it runs again, or is gone for good. Impacts of the same VM happen one after another; those of
    * different VMs at the same time. Rejects only when the VM could not be brought back.

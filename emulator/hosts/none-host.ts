@@ -14,6 +14,9 @@ export function createNoneHost(clock: Clock, report: (found: HostReport) => void
     remove: async (vm) => {
       report({ kind: 'vm.gone', vm, eventId: undefined, detail: BY_NAME });
     },
+    stop: async (vm) => {
+      report({ kind: 'vm.gone', vm, eventId: undefined, detail: BY_NAME });
+    },
     impact: async (impact) => {
       const { vm, eventId, durationMs } = impact;
       const detail = BY_NAME;

@@ -103,6 +103,16 @@ export function createProcessHost(options: ProcessHostOptions): Host {
       slots.delete(vm);
       report({ kind: 'vm.gone', vm, eventId: undefined, detail: 'removed, and its disks with it' });
     },
+    stop: async (vm, isTempLost) => {
+      const slot = slots.get(vm);
+      if (slot === undefined) return;
+      await enqueue(slot, async () => {
+        slot.isGone = true;
+        await slot.vm.kill();
+        if (isTempLost) await emptyTemp(slot.folder);
+      });
+      report({ kind: 'vm.gone', vm, eventId: undefined, detail: 'stopped by its user; its disk stays' });
+    },
     impact: async (impact) => {
       const slot = slots.get(impact.vm);
       if (slot === undefined) return;

@@ -28,6 +28,8 @@ export function applyCommand(state: PlatformState, command: PlatformCommand, now
       return approve(state, command, now);
     case 'add-vm':
     case 'remove-vm':
+    case 'stop-vm':
+    case 'start-vm':
       return applyMemberCommand(state, command, now);
     case 'enable':
       return enable(state, command.vm, now);

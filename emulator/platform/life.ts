@@ -150,8 +150,9 @@ export function endImpact(state: PlatformState, event: PlatformEvent, now: numbe
     life: { phase: 'lingering', startedAtMs, impactStartedAtMs, impactEndedAtMs: now, goneAtMs },
   };
   const isForGood = event.type === 'Preempt' || event.type === 'Terminate';
+  const leaves = event.leaves ?? (event.type === 'Terminate' ? 'deleted' : 'deallocated');
   const goneVms = isForGood
-    ? new Set([...state.goneVms, ...event.resources.map((name) => name.toLowerCase())])
+    ? new Map([...state.goneVms, ...event.resources.map((name) => [name.toLowerCase(), leaves] as const)])
     : state.goneVms;
   return { state: putEvent({ ...state, goneVms }, ended, false), effects: [changed('event.impact-ended', ended)] };
 }

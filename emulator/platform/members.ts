@@ -10,7 +10,11 @@ export type MemberCommand =
    * No event: it is simply no longer there. Its scope stays when it was the last: a VM may come in its place, and the count of
    * documents goes on.
    */
-  | { readonly kind: 'remove-vm'; readonly vm: string };
+  | { readonly kind: 'remove-vm'; readonly vm: string }
+  /** Its user stops it, without an event. One that does not run already stays what it is, but may lose its place. */
+  | { readonly kind: 'stop-vm'; readonly vm: string; readonly as: 'stopped' | 'deallocated' }
+  /** Its user starts it again; nothing happens to one that runs. */
+  | { readonly kind: 'start-vm'; readonly vm: string };
 
 export function applyMemberCommand(state: PlatformState, command: MemberCommand, now: number): CommandStep {
   switch (command.kind) {
@@ -18,6 +22,10 @@ export function applyMemberCommand(state: PlatformState, command: MemberCommand,
       return addVm(state, command.vm, command.scopeKind);
     case 'remove-vm':
       return removeVm(state, command.vm, now);
+    case 'stop-vm':
+      return stopVm(state, command, now);
+    case 'start-vm':
+      return startVm(state, command.vm);
     default:
       return command satisfies never;
   }
@@ -47,15 +55,45 @@ function addVm(state: PlatformState, vm: Vm, kind: ScopeKind): CommandStep {
 /** What an event still names is what is still there; one that names nobody any more, and has not started, is cancelled. */
 function removeVm(state: PlatformState, name: string, now: number): CommandStep {
   const vm = vmOrUndefined(state, name);
-  if (vm === undefined) {
-    const message = `no VM ${JSON.stringify(name)} to remove`;
-    return { state, effects: [], outcome: { kind: 'refused', reason: 'unknown-vm', message } };
-  }
+  if (vm === undefined) return unknownVm(state, name);
   const vms = new Map(state.vms);
   vms.delete(vm.name.toLowerCase());
-  const goneVms = new Set(state.goneVms);
+  const goneVms = new Map(state.goneVms);
   goneVms.delete(vm.name.toLowerCase());
-  let current: PlatformState = { ...state, vms, goneVms };
+  return withoutItsEvents({ ...state, vms, goneVms }, vm, now);
+}
+
+function stopVm(
+  state: PlatformState,
+  command: { readonly vm: string; readonly as: 'stopped' | 'deallocated' },
+  now: number,
+): CommandStep {
+  const vm = vmOrUndefined(state, command.vm);
+  const key = command.vm.toLowerCase();
+  if (vm === undefined || state.goneVms.get(key) === 'deleted') return unknownVm(state, command.vm);
+  // Stopping takes no place away that is given up already.
+  if (state.goneVms.get(key) === 'deallocated') return { state, effects: [], outcome: { kind: 'accepted' } };
+  return withoutItsEvents({ ...state, goneVms: new Map(state.goneVms).set(key, command.as) }, vm, now);
+}
+
+function startVm(state: PlatformState, name: string): CommandStep {
+  const key = name.toLowerCase();
+  const goneAs = state.goneVms.get(key);
+  if (!state.vms.has(key) || goneAs === 'deleted') return unknownVm(state, name);
+  if (goneAs === undefined) return { state, effects: [], outcome: { kind: 'accepted' } };
+  const goneVms = new Map(state.goneVms);
+  goneVms.delete(key);
+  return { state: { ...state, goneVms }, effects: [], outcome: { kind: 'accepted' } };
+}
+
+function unknownVm(state: PlatformState, name: string): CommandStep {
+  const message = `there is no VM ${JSON.stringify(name)}`;
+  return { state, effects: [], outcome: { kind: 'refused', reason: 'unknown-vm', message } };
+}
+
+/** What has started goes on to its end, also without it. */
+function withoutItsEvents(state: PlatformState, vm: Vm, now: number): CommandStep {
+  let current = state;
   const effects: Effect[] = [];
   for (const event of state.scopes.get(vm.scope)?.events ?? []) {
     const hasStarted = event.life.phase !== 'scheduled' && event.life.phase !== 'approved';

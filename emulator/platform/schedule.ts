@@ -1,6 +1,6 @@
 import { changed, putEvent, startEvent } from './life.ts';
 import type { CommandStep, PlatformRefusal } from './effects.ts';
-import { vmOrUndefined, type EventSource, type EventType, type PlatformState, type Vm } from './state.ts';
+import { vmOrUndefined, type EventSource, type EventType, type GoneAs, type PlatformState, type Vm } from './state.ts';
 
 /** The operator (or a failing host) makes an event. What is left out gets the type's default. */
 export interface ScheduleCommand {
@@ -20,6 +20,8 @@ export interface ScheduleCommand {
    * scope approves user events automatically. `failure`: Started at once, because the hardware gave no notice.
    */
   readonly entry: 'announced' | 'approved-by-policy' | 'failure';
+  /** What the VMs are afterwards, where it is not what the type says. */
+  readonly leaves?: GoneAs | undefined;
 }
 
 export function scheduleEvent(state: PlatformState, command: ScheduleCommand, now: number): CommandStep {
@@ -43,6 +45,7 @@ export function scheduleEvent(state: PlatformState, command: ScheduleCommand, no
     notBeforeMs: isAnnounced
       ? wholeSecondsUp(now + (command.noticeMs ?? state.settings.noticeMs[command.type]))
       : undefined,
+    ...(command.leaves === undefined ? {} : { leaves: command.leaves }),
     approvals: [],
     life: { phase: 'scheduled' as const },
   };
@@ -134,9 +137,8 @@ function resolveResources(state: PlatformState, names: readonly string[]): Resol
       const known = [...state.vms.values()].map((other) => other.name);
       return refuse('unknown-vm', `no VM ${JSON.stringify(name)}; known: ${known.join(', ')}`);
     }
-    if (state.goneVms.has(name.toLowerCase())) {
-      return refuse('vm-gone', `VM ${vm.name} is gone: it was preempted or terminated`);
-    }
+    const goneAs = state.goneVms.get(name.toLowerCase());
+    if (goneAs !== undefined) return refuse('vm-gone', `VM ${vm.name} does not run: it is ${goneAs}`);
     vms.set(vm.name, vm);
   }
   const found = [...vms.values()];

@@ -132,6 +132,8 @@ export interface PlatformEvent {
   readonly scheduledAtMs: number;
   /** The event does not start by itself before this. Undefined for one that was never announced (straight to started). */
   readonly notBeforeMs: number | undefined;
+  /** What its VMs are after a Preempt or Terminate; left out: deallocated after the one, deleted after the other. */
+  readonly leaves?: GoneAs | undefined;
   /** The first approval of each VM that sent one; the first of all is the one that counted. */
   readonly approvals: readonly Approval[];
   readonly life: EventLife;
@@ -157,12 +159,19 @@ export interface ScopeState {
   readonly events: readonly PlatformEvent[];
 }
 
+/**
+ * Why a VM does not run. `stopped`: its user stopped it, and its host keeps a place for it. `deallocated`: it has lost that
+ * place, and with it its temporary disk. `deleted`: it does not come back.
+ */
+export const GONE_AS = ['stopped', 'deallocated', 'deleted'] as const;
+export type GoneAs = (typeof GONE_AS)[number];
+
 export interface PlatformState {
   readonly settings: PlatformSettings;
   /** By lower-case name. */
   readonly vms: ReadonlyMap<string, Vm>;
-  /** Lower-case names of VMs that were preempted or terminated. */
-  readonly goneVms: ReadonlySet<string>;
+  /** VMs that do not run, by lower-case name: preempted, terminated, or stopped by their user. */
+  readonly goneVms: ReadonlyMap<string, GoneAs>;
   readonly scopes: ReadonlyMap<string, ScopeState>;
   /** The newest `FINISHED_KEPT`, oldest first. */
   readonly finished: readonly FinishedEvent[];
@@ -185,7 +194,7 @@ export function createPlatform(
   return {
     settings,
     vms: new Map(vms.map((vm) => [vm.name.toLowerCase(), vm])),
-    goneVms: new Set(),
+    goneVms: new Map(),
     scopes,
     finished: [],
   };

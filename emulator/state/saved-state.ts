@@ -3,7 +3,9 @@ import { endImpact } from '../platform/life.ts';
 import {
   EVENT_SOURCES,
   EVENT_TYPES,
+  GONE_AS,
   type FinishedEvent,
+  type GoneAs,
   type PlatformEvent,
   type PlatformState,
   type ScopeState,
@@ -13,8 +15,8 @@ import {
 export interface SavedState {
   readonly format: typeof FORMAT;
   readonly scopes: readonly SavedScope[];
-  /** Lower-case names. */
-  readonly goneVms: readonly string[];
+  /** By lower-case names. */
+  readonly goneVms: Readonly<Record<string, GoneAs>>;
   readonly finished: readonly FinishedEvent[];
 }
 
@@ -49,10 +51,15 @@ const eventSchema = z
     durationSeconds: z.number(),
     scheduledAtMs: z.number(),
     notBeforeMs: z.number().optional(),
+    leaves: z.enum(GONE_AS).optional(),
     approvals: z.array(z.object({ by: z.string(), atMs: z.number() })),
     life: lifeSchema,
   })
-  .transform((event): PlatformEvent => ({ ...event, notBeforeMs: event.notBeforeMs }));
+  .transform(({ leaves, ...event }): PlatformEvent => ({
+    ...event,
+    notBeforeMs: event.notBeforeMs,
+    ...(leaves === undefined ? {} : { leaves }),
+  }));
 
 const savedSchema = z.object({
   format: z.literal(FORMAT),
@@ -65,7 +72,7 @@ const savedSchema = z.object({
       events: z.array(eventSchema),
     }),
   ),
-  goneVms: z.array(z.string()),
+  goneVms: z.record(z.string(), z.enum(GONE_AS)),
   finished: z.array(
     z.object({ event: eventSchema, outcome: z.enum(['completed', 'cancelled']), goneAtMs: z.number() }),
   ),
@@ -82,7 +89,7 @@ export function renderState(state: PlatformState): string {
       incarnation,
       events,
     })),
-    goneVms: [...state.goneVms],
+    goneVms: Object.fromEntries(state.goneVms),
     finished: state.finished,
   };
   return `${JSON.stringify(saved)}\n`;
@@ -123,7 +130,7 @@ export function restoreState(fresh: PlatformState, saved: SavedState, now: numbe
   let state: PlatformState = {
     ...fresh,
     scopes,
-    goneVms: new Set(saved.goneVms.filter((name) => fresh.vms.has(name))),
+    goneVms: new Map(Object.entries(saved.goneVms).filter(([name]) => fresh.vms.has(name))),
     finished: saved.finished,
   };
   for (const scope of scopes.values()) {

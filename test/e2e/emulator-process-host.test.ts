@@ -194,4 +194,16 @@ describe('a VM of the process host', () => {
     await start();
     expect(await told()).toMatchObject({ boot: 2, disk: ['boot-1', 'boot-2'] });
   });
+
+  it('stops for its user and starts again: the disk stays, and deallocating loses the temporary folder', async () => {
+    const running = await start();
+    await told();
+    await running.operations.operate('powerOff', 'db1');
+    expect(processesLeft()).toEqual([]);
+    await running.operations.operate('start', 'db1');
+    expect(await told()).toMatchObject({ boot: 2, temp: ['boot-1', 'boot-2'] });
+    await running.operations.operate('deallocate', 'db1');
+    await running.operations.operate('start', 'db1');
+    expect(await told()).toMatchObject({ boot: 3, disk: ['boot-1', 'boot-2', 'boot-3'], temp: ['boot-3'] });
+  });
 });

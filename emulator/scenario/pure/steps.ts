@@ -60,6 +60,8 @@ export type UserVerb =
   | 'reimage'
   | 'performMaintenance'
   | 'simulateEviction'
+  | 'start'
+  | 'powerOff'
   | 'deallocate'
   | 'delete';
 

@@ -23,7 +23,7 @@ function compute(): {
     operations: createOperationLog(feed, () => clock.now()),
     location: 'here',
     url: () => 'https://127.0.0.1:1',
-    removeVm: async () => {},
+    rack: { remove: async () => {}, stop: async () => {}, start: async () => {} },
   };
   return {
     runner,
@@ -55,6 +55,10 @@ describe('the compute API', () => {
     ['POST', '/virtualMachines/db1/explode?api-version=1', 'Bearer x', 405, 'HttpMethodNotAllowed'],
     ['PUT', '/virtualMachines/db1?api-version=1', 'Bearer x', 405, 'HttpMethodNotAllowed'],
     ['DELETE', '/cloudServices/set/roleInstances/web1?api-version=1', 'Bearer x', 409, 'OperationNotAllowed'],
+    ['POST', '/cloudServices/set/roleInstances/web1/powerOff?api-version=1', 'Bearer x', 409, 'OperationNotAllowed'],
+    ['GET', '/cloudServices/other/roleInstances?api-version=1', 'Bearer x', 404, 'ResourceNotFound'],
+    ['GET', '/cloudServices/set/virtualMachines?api-version=1', 'Bearer x', 404, 'NotFound'],
+    ['PUT', '/virtualMachines?api-version=1', 'Bearer x', 405, 'HttpMethodNotAllowed'],
     ['GET', '/disks/d?api-version=1', 'Bearer x', 404, 'NotFound'],
     ['GET', '/virtualMachines/%zz?api-version=1', 'Bearer x', 404, 'NotFound'],
   ])('answers %s %s with %j: %i %s', async (...row) => {

@@ -88,10 +88,77 @@ describe('the official client of the compute API', () => {
     expect(await eventOf('pool_0')).toMatchObject({ EventType: 'Terminate', Resources: ['pool_1'] });
     await clock.advance(5 * MINUTE + 2000);
     await poller.pollUntilDone();
-    await client.virtualMachines.deallocate('group', 'db2', { updateIntervalInMs });
+    await expect(client.virtualMachineScaleSetVMs.get('group', 'pool', '1')).rejects.toMatchObject({ statusCode: 404 });
+    await client.virtualMachines.delete('group', 'db2', { updateIntervalInMs });
     expect(emulator.vms.map((vm) => vm.name)).not.toContain('db2');
     expect(emulator.operations.events()).toHaveLength(1);
     await expect(client.virtualMachines.get('group', 'db2')).rejects.toMatchObject({ statusCode: 404 });
+  });
+
+  const powerOf = async (vm: string): Promise<string | undefined> =>
+    (await client.virtualMachines.instanceView('group', vm)).statuses?.at(-1)?.code;
+
+  it('stops, deallocates and starts a VM, none of which is announced', async () => {
+    await client.virtualMachines.restart('group', 'db1', { updateIntervalInMs }).submitted();
+    await client.virtualMachines.powerOff('group', 'db1', { updateIntervalInMs });
+    // Nobody has to be warned of a restart of what does not run.
+    expect(await eventOf('db1')).toBeUndefined();
+    expect(await powerOf('db1')).toBe('PowerState/stopped');
+    await expect(client.virtualMachines.restart('group', 'db1')).rejects.toMatchObject({
+      statusCode: 409,
+      code: 'OperationNotAllowed',
+    });
+    await client.virtualMachines.deallocate('group', 'db1', { updateIntervalInMs });
+    await client.virtualMachines.powerOff('group', 'db1', { updateIntervalInMs });
+    expect(await powerOf('db1')).toBe('PowerState/deallocated');
+    for (let times = 0; times < 2; times++) {
+      await client.virtualMachines.start('group', 'db1', { updateIntervalInMs });
+      expect(await powerOf('db1')).toBe('PowerState/running');
+    }
+    expect(emulator.operations.events()).toMatchObject([{ state: 'cancelled' }]);
+  });
+
+  it('deallocates an instance of a scale set by a Terminate, starts it again, and deletes a stopped one at once', async () => {
+    const poller = client.virtualMachineScaleSetVMs.deallocate('group', 'pool', '0', { updateIntervalInMs });
+    await poller.submitted();
+    expect(await eventOf('pool_1')).toMatchObject({ EventType: 'Terminate', Resources: ['pool_0'] });
+    await clock.advance(5 * MINUTE + 2000);
+    await poller.pollUntilDone();
+    await client.virtualMachineScaleSetVMs.start('group', 'pool', '0', { updateIntervalInMs });
+    const view = await client.virtualMachineScaleSetVMs.getInstanceView('group', 'pool', '0');
+    expect(view.statuses?.at(-1)?.code).toBe('PowerState/running');
+    await client.virtualMachineScaleSetVMs.powerOff('group', 'pool', '0', { updateIntervalInMs });
+    await client.virtualMachineScaleSetVMs.delete('group', 'pool', '0', { updateIntervalInMs });
+    expect(emulator.vms.map((vm) => vm.name)).not.toContain('pool_0');
+    expect(emulator.operations.events()).toHaveLength(1);
+  });
+
+  const namesOf = async (list: AsyncIterable<{ name?: string }>): Promise<readonly string[]> => {
+    const names: string[] = [];
+    for await (const { name = '' } of list) names.push(name);
+    return names;
+  };
+
+  it('lists VMs, scale sets and their instances, under ids that lead back to them', async () => {
+    expect(await namesOf(client.virtualMachines.list('group'))).toEqual(['db1', 'db2']);
+    expect(await namesOf(client.virtualMachines.listAll())).toEqual(['db1', 'db2']);
+    expect(await namesOf(client.virtualMachineScaleSets.list('group'))).toEqual(['pool']);
+    expect(await namesOf(client.virtualMachineScaleSets.listAll())).toEqual(['pool']);
+    expect((await client.virtualMachineScaleSets.get('group', 'POOL')).sku?.capacity).toBe(2);
+    const found = [];
+    for await (const vm of client.virtualMachineScaleSetVMs.list('group', 'pool')) found.push(vm);
+    expect(found.map(({ name, instanceId }) => [name, instanceId])).toEqual([
+      ['pool_0', '0'],
+      ['pool_1', '1'],
+    ]);
+    expect(found[0]?.id).toBe(
+      '/subscriptions/subscription/resourceGroups/group/providers/Microsoft.Compute/virtualMachineScaleSets/pool/virtualMachines/0',
+    );
+    await expect(namesOf(client.virtualMachineScaleSetVMs.list('group', 'puddle'))).rejects.toMatchObject({
+      statusCode: 404,
+      code: 'ResourceNotFound',
+    });
+    await expect(client.virtualMachineScaleSets.get('group', 'shop')).rejects.toMatchObject({ statusCode: 404 });
   });
 
   it('reads a VM and its state', async () => {

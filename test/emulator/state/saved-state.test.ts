@@ -34,7 +34,7 @@ describe('a saved state', () => {
       phase: 'lingering',
       impactEndedAtMs: START_MS + 5000,
     });
-    expect(later.goneVms).toEqual(new Set(['db1']));
+    expect(later.goneVms).toEqual(new Map([['db1', 'deallocated']]));
   });
 
   it('gives the document another number when an event has lost its VM', () => {
