@@ -25,7 +25,7 @@ import type { HostedVmPlan } from './hosts/hosted-vm.ts';
 import { createCommandHost } from './hosts/command-host.ts';
 import { createNoneHost } from './hosts/none-host.ts';
 import { createProcessHost } from './hosts/process-host.ts';
-import { createVmNetworks } from './network/namespaces.ts';
+import { createVmNetworks, type VmNetworks } from './network/namespaces.ts';
 import { createPastDocuments, type PastDocuments } from './past-documents.ts';
 import { createPlatformRunner, type PlatformRunner, type PlatformRunnerOptions } from './platform-runner.ts';
 import { keptPlatform } from './state/kept-platform.ts';
@@ -100,8 +100,7 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
   });
   const { environment, programs } = options;
   const credentials = createCredentials(clock);
-  const networks =
-    fleet.network === 'namespaces' ? await createVmNetworks({ nodeFile: programs.node, random, log }) : undefined;
+  const networks = await networksOf(fleet, { nodeFile: programs.node, random, log });
   const rack = createVmRack({
     fleet,
     environment,
@@ -189,6 +188,13 @@ async function preparePlans(fleet: Fleet, rack: VmRack, runner: PlatformRunner):
     if (!runner.state.goneVms.has(source.vm.name.toLowerCase())) plans.push(plan);
   }
   return plans;
+}
+
+async function networksOf(
+  { network, forward }: Fleet,
+  options: Omit<Parameters<typeof createVmNetworks>[0], 'forward'>,
+): Promise<VmNetworks | undefined> {
+  return network === 'namespaces' ? await createVmNetworks({ ...options, forward }) : undefined;
 }
 
 async function openControl(

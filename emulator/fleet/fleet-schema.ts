@@ -5,6 +5,7 @@ import { DEFAULT_PLATFORM_SETTINGS } from '../platform/state.ts';
 import { commandsSchema } from './commands-schema.ts';
 import { computeSchema } from './compute-schema.ts';
 import { controlAccessShape } from './control-schema.ts';
+import { forwardSchema } from './forward-schema.ts';
 import { instanceSchema } from './instance-schema.ts';
 import { metadataSchema } from './metadata-schema.ts';
 import { rulesSchema } from './rules-schema.ts';
@@ -181,6 +182,7 @@ export const fleetSchema = z.strictObject({
    * `namespaces`: each has a network of its own, with 169.254.169.254 in it (Linux, root).
    */
   network: z.enum(['loopback', 'namespaces']).default('loopback'),
+  forward: forwardSchema,
   commands: commandsSchema.optional(),
   /** Where the VMs' disks are, relative to the file; empty = a temporary folder that is removed at the end. */
   folder: z.string().default(''),

@@ -48,6 +48,8 @@ export interface Fleet {
   readonly host: 'none' | 'process' | 'command';
   /** Whether VMs share this machine's network or have one each. */
   readonly network: 'loopback' | 'namespaces';
+  /** Of this machine's loopback; what VMs with a network of their own reach under the same address. */
+  readonly forward: readonly ListenAddress[];
   /** Of the host `command`. */
   readonly commands: HostCommands | undefined;
   /** Absolute; undefined = a temporary one. */
@@ -93,6 +95,7 @@ export function expandFleet(settings: FleetSettings, folder: string): Fleet {
     controlAccess: controlAccessOf(settings, folder),
     host: settings.host,
     network: settings.network,
+    forward: settings.forward,
     commands: settings.commands,
     folder: settings.folder === '' ? undefined : path.resolve(folder, settings.folder),
     workingFolder: folder,

@@ -97,7 +97,7 @@ function osProfile(facts: InstanceFacts, version: InstanceVersion): InstanceNode
 }
 
 /** Six digits in base 36: how Azure names the hosts of a scale set, which is why a host name is no resource name there. */
-function computerName({ name, scaleSetName }: InstanceFacts): string {
+export function computerName({ name, scaleSetName }: InstanceFacts): string {
   if (scaleSetName === '') return name;
   const instance = Number(name.slice(scaleSetName.length + 1));
   return `${scaleSetName}${instance.toString(36).toUpperCase().padStart(6, '0')}`;

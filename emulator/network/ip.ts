@@ -9,8 +9,17 @@ const LIMIT_MS = 10_000;
 const MAX_MESSAGE = 2000;
 
 export const ip: Ip = async (parameters, lines = []) => {
+  await runTool('ip', parameters, lines);
+};
+
+/** The same for another program that asks the kernel for something and ends. */
+export async function runTool(
+  program: string,
+  parameters: readonly string[],
+  lines: readonly string[] = [],
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    const child = spawn('ip', parameters, { stdio: ['pipe', 'ignore', 'pipe'], timeout: LIMIT_MS });
+    const child = spawn(program, parameters, { stdio: ['pipe', 'ignore', 'pipe'], timeout: LIMIT_MS });
     let message = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       if (message.length < MAX_MESSAGE) message += text;
@@ -22,8 +31,8 @@ export const ip: Ip = async (parameters, lines = []) => {
     child.on('close', (status) => {
       const said = message.trim().replaceAll('\n', '; ');
       if (status === 0) resolve();
-      else reject(new Error(`"ip ${parameters.join(' ')}" failed: ${said === '' ? `status ${status}` : said}`));
+      else reject(new Error(`"${program} ${parameters.join(' ')}" failed: ${said === '' ? `status ${status}` : said}`));
     });
     child.stdin.end(lines.map((line) => `${line}\n`).join(''));
   });
-};
+}

@@ -10,18 +10,24 @@ const LIMIT_MS = 15_000;
 /** Of what the opener says when it fails. */
 const MAX_MESSAGE = 2000;
 
+/** A socket to be opened inside, and who takes its connections. */
+export interface InsideSocket {
+  readonly address: ListenAddress;
+  readonly onConnection: (client: Socket) => void;
+}
+
 /**
- * Listens inside a network namespace, from here: a program that is started there opens the socket, hands it over and ends. A
- * socket stays in the namespace that it was made in. So the service belongs to the platform: it is up while its VM boots, and
- * no VM that is frozen freezes it.
+ * Listens inside a network namespace, from here: a program that is started there opens the sockets, hands them over and ends.
+ * A socket stays in the namespace that it was made in. So the service belongs to the platform: it is up while its VM boots,
+ * and no VM that is frozen freezes it.
  */
 export async function listenInside(
-  place: { readonly launcher: readonly string[]; readonly nodeFile: string; readonly address: ListenAddress },
-  onConnection: (client: Socket) => void,
-): Promise<Server> {
-  const { host, port } = place.address;
+  place: { readonly launcher: readonly string[]; readonly nodeFile: string },
+  sockets: readonly InsideSocket[],
+): Promise<readonly Server[]> {
+  const addresses = sockets.flatMap(({ address }) => [address.host, `${address.port}`]);
   const [program = '', ...words] = place.launcher;
-  const opener = spawn(program, [...words, place.nodeFile, ...OPENER_FLAGS, openerFile(), host, `${port}`], {
+  const opener = spawn(program, [...words, place.nodeFile, ...OPENER_FLAGS, openerFile(), ...addresses], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     timeout: LIMIT_MS,
     killSignal: 'SIGKILL',
@@ -45,25 +51,34 @@ export async function listenInside(
       resolve();
     });
   });
-  const given = await Promise.race([
-    new Promise<Server>((resolve) => {
+  const given: Server[] = [];
+  await Promise.race([
+    new Promise<void>((resolve) => {
       opener.on('message', (_message: unknown, handle: unknown) => {
-        if (handle instanceof Server) resolve(handle);
+        if (handle instanceof Server) given.push(handle);
+        if (given.length === sockets.length) resolve();
       });
     }),
     ended,
   ]);
-  if (given === undefined) {
-    throw new UserError('LISTEN_FAILED', `could not listen on ${host}:${port} of a VM's own network: ${said.trim()}`);
+  if (given.length < sockets.length) {
+    for (const handle of given) handle.close();
+    const what = sockets.map(({ address }) => `${address.host}:${address.port}`).join(', ');
+    throw new UserError('LISTEN_FAILED', `could not listen on ${what} of a VM's own network: ${said.trim()}`);
   }
-  // A server of our own on that socket, because the one that was handed over ends a client's half-closed connection whole.
+  const servers = sockets.map(({ onConnection }, index) => serverOn(given[index], onConnection));
+  if (opener.connected) opener.disconnect();
+  await exited;
+  return servers;
+}
+
+/** A server of our own on the socket, because the one that was handed over ends a client's half-closed connection whole. */
+function serverOn(handle: Server | undefined, onConnection: InsideSocket['onConnection']): Server {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection);
-  server.listen(given);
+  server.listen(handle);
   server.on('error', () => {
     // A connection could not be accepted (no file left for it): its client sees that; the others go on.
   });
-  if (opener.connected) opener.disconnect();
-  await exited;
   return server;
 }
 

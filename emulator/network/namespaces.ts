@@ -6,7 +6,7 @@ import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import { forward } from '../cloud-service/forward.ts';
 import { startTimeOf } from '../hosts/vm-processes.ts';
-import { ip, type Ip } from './ip.ts';
+import { ip, runTool } from './ip.ts';
 import { listenInside } from './listen-inside.ts';
 
 /** Where a VM is on the network. */
@@ -24,8 +24,11 @@ export interface VmNetwork {
  * machine. The machine's own addresses and routes get nothing of the link-local range: nothing outside can meet that address.
  */
 export interface VmNetworks {
-  /** Makes a VM's network; what connects to 169.254.169.254:80 in it is led to `metadata`. */
-  open(vm: string, metadata: ListenAddress): Promise<VmNetwork>;
+  /**
+   * Makes a VM's network, in which it bears `hostName`; what connects to 169.254.169.254:80 in it is led to `metadata`, and
+   * what connects to an address that is forwarded, to the same address of the emulator's machine.
+   */
+  open(vm: string, wanted: { readonly metadata: ListenAddress; readonly hostName: string }): Promise<VmNetwork>;
   remove(vm: string): Promise<void>;
   /** Removes all of them. */
   close(): Promise<void>;
@@ -42,9 +45,16 @@ const MAX_TRIES = 20;
 
 interface Made {
   readonly namespace: string;
-  readonly server: Server;
+  readonly servers: readonly Server[];
   readonly sockets: Set<Socket>;
 }
+
+/**
+ * Gives what follows a host name of its own: clients look for themselves among an event's resources by it. The file takes names
+ * that the program `hostname` refuses (`FrontEnd_IN_0`); where it is read-only, as in some containers, that program helps.
+ */
+const SET_HOST_NAME = '{ printf %s "$1" >/proc/sys/kernel/hostname || hostname "$1"; } 2>/dev/null';
+const NAMED = ['unshare', '--uts', 'sh', '-c', `${SET_HOST_NAME} && shift && exec "$@"`, 'sh'];
 
 /**
  * Removes what emulators that are no more have left, whatever their folders were, and is then ready to make networks. Rejects
@@ -52,10 +62,12 @@ interface Made {
  */
 export async function createVmNetworks(options: {
   readonly nodeFile: string;
+  /** Addresses of this machine's loopback that every VM reaches under the same address. */
+  readonly forward: readonly ListenAddress[];
   readonly random: RandomSource;
   readonly log: Log;
 }): Promise<VmNetworks> {
-  await requireNamespaces(ip);
+  await requireNamespaces();
   await removeLeftovers(options.log);
   const made = new Map<string, Made>();
 
@@ -63,28 +75,31 @@ export async function createVmNetworks(options: {
     const found = made.get(vm);
     if (found === undefined) return;
     made.delete(vm);
-    found.server.close();
+    for (const server of found.servers) server.close();
     for (const socket of found.sockets) socket.destroy();
     await removeNamespace(found.namespace);
   };
 
   return {
-    open: async (vm, metadata) => {
+    open: async (vm, { metadata, hostName }) => {
       const { namespace, pair } = await claim(options.random);
       try {
         const address = await connectNamespace(namespace, pair);
         const sockets = new Set<Socket>();
-        const launcher = ['ip', 'netns', 'exec', namespace];
-        const place = { launcher, nodeFile: options.nodeFile, address: { host: METADATA_HOST, port: 80 } };
-        const server = await listenInside(place, (client) => {
-          const onward = forward(client, metadata);
+        const leadTo = (target: ListenAddress) => (client: Socket) => {
+          const onward = forward(client, target);
           for (const socket of [client, onward]) {
             sockets.add(socket);
             socket.once('close', () => sockets.delete(socket));
           }
-        });
-        made.set(vm, { namespace, server, sockets });
-        return { address, metadata: `http://${METADATA_HOST}`, launcher };
+        };
+        const launcher = ['ip', 'netns', 'exec', namespace];
+        const servers = await listenInside({ launcher, nodeFile: options.nodeFile }, [
+          { address: { host: METADATA_HOST, port: 80 }, onConnection: leadTo(metadata) },
+          ...options.forward.map((target) => ({ address: target, onConnection: leadTo(target) })),
+        ]);
+        made.set(vm, { namespace, servers, sockets });
+        return { address, metadata: `http://${METADATA_HOST}`, launcher: [...launcher, ...NAMED, hostName] };
       } catch (error) {
         await removeNamespace(namespace);
         throw error;
@@ -97,7 +112,7 @@ export async function createVmNetworks(options: {
   };
 }
 
-async function requireNamespaces(run: Ip): Promise<void> {
+async function requireNamespaces(): Promise<void> {
   const problem =
     process.platform !== 'linux'
       ? `this is ${process.platform}, and only Linux has them`
@@ -106,9 +121,14 @@ async function requireNamespaces(run: Ip): Promise<void> {
         : 'only root may make them';
   if (problem !== undefined) throw unavailable(problem);
   try {
-    await run(['-V']);
+    await ip(['-V']);
   } catch (error) {
     throw unavailable('the program "ip" is missing (Debian package iproute2)', error);
+  }
+  try {
+    await runTool('unshare', [...NAMED.slice(1), 'vm', 'true']);
+  } catch (error) {
+    throw unavailable('"unshare --uts" fails, which gives a VM its host name (Debian package util-linux)', error);
   }
 }
 

@@ -14,6 +14,7 @@ import { createServer, request } from 'node:http';
 import path from 'node:path';
 
 const {
+  FOREWARN_VM_ADDRESS: address = '127.0.0.1',
   FOREWARN_VM_PORT_HTTP: port,
   FOREWARN_VM_DISK: disk,
   FOREWARN_VM_TEMP: temporary,
@@ -60,12 +61,12 @@ const server = createServer((incoming, outgoing) => {
 // 0 = never. The client ends a kept connection, or the answer that says so; not a timer.
 server.keepAliveTimeout = 0;
 closeIdleWhileDraining();
-server.listen(Number(port), '127.0.0.1', () => {
-  const ready = { msg: 'ready', program: 'front-end', vm, pid: process.pid, boot, listen: `127.0.0.1:${port}` };
+server.listen(Number(port), address, () => {
+  const ready = { msg: 'ready', program: 'front-end', vm, pid: process.pid, boot, listen: `${address}:${port}` };
   process.stdout.write(`${JSON.stringify(ready)}\n`);
 });
 server.on('error', (error) => {
-  process.stderr.write(`front-end: cannot listen on 127.0.0.1:${port}: ${error.message}\n`);
+  process.stderr.write(`front-end: cannot listen on ${address}:${port}: ${error.message}\n`);
   process.exit(1);
 });
 process.on('SIGTERM', () => process.exit(0));

@@ -1,6 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemEnvironment } from '../../common/runtime/environment.ts';
@@ -18,6 +20,13 @@ const runs = hasNamespaces || process.env['CI'] === 'true';
 /** A client with the address compiled in. The only thing that ever connects to it is this, inside a VM's own namespace. */
 const APP = `
 import { createServer } from 'node:http';
+import { hostname } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
+const { FOREWARN_VM_METADATA: metadata, FOREWARN_VM_BOOT: boot, FOREWARN_VM_TEMP: temp, SCHEDULER_URL: scheduler } = process.env;
+const hadTemp = existsSync(temp + '/mark');
+writeFileSync(temp + '/mark', '');
+let gapMs = 0, before = performance.now();
+setInterval(() => { const now = performance.now(); gapMs = Math.max(gapMs, now - before); before = now; }, 50);
 const ask = async (what) => {
   const response = await fetch('http://169.254.169.254/metadata/' + what, { headers: { Metadata: 'true' } });
   return await response.text();
@@ -25,8 +34,8 @@ const ask = async (what) => {
 createServer(async (request, response) => {
   const name = await ask('instance/compute/name?api-version=2021-02-01&format=text').catch(String);
   const events = await ask('scheduledevents?api-version=2020-07-01').catch(String);
-  const { FOREWARN_VM_METADATA: metadata, FOREWARN_VM_BOOT: boot } = process.env;
-  response.end(JSON.stringify({ name, events, metadata, boot }));
+  const told = scheduler === undefined ? '' : await fetch(scheduler).then((found) => found.text(), (error) => error.message);
+  response.end(JSON.stringify({ name, events, metadata, boot, told, hadTemp, gapMs, host: hostname(), pid: process.pid }));
 }).listen(Number(process.env.FOREWARN_VM_PORT_HTTP), process.env.FOREWARN_VM_ADDRESS);
 `;
 
@@ -123,6 +132,62 @@ describe.skipIf(!runs)(`a VM with a network of its own${needs}`, () => {
     expect(linksOf(made)).toEqual([]);
   });
 
+  it('reaches what the fleet forwards of this machine, and nothing else of its loopback', async () => {
+    const servers = [createServer(), createServer()];
+    const ports = await Promise.all(
+      servers.map(async (server) => {
+        server.on('request', (_request, response) => {
+          response.end('a scheduler');
+        });
+        await new Promise<void>((resolve) => {
+          server.listen(0, '127.0.0.1', resolve);
+        });
+        return (server.address() as AddressInfo).port;
+      }),
+    );
+    onTestFinished(() => {
+      for (const server of servers) server.close();
+    });
+    const app = 'ports: [http], run: { app: [node, app.mjs] }';
+    const url = (index: number): string => `http://127.0.0.1:${ports[index]}`;
+    const emulator = await start(
+      (folder) => `${fleetIn(folder).replace(/vms:[^]*/, '')}
+forward: ['${url(0)}/', '127.0.0.1:${ports[0]}']
+scaleSets: [{ name: set, instances: 1, environment: { SCHEDULER_URL: '${url(0)}' }, ${app} }]
+vms: [{ name: vm0, environment: { SCHEDULER_URL: '${url(1)}' }, ${app} }]
+`,
+    );
+    // Its host name is the one that its metadata service gives, which in a scale set is not the resource's.
+    const named = { name: 'set_0', host: 'set000000', told: 'a scheduler' };
+    await expect.poll(async () => await told(emulator, 'set_0'), WITHIN).toMatchObject(named);
+    const other = { name: 'vm0', host: 'vm0', told: 'fetch failed' };
+    await expect.poll(async () => await told(emulator, 'vm0'), WITHIN).toMatchObject(other);
+    expect(hostname()).not.toBe('vm0');
+  });
+
+  it('is frozen with its network, and redeployed without its temporary folder', async () => {
+    const emulator = await start();
+    await expect.poll(async () => await told(emulator, 'db1'), WITHIN).toMatchObject({ boot: '1', hadTemp: false });
+    const { pid } = await told(emulator, 'db1');
+    const freeze = emulator.operations.schedule({ type: 'Freeze', resources: ['db1'], durationSeconds: 2 });
+    emulator.operations.start(freeze.eventId);
+    await expect
+      .poll(() => emulator.operations.events().find((event) => event.eventId === freeze.eventId)?.state, WITHIN)
+      .toBe('completed');
+    const thawed = await told(emulator, 'db1');
+    expect(thawed).toMatchObject({ pid, boot: '1' });
+    expect(Number(thawed['gapMs'])).toBeGreaterThan(1500);
+
+    const { eventId } = emulator.operations.schedule({ type: 'Redeploy', resources: ['db1'] });
+    expect((await told(emulator, 'db1'))['events']).toContain(eventId);
+    emulator.operations.start(eventId);
+    const back = { name: 'db1', boot: '2', hadTemp: false, metadata: 'http://169.254.169.254' };
+    await expect.poll(async () => await told(emulator, 'db1'), WITHIN).toMatchObject(back);
+    const reboot = emulator.operations.schedule({ type: 'Reboot', resources: ['db1'] });
+    emulator.operations.start(reboot.eventId);
+    await expect.poll(async () => await told(emulator, 'db1'), WITHIN).toMatchObject({ boot: '3', hadTemp: true });
+  });
+
   it('lets an agent without any metadata setting approve', async () => {
     const emulator = await start();
     await expect.poll(async () => await told(emulator, 'db2'), WITHIN).toMatchObject({ name: 'db2', boot: '1' });
@@ -134,7 +199,7 @@ describe.skipIf(!runs)(`a VM with a network of its own${needs}`, () => {
   it('is probed and balanced over where it is, and leaves nothing when it is scaled away', async () => {
     const emulator = await start(serviceIn);
     const asked = async (): Promise<unknown> => await (await fetch(emulator.publicAddress ?? '')).json();
-    await expect.poll(asked, WITHIN).toMatchObject({ name: 'Front_IN_0' });
+    await expect.poll(asked, WITHIN).toMatchObject({ name: 'Front_IN_0', host: 'Front_IN_0' });
     await emulator.operations.service?.scale({ role: 'Front', instances: 2, slot: 'production' });
     expect(namespacesOf(process.pid)).toHaveLength(2);
     await emulator.operations.service?.scale({ role: 'Front', instances: 1, slot: 'production' });
@@ -166,6 +231,13 @@ describe.skipIf(!runs)(`a VM with a network of its own${needs}`, () => {
 });
 
 describe('a fleet with a network for each VM', () => {
+  it('forwards nothing but addresses of this machine alone', () => {
+    const text = 'host: process\nforward: ["10.0.0.1:80", "127.0.0.1:0", scheduler]\nvms: [{ name: vm0 }]\n';
+    expect(() => parseFleet({ file: 'fleet.yaml', text })).toThrow(
+      /forward\[0\]: expected an address of loopback[^]*forward\[1\][^]*forward\[2\]/,
+    );
+  });
+
   it('is refused for VMs that the emulator does not run', () => {
     const text = 'host: none\nnetwork: namespaces\nvms: [{ name: vm0 }]\n';
     expect(() => parseFleet({ file: 'fleet.yaml', text })).toThrow('expected namespaces only beside host: process');
