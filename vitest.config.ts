@@ -17,6 +17,13 @@ const WHOLE = [
   'test/systemd/*.test.ts',
 ];
 
+/** Those that need a PostgreSQL: one is started for all of them. */
+const POSTGRES = [
+  'test/contract/store*.test.ts',
+  'test/scheduler/store/*.test.ts',
+  'test/e2e/scheduler-replicas*.test.ts',
+];
+
 export default defineConfig({
   test: {
     projects: [
@@ -25,7 +32,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...GENERATED, ...WHOLE],
+          exclude: [...GENERATED, ...WHOLE, ...POSTGRES],
           testTimeout: 10_000,
           // The files share their modules (each worker loads them once); tests keep their state to themselves.
           isolate: false,
@@ -35,10 +42,22 @@ export default defineConfig({
         test: { name: 'generated', include: GENERATED, testTimeout: 60_000 },
       },
       {
+        test: {
+          name: 'postgres',
+          include: POSTGRES,
+          globalSetup: 'test/support/postgres-global.ts',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
         // They have deadlines and mostly wait: one file more at a time than a small machine has processors.
         test: {
           name: 'e2e',
           include: WHOLE,
+          exclude: POSTGRES,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 3,

@@ -7,17 +7,21 @@ import { aborted, Closers } from '../common/runtime/lifecycle.ts';
 import { formatAddress, listen, type ListenAddress } from '../common/runtime/listen.ts';
 import { createLog, type Log } from '../common/runtime/log.ts';
 import { systemRandom } from '../common/runtime/random.ts';
+import { createServiceNotifier, feedWatchdog } from '../common/runtime/service-notify.ts';
 import { createHttpPerformer, type HttpPerformer } from './actions/http.ts';
 import { createApp } from './api/app.ts';
 import { createApiServer } from './api/server.ts';
 import { createWatchServer } from './api/watch-server.ts';
 import { createCoordination, type Coordination } from './coordination/coordination.ts';
 import { createEngine, type PerformAction } from './engine/engine.ts';
+import { createEnrolment } from './enrolment/enrolment.ts';
+import { keepChecked } from './enrolment/keep-checked.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { Registry } from './gateway/registry.ts';
 import { RolloutRunner } from './rollout/runner.ts';
 import { readSchedulerSettings, type SchedulerSettings } from './settings.ts';
-import { openSqliteStore } from './store/sqlite.ts';
+import { openStore } from './store/open.ts';
+import { withoutPassword } from './store/settings.ts';
 import type { Store } from './store/store.ts';
 import { vmKey } from './vm-key.ts';
 import { createWatchHub, type WatchHub } from './watch.ts';
@@ -43,10 +47,19 @@ export async function runScheduler(
 ): Promise<void> {
   const settings = await readSchedulerSettings(options.config, options.environment, options.folder);
   const log = createLog('scheduler', settings.logLevel);
-  log.info({ settings: { ...settings, unmanaged: [...settings.unmanaged] } }, 'starting');
+  log.info(
+    { settings: { ...settings, store: withoutPassword(settings.store), unmanaged: [...settings.unmanaged] } },
+    'starting',
+  );
   const scheduler = await startScheduler(settings, log, systemClock);
   log.info({ listen: formatAddress(scheduler.listening) }, 'ready');
+  const notifier = createServiceNotifier(options.environment, { log });
+  notifier.tell('READY=1', `STATUS=listens at ${formatAddress(scheduler.listening)}`);
+  // Everything it does, its store among it, goes through one thread: one that hangs feeds nothing.
+  const watchdog = feedWatchdog(notifier, () => true, { clock: systemClock, log, signal });
   await aborted(signal);
+  notifier.tell('STOPPING=1');
+  await watchdog;
   log.info({}, 'stopping');
   await scheduler.close();
   log.info({}, 'stopped');
@@ -56,11 +69,12 @@ export async function runScheduler(
 export async function startScheduler(settings: SchedulerSettings, log: Log, clock: Clock): Promise<Scheduler> {
   const closers = new Closers();
   try {
-    const store = await openSqliteStore(settings.storeFile);
+    const store = await openStore(settings.store, { clock, random: systemRandom, log: log.child({ part: 'store' }) });
     closers.add(async () => {
       await store.close();
     });
-    return await open({ settings, log, clock, closers, store });
+    // From here on time is the store's: that of the database, where replicas share one.
+    return await open({ settings, log, clock: store.clock, closers, store });
   } catch (error) {
     await closers.close();
     throw error;
@@ -90,6 +104,7 @@ async function open(opening: Opening): Promise<Scheduler> {
     log: log.child({ part: 'engine' }),
     perform: performer(http, rollouts),
     publish: watch.publish,
+    replica: settings.replica,
   });
   closers.add(async () => {
     await engine.close();
@@ -97,7 +112,17 @@ async function open(opening: Opening): Promise<Scheduler> {
   closers.add(keepPruned(store, clock, log));
 
   let listening = settings.listen;
+  const enrolment = createEnrolment({
+    store: store.enrolment,
+    clock,
+    log: log.child({ part: 'enrolment' }),
+    isRequired: settings.enrolmentRequired,
+    changed: (key) => {
+      gateway.holdTo(key);
+    },
+  });
   const gateway = createGateway({
+    enrolment,
     clock,
     registry,
     watch,
@@ -111,6 +136,7 @@ async function open(opening: Opening): Promise<Scheduler> {
   closers.add(async () => {
     await gateway.close();
   });
+  closers.add(keepChecked({ store: store.enrolment, clock, log, holdTo: gateway.holdTo }));
   const watchServer = createWatchServer(watch);
   closers.add(() => {
     watchServer.close();
@@ -126,6 +152,7 @@ async function open(opening: Opening): Promise<Scheduler> {
     refusals: () => coordination.refusals(),
     listening: () => listening,
     hosts: settings.hosts,
+    enrolment,
     nameOf: (record, canonical) => nameIn(registry, record, canonical),
   });
   const { hosts } = settings;

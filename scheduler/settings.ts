@@ -6,6 +6,10 @@ import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
 import { formatAddress, isLoopback, listenAddressSchema, type ListenAddress } from '../common/runtime/listen.ts';
 import { LOG_LEVELS } from '../common/runtime/log.ts';
 import { loadSettings, parseSettings } from '../common/runtime/settings.ts';
+import { agentsSchema, isEnrolmentRequired } from './enrolment/settings.ts';
+import { replicaOf, replicaSchema } from './replicas/settings.ts';
+import { storeSchema, storeSettingsOf, type StoreSettings } from './store/settings.ts';
+import type { Replica } from './store/store.ts';
 
 const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 7080 };
 
@@ -18,11 +22,13 @@ const schema = z.strictObject({
     .array(z.string().regex(HOST, { error: 'expected a host name, with its port unless that is 80 or 443' }))
     .max(64)
     .default([]),
-  store: z.strictObject({ sqlite: z.string().min(1).default('forewarn.db') }).default({ sqlite: 'forewarn.db' }),
+  store: storeSchema,
+  replica: replicaSchema,
   http: z.strictObject({ allowPrivate: z.boolean().default(false) }).default({ allowPrivate: false }),
   coordination: z
     .strictObject({ unmanaged: z.array(z.string().min(1).max(256)).max(10_000).default([]) })
     .default({ unmanaged: [] }),
+  agents: agentsSchema,
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).default({ level: 'info' }),
 });
 
@@ -31,12 +37,14 @@ export interface SchedulerSettings {
   readonly listen: ListenAddress;
   /** What it is called besides the address it listens on (a balancer's name, a tunnel's port), in lower case. */
   readonly hosts: ReadonlySet<string>;
-  /** Absolute path of the database. */
-  readonly storeFile: string;
+  readonly store: StoreSettings;
+  readonly replica: Replica;
   /** HTTP jobs may call loopback and private addresses; link-local ones never. */
   readonly allowPrivate: boolean;
   /** Canonical names of VMs that the operator says have no agent: nobody waits for their promise. */
   readonly unmanaged: ReadonlySet<string>;
+  /** Agents must prove which VM they are. */
+  readonly enrolmentRequired: boolean;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -63,9 +71,11 @@ export async function readSchedulerSettings(
   return {
     listen: raw.listen,
     hosts: new Set(raw.hosts.map((host) => host.toLowerCase())),
-    storeFile: path.resolve(file === undefined ? folder : path.dirname(file), raw.store.sqlite),
+    store: storeSettingsOf(raw.store, file === undefined ? folder : path.dirname(file)),
+    replica: replicaOf(raw.replica),
     allowPrivate: raw.http.allowPrivate,
     unmanaged: new Set(raw.coordination.unmanaged.map(canonicalName)),
+    enrolmentRequired: isEnrolmentRequired(raw.agents, raw.listen),
     logLevel: raw.log.level,
   };
 }

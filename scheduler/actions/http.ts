@@ -4,7 +4,7 @@ import { describeError, systemErrorCode } from '../../common/runtime/errors.ts';
 import type { HttpAction } from '../jobs/definition.ts';
 import { formatMs } from '../jobs/instant.ts';
 import type { Claim } from '../store/store.ts';
-import type { ActionOutcome } from '../engine/engine.ts';
+import type { ActionOutcome } from '../engine/ending.ts';
 import { AddressRefusedError, createGuardedAgent, refuseLiteral } from './guarded-agent.ts';
 import { statusName } from './status-names.ts';
 

@@ -2,27 +2,25 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
-import { executionByHand, settleJob, takeOccurrence, type Execution, type Job } from '../jobs/job.ts';
-import { retryPlanOf } from '../jobs/retry.ts';
-import type { Claim, Store } from '../store/store.ts';
+import { executionByHand, type Execution, type Job } from '../jobs/job.ts';
+import { createHeartbeat, type ReplicaHeartbeat } from '../replicas/heartbeat.ts';
+import type { Claim, ClaimPlan, Replica, Store } from '../store/store.ts';
 import type { Publish } from '../watch.ts';
+import { describeExecution, endingOf, type ActionOutcome } from './ending.ts';
+import { createClaimPlan } from './plan.ts';
 
-/** How an execution went; `message` is what its history says. */
-export interface ActionOutcome {
-  readonly status: 'completed' | 'failed';
-  readonly message: string;
-}
-
-/** Performs the action of a claim. Undefined: the scheduler is stopping and the action was left unfinished. Never rejects. */
+/** Performs the action of a claim. Undefined: it was interrupted and left unfinished. Never rejects. */
 export type PerformAction = (claim: Claim, signal: AbortSignal) => Promise<ActionOutcome | undefined>;
 
 export interface EngineParts {
   readonly store: Store;
+  /** The store's. */
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly log: Log;
   readonly perform: PerformAction;
   readonly publish: Publish;
+  readonly replica: Replica;
 }
 
 export interface Engine {
@@ -32,18 +30,20 @@ export interface Engine {
   wake(): void;
   /** Starts an execution at once, beside the job's calendar. */
   runNow(job: Job): Promise<void>;
-  /** Stops claiming and interrupts what runs; it stays claimed in the store and is taken over at the next start. */
+  /** Stops claiming, interrupts what runs and hands it back, to be repeated. */
   close(): Promise<void>;
 }
 
-/** Executions claimed in one transaction: one fsync for all of them. */
-const CLAIM_BATCH = 100;
+/** Claimed in one transaction: one fsync for all of them. More would only keep the first waiting for the last. */
+const CLAIM_BATCH = 250;
 /** Executions at a time; more wait in the store. Each holds a socket or a rollout. */
-const MAX_RUNNING = 500;
+const MAX_RUNNING = 1000;
 /** Longest sleep. Nothing is read then, only compared: it bounds the delay after the wall clock was set forward. */
 const MAX_SLEEP_MS = 30_000;
 /** Wait before the store is asked again after it failed. */
 const STORE_RETRY_MS = 1000;
+/** Wait before what is due but was being claimed by another replica is looked at again. */
+const CONTENDED_MS = 50;
 
 /**
  * Runs what is due: one timer, armed for the earliest instant that the store knows. An execution is claimed durably before
@@ -51,33 +51,53 @@ const STORE_RETRY_MS = 1000;
  * and never to a loss.
  */
 export function createEngine(parts: EngineParts): Engine {
-  return new SerialEngine(parts);
+  return new StoreEngine(parts);
 }
 
-class SerialEngine implements Engine {
+interface Running {
+  readonly claim: Claim;
+  /** Aborts when the action is to stop; what it then reports is not stored. */
+  readonly interrupt: AbortController;
+  readonly work: Promise<void>;
+}
+
+class StoreEngine implements Engine {
   readonly #parts: EngineParts;
+  readonly #plan: ClaimPlan;
+  readonly #heartbeat: ReplicaHeartbeat;
   readonly #stopping = new AbortController();
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Set<Running>();
+  #unsubscribe = (): void => {};
   #cancelTimer = (): void => {};
   /** The loop that claims; one at a time. `#again`: something changed while it ran. */
   #turn: Promise<void> | undefined;
   #again = false;
   /** More may be due, but `MAX_RUNNING` executions run. */
   #isFull = false;
+  /** A claim failed in a way that leaves open whether it was committed. */
+  #isUncertain = false;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    this.#plan = createClaimPlan(parts.random);
+    this.#heartbeat = createHeartbeat({
+      ...parts,
+      store: parts.store,
+      onLost: () => {
+        this.#interrupt(() => true);
+      },
+      onBeat: () => {
+        this.wake();
+      },
+    });
   }
 
   async start(): Promise<void> {
-    const orphans = await this.#parts.store.executions.takeOver();
-    for (const claim of orphans) {
-      this.#parts.log.warn(
-        { job: claim.job.job, execution: claim.execution.id, attempt: claim.execution.attempt },
-        'execution was left unfinished and is repeated',
-      );
-      this.#launch(claim);
-    }
+    await this.#heartbeat.start();
+    this.#unsubscribe = this.#parts.store.subscribe((news) => {
+      if (news.kind === 'due') this.wake();
+      else this.#cancel(news.ids);
+    });
     this.wake();
   }
 
@@ -104,13 +124,15 @@ class SerialEngine implements Engine {
 
   async close(): Promise<void> {
     this.#stopping.abort();
+    this.#unsubscribe();
     this.#cancelTimer();
     await this.#turn;
-    await Promise.allSettled(this.#running);
+    this.#interrupt(() => true);
+    await Promise.allSettled([...this.#running].map(async ({ work }) => await work));
+    await this.#heartbeat.close();
   }
 
   async #claimAll(): Promise<void> {
-    const { store, clock, random, log } = this.#parts;
     this.#cancelTimer();
     try {
       while (!this.#stopping.signal.aborted) {
@@ -118,22 +140,43 @@ class SerialEngine implements Engine {
         this.#isFull = room <= 0;
         // Executions that end wake the engine again.
         if (this.#isFull) return;
-        const now = clock.now();
-        const claims = await store.executions.claimDue(now, room, (job) => takeOccurrence(job, now, random.uuid()));
-        for (const claim of claims) this.#launch(claim);
-        if (claims.length < room) break;
+        const claimed = await this.#claim(room);
+        this.#cancel(claimed.cancelled);
+        for (const claim of claimed.claims) this.#launch(claim);
+        const waitMs = claimed.nextDueMs === undefined ? undefined : claimed.nextDueMs - claimed.nowMs;
+        if (waitMs === undefined) return;
+        if (waitMs > 0 || claimed.claims.length === 0) {
+          this.#arm(claimed.nowMs + (waitMs > 0 ? waitMs : CONTENDED_MS));
+          return;
+        }
       }
-      this.#arm(await store.executions.earliestDue());
     } catch (error) {
-      log.error({ err: describeError(error) }, 'cannot read what is due');
+      this.#parts.log.error({ err: describeError(error) }, 'cannot read what is due');
       this.#armIn(STORE_RETRY_MS, () => {
         this.wake();
       });
     }
   }
 
-  #arm(dueMs: number | undefined): void {
-    if (dueMs === undefined) return;
+  async #claim(limit: number): ReturnType<Store['executions']['claimDue']> {
+    const { executions } = this.#parts.store;
+    if (this.#isUncertain) {
+      await executions.handBack(new Set([...this.#running].map(({ claim }) => claim.execution.id)));
+      this.#isUncertain = false;
+    }
+    try {
+      return await executions.claimDue({
+        limit,
+        plan: this.#plan,
+        regionsOfOthers: this.#heartbeat.regionsOfOthers(),
+      });
+    } catch (error) {
+      this.#isUncertain = true;
+      throw error;
+    }
+  }
+
+  #arm(dueMs: number): void {
     const waitMs = dueMs - this.#parts.clock.now();
     if (waitMs <= MAX_SLEEP_MS) {
       this.#armIn(Math.max(0, waitMs), () => {
@@ -152,8 +195,19 @@ class SerialEngine implements Engine {
     this.#cancelTimer = this.#parts.clock.after(ms, callback);
   }
 
+  #cancel(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    const cancelled = new Set(ids);
+    this.#interrupt((execution) => cancelled.has(execution.id));
+  }
+
+  #interrupt(isMeant: (execution: Execution) => boolean): void {
+    for (const running of this.#running) if (isMeant(running.claim.execution)) running.interrupt.abort();
+  }
+
   #launch(claim: Claim): void {
-    const work = this.#execute(claim)
+    const interrupt = new AbortController();
+    const work = this.#execute(claim, interrupt.signal)
       .catch((error: unknown) => {
         // The claim stays in the store; the next start takes it over.
         this.#parts.log.error(
@@ -162,73 +216,50 @@ class SerialEngine implements Engine {
         );
       })
       .finally(() => {
-        this.#running.delete(work);
+        this.#running.delete(running);
         // Not for each single place: a claim costs an fsync, whether of one execution or of a hundred.
         if (this.#isFull && this.#running.size <= MAX_RUNNING - CLAIM_BATCH) this.wake();
       });
-    this.#running.add(work);
+    const running: Running = { claim, interrupt, work };
+    this.#running.add(running);
   }
 
-  async #execute(claim: Claim): Promise<void> {
-    const { store, clock, publish } = this.#parts;
-    const { job, execution } = claim;
-    publish({ kind: 'job.started', detail: `${job.collection}/${job.job} ${describeTry(execution)}` });
-    const outcome = await this.#parts.perform(claim, this.#stopping.signal);
-    if (outcome === undefined) return;
-    const endedAtMs = clock.now();
-    const retry = outcome.status === 'failed' ? this.#retryOf(claim, endedAtMs) : undefined;
-    const hasFailed = outcome.status === 'failed';
+  async #execute(claim: Claim, signal: AbortSignal): Promise<void> {
+    const { store, clock, publish, random } = this.#parts;
+    publish({ kind: 'job.started', detail: describeExecution(claim) });
+    const outcome = await this.#parts.perform(actionOf(claim), signal);
+    if (outcome === undefined || signal.aborted) return;
+    const ending = endingOf(claim, outcome, { nowMs: clock.now(), id: random.uuid() });
     const isTaken = await this.#untilStored(
-      async () =>
-        await store.executions.finish(
-          { ...execution, status: outcome.status, endedAtMs, message: outcome.message },
-          retry,
-          (current) =>
-            settleJob(current, {
-              hasFailed,
-              isFaulted: hasFailed && retry === undefined,
-              atMs: execution.startedAtMs ?? endedAtMs,
-              byHand: execution.byHand,
-            }),
-        ),
+      async () => await store.executions.finish(ending.ended, ending.follow, ending.settle),
+      signal,
     );
+    // Also where it was refused: an answer that was lost may have been a yes.
+    if (ending.follow.length > 0 || claim.job.definition.runs?.overlap === 'queue') this.wake();
     if (isTaken !== true) return;
-    if (retry !== undefined) this.wake();
     publish({
-      kind: hasFailed ? 'job.failed' : 'job.completed',
-      detail: `${job.collection}/${job.job} ${describeTry(execution)}: ${outcome.message.slice(0, 300)}`,
+      kind: outcome.status === 'failed' ? 'job.failed' : 'job.completed',
+      detail: `${describeExecution(claim)}: ${outcome.message.slice(0, 300)}`,
     });
   }
 
   /** The action was performed and must not be performed again only because the disk was full for a while. */
-  async #untilStored<Result>(write: () => Promise<Result>): Promise<Result | undefined> {
+  async #untilStored<Result>(write: () => Promise<Result>, signal: AbortSignal): Promise<Result | undefined> {
     const { clock, log } = this.#parts;
     for (;;) {
       try {
         return await write();
       } catch (error) {
         log.error({ err: describeError(error) }, 'the end of an execution could not be stored; trying again');
-        if (!(await clock.sleep(STORE_RETRY_MS, this.#stopping.signal))) return undefined;
+        if (!(await clock.sleep(STORE_RETRY_MS, signal))) return undefined;
       }
     }
   }
-
-  #retryOf({ job, execution }: Claim, now: number): Execution | undefined {
-    const plan = retryPlanOf(job.definition.action);
-    if (execution.retry >= plan.count) return undefined;
-    return {
-      ...execution,
-      id: this.#parts.random.uuid(),
-      retry: execution.retry + 1,
-      attempt: 1,
-      status: 'pending',
-      runAtMs: now + plan.intervalMs,
-      startedAtMs: undefined,
-    };
-  }
 }
 
-function describeTry(execution: Execution): string {
-  const which = execution.byHand ? 'run by hand' : `occurrence ${execution.repeat}`;
-  return execution.retry === 0 ? which : `${which}, retry ${execution.retry}`;
+/** The claim as its action is to be performed: the error action is an action like any other. */
+function actionOf(claim: Claim): Claim {
+  const { action } = claim.job.definition;
+  if (claim.execution.action === 'main' || action.type === 'Fleet' || action.errorAction === undefined) return claim;
+  return { ...claim, job: { ...claim.job, definition: { ...claim.job.definition, action: action.errorAction } } };
 }

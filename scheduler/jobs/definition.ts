@@ -1,34 +1,42 @@
 import { z } from 'zod';
 import { TASK_NAME } from '../../common/protocol/messages.ts';
+import { runChoicesSchema } from './run-choices.ts';
 import { recurrenceDefinitionSchema } from './recurrence-definition.ts';
+
+const httpActionSchema = z.strictObject({
+  type: z.enum(['Http', 'Https']),
+  request: z.strictObject({
+    /** As sent, byte for byte. */
+    uri: z.string(),
+    /** As sent, in any case. */
+    method: z.string(),
+    body: z.string().optional(),
+    headers: z.record(z.string(), z.string()).optional(),
+  }),
+  retryPolicy: z
+    .strictObject({
+      retryType: z.enum(['none', 'fixed']),
+      /** A .NET TimeSpan, `hh:mm:ss` or `d.hh:mm:ss`: the form the service answers in. */
+      retryInterval: z.string().optional(),
+      retryCount: z.int().optional(),
+    })
+    .optional(),
+});
 
 /**
  * A job as it is stored and shown: what its owner wrote, with the service's own spelling and defaults. `parse-job.ts` makes
  * it from a request; nothing else does.
  */
 export const jobDefinitionSchema = z.strictObject({
+  /** Beyond the real service: what to do when it cannot run in order and on time. */
+  runs: runChoicesSchema.optional(),
   /** ISO 8601 in UTC with up to seven digits of a second, as it is shown. */
   startTime: z.string().optional(),
   recurrence: recurrenceDefinitionSchema.optional(),
   action: z.discriminatedUnion('type', [
-    z.strictObject({
-      type: z.enum(['Http', 'Https']),
-      request: z.strictObject({
-        /** As sent, byte for byte. */
-        uri: z.string(),
-        /** As sent, in any case. */
-        method: z.string(),
-        body: z.string().optional(),
-        headers: z.record(z.string(), z.string()).optional(),
-      }),
-      retryPolicy: z
-        .strictObject({
-          retryType: z.enum(['none', 'fixed']),
-          /** A .NET TimeSpan, `hh:mm:ss` or `d.hh:mm:ss`: the form the service answers in. */
-          retryInterval: z.string().optional(),
-          retryCount: z.int().optional(),
-        })
-        .optional(),
+    httpActionSchema.extend({
+      /** Performed, with retries of its own, once the action itself has failed for good. */
+      errorAction: httpActionSchema.optional(),
     }),
     z.strictObject({
       type: z.literal('Fleet'),

@@ -74,8 +74,15 @@ export interface Execution {
   readonly retry: number;
   /** Raised whenever it is taken over from a scheduler that died; reports of a lower one are void. */
   readonly attempt: number;
-  /** pending: to be started at `runAtMs` · running: claimed · completed, failed: over */
-  readonly status: 'pending' | 'running' | 'completed' | 'failed';
+  /**
+   * pending: to be started at `runAtMs` · queued: when the execution before it is over · running: claimed · completed,
+   * failed: over · postponed: over without having been started, `reason` says why
+   */
+  readonly status: 'pending' | 'queued' | 'running' | 'completed' | 'failed' | 'postponed';
+  /** The job's own action, or the one for when that has failed for good. */
+  readonly action: 'main' | 'error';
+  /** A stable word for why an occurrence was not run, or was cut short. */
+  readonly reason: string | undefined;
   readonly runAtMs: number;
   readonly startedAtMs: number | undefined;
   readonly endedAtMs: number | undefined;
@@ -115,22 +122,12 @@ export function firstDue(
   return { anchorMs, nextAtMs: nextOccurrence(timetable, { afterMs: now - 1, made: 0 }) };
 }
 
-/**
- * Takes the occurrence of a job that is due: the execution to make of it, and the job with its next due time. Occurrences
- * missed while no scheduler ran are made up for once, by the oldest; the rest are left out and use up no `count`.
- */
-export function takeOccurrence(
+/** The execution of one occurrence, begun at `now`. Its key depends on the job and the due time alone. */
+export function occurrenceOf(
   job: Job,
-  now: number,
-  id: string,
-): { readonly job: Job; readonly execution: Execution } {
-  const dueMs = job.nextAtMs ?? now;
-  const made = job.made + 1;
-  const nextAtMs = nextOccurrence(timetableOf(job.definition, job.anchorMs), { afterMs: Math.max(now, dueMs), made });
-  return {
-    job: { ...job, made, nextAtMs },
-    execution: newExecution({ id, jobId: job.id, dueMs, repeat: made, now, key: occurrenceKey(job.id, `${dueMs}`) }),
-  };
+  at: { readonly dueMs: number; readonly repeat: number; readonly now: number; readonly id: string },
+): Execution {
+  return newExecution({ ...at, jobId: job.id, key: occurrenceKey(job.id, `${at.dueMs}`) });
 }
 
 /** An execution that its owner asked for, at once and beside the calendar. */
@@ -160,6 +157,8 @@ function newExecution(from: {
     retry: 0,
     attempt: 1,
     status: 'running',
+    action: 'main',
+    reason: undefined,
     runAtMs: now,
     startedAtMs: now,
     endedAtMs: undefined,

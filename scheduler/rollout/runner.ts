@@ -2,7 +2,7 @@ import type { SchedulerMessage } from '../../common/protocol/messages.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
-import type { ActionOutcome } from '../engine/engine.ts';
+import type { ActionOutcome } from '../engine/ending.ts';
 import type { Registry } from '../gateway/registry.ts';
 import type { FleetAction } from '../jobs/definition.ts';
 import {

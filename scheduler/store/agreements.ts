@@ -1,12 +1,26 @@
-import type { Kysely, Selectable } from 'kysely';
+import { sql, type Kysely, type Selectable } from 'kysely';
+import type { AgreementRecord } from '../../common/agreement/record.ts';
 import { canonicalEventId } from '../../common/agreement/names.ts';
 import { recordSchema } from '../../common/protocol/agreement-messages.ts';
+import type { SqlStore } from './sql.ts';
 import type { AgreementStore, StoredRecord } from './store.ts';
 import type { AgreementsTable, Tables } from './tables.ts';
 
-/** Records of agreements in SQL; the version column is what compare-and-set compares. */
-export function createAgreementStore(db: Kysely<Tables>): AgreementStore {
+export interface AgreementOptions {
+  /** With a standby that is told later, a withdrawal could be lost at a fail-over: see `AgreementStore.mayWithdraw`. */
+  readonly mayWithdraw: boolean;
+  /** Intents and withdrawals wait until a standby has applied them. */
+  readonly awaitStandby: boolean;
+}
+
+/**
+ * Records of agreements in SQL. The version column is what compare-and-set compares; the term beside it is a second fence, so
+ * that no write of an older leader passes even if versions were ever mixed up. Both are in the one statement that writes.
+ */
+export function createAgreementStore(store: SqlStore, options: AgreementOptions): AgreementStore {
+  const { db } = store;
   return {
+    mayWithdraw: options.mayWithdraw,
     read: async (scope, eventId) => {
       const row = await db
         .selectFrom('agreements')
@@ -16,43 +30,66 @@ export function createAgreementStore(db: Kysely<Tables>): AgreementStore {
         .executeTakeFirst();
       return row === undefined ? undefined : fromRow(row);
     },
-    write: async (record, expectedVersion, now) => {
-      const values = {
-        version: expectedVersion + 1,
-        phase: record.phase,
-        record: JSON.stringify(record),
-        updated_at: now,
-      };
-      if (expectedVersion === 0) {
-        const inserted = await db
-          .insertInto('agreements')
-          .values({ scope: record.scope, event_id: canonicalEventId(record.eventId), ...values })
-          .onConflict((conflict) => conflict.doNothing())
-          .executeTakeFirst();
-        return inserted.numInsertedOrUpdatedRows === 1n;
-      }
-      const updated = await db
-        .updateTable('agreements')
-        .set(values)
-        .where('scope', '=', record.scope)
-        .where('event_id', '=', canonicalEventId(record.eventId))
-        .where('version', '=', expectedVersion)
-        .executeTakeFirst();
-      return updated.numUpdatedRows === 1n;
-    },
+    write: async (record, expectedVersion, now) =>
+      await store.write(async (tx) => {
+        if (options.awaitStandby && isUnsafeToLose(record)) {
+          await sql`set local synchronous_commit = 'remote_apply'`.execute(tx);
+        }
+        return await compareAndSet(tx, record, { expectedVersion, now });
+      }),
     list: async (limit, scope) => {
       let query = db.selectFrom('agreements').selectAll().orderBy('updated_at', 'desc').limit(limit);
       if (scope !== undefined) query = query.where('scope', '=', scope);
       return (await query.execute()).map(fromRow);
     },
     prune: async (beforeMs) => {
-      await db
-        .deleteFrom('agreements')
-        .where('phase', 'in', ['ended', 'aborted'])
-        .where('updated_at', '<', beforeMs)
-        .execute();
+      await store.write(
+        async (tx) =>
+          await tx
+            .deleteFrom('agreements')
+            .where('phase', 'in', ['ended', 'aborted'])
+            .where('updated_at', '<', beforeMs)
+            .execute(),
+      );
     },
   };
+}
+
+/** An intent must not be forgotten (a withdrawal could follow), nor a withdrawal (its promise would count again). */
+function isUnsafeToLose(record: AgreementRecord): boolean {
+  return record.everIntent || Object.values(record.members).some((member) => member.promise === 'withdrawn');
+}
+
+async function compareAndSet(
+  tx: Kysely<Tables>,
+  record: AgreementRecord,
+  { expectedVersion, now }: { readonly expectedVersion: number; readonly now: number },
+): Promise<boolean> {
+  const values = {
+    term: record.term,
+
+    version: expectedVersion + 1,
+    phase: record.phase,
+    record: JSON.stringify(record),
+    updated_at: now,
+  };
+  if (expectedVersion === 0) {
+    const inserted = await tx
+      .insertInto('agreements')
+      .values({ scope: record.scope, event_id: canonicalEventId(record.eventId), ...values })
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst();
+    return inserted.numInsertedOrUpdatedRows === 1n;
+  }
+  const updated = await tx
+    .updateTable('agreements')
+    .set(values)
+    .where('scope', '=', record.scope)
+    .where('event_id', '=', canonicalEventId(record.eventId))
+    .where('version', '=', expectedVersion)
+    .where('term', '<=', record.term)
+    .executeTakeFirst();
+  return updated.numUpdatedRows === 1n;
 }
 
 function fromRow(row: Selectable<AgreementsTable>): StoredRecord {

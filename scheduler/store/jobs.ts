@@ -1,6 +1,6 @@
-import type { Kysely, Selectable } from 'kysely';
+import { sql, type Kysely, type Selectable } from 'kysely';
 import { z } from 'zod';
-import { jobDefinitionSchema, JOB_STATES } from '../jobs/definition.ts';
+import { jobDefinitionSchema, JOB_STATES, type JobDefinition } from '../jobs/definition.ts';
 import {
   collectionKey,
   COLLECTION_STATES,
@@ -11,16 +11,20 @@ import {
   type JobCollection,
   type JobRef,
 } from '../jobs/job.ts';
+import { canonicalRegion } from '../replicas/regions.ts';
+import { lockRows, type SqlStore } from './sql.ts';
 import type { JobStore } from './store.ts';
 import type { CollectionsTable, JobsTable, Tables } from './tables.ts';
 
 const tagsSchema = z.record(z.string(), z.string());
 
 /** Job collections and jobs in SQL. */
-export function createJobStore(db: Kysely<Tables>): JobStore {
+export function createJobStore(store: SqlStore): JobStore {
+  const { db } = store;
   return {
     changeCollection: async (ref, change) =>
-      await db.transaction().execute(async (tx) => {
+      await store.write(async (tx) => {
+        await lockName(store, tx, collectionKey(ref));
         const current = await findCollection(tx, ref);
         const next = change(current);
         if (next === undefined) return current;
@@ -30,6 +34,8 @@ export function createJobStore(db: Kysely<Tables>): JobStore {
           .values(row)
           .onConflict((conflict) => conflict.column('key').doUpdateSet(row))
           .execute();
+        // Enabled, it may have brought a hundred jobs that are due.
+        await store.tellDue(tx);
         return next;
       }),
     findCollection: async (ref) => await findCollection(db, ref),
@@ -40,13 +46,16 @@ export function createJobStore(db: Kysely<Tables>): JobStore {
         .filter((row) => of.resourceGroup === undefined || isSame(row.resource_group, of.resourceGroup))
         .map(fromCollectionRow);
     },
-    deleteCollection: async (ref) => {
-      const result = await db.deleteFrom('collections').where('key', '=', collectionKey(ref)).executeTakeFirst();
-      return result.numDeletedRows > 0n;
-    },
+    deleteCollection: async (ref) =>
+      await store.write(async (tx) => {
+        const result = await tx.deleteFrom('collections').where('key', '=', collectionKey(ref)).executeTakeFirst();
+        return result.numDeletedRows > 0n;
+      }),
     changeJob: async (ref, change) =>
-      await db.transaction().execute(async (tx) => {
-        const current = await findJob(tx, ref);
+      await store.write(async (tx) => {
+        // The number of siblings is what `change` judges by, so no other job may come into the collection meanwhile.
+        await lockName(store, tx, collectionKey(ref));
+        const current = await findJob(tx, ref, lockRows(store.dialect, 'jobs'));
         const { others } = await tx
           .selectFrom('jobs')
           .select((select) => select.fn.countAll<number>().as('others'))
@@ -56,6 +65,7 @@ export function createJobStore(db: Kysely<Tables>): JobStore {
         const next = change(current, others);
         if (next === undefined) return current;
         await saveJob(tx, next);
+        if (next.nextAtMs !== undefined) await store.tellDue(tx);
         return next;
       }),
     findJob: async (ref) => await findJob(db, ref),
@@ -66,15 +76,21 @@ export function createJobStore(db: Kysely<Tables>): JobStore {
         .execute();
       return rows.map(fromJobRow);
     },
-    deleteJob: async (ref) => {
-      const result = await db
-        .deleteFrom('jobs')
-        .where('collection_key', '=', collectionKey(ref))
-        .where('key', '=', ref.job.toLowerCase())
-        .executeTakeFirst();
-      return result.numDeletedRows > 0n;
-    },
+    deleteJob: async (ref) =>
+      await store.write(async (tx) => {
+        const result = await tx
+          .deleteFrom('jobs')
+          .where('collection_key', '=', collectionKey(ref))
+          .where('key', '=', ref.job.toLowerCase())
+          .executeTakeFirst();
+        return result.numDeletedRows > 0n;
+      }),
   };
+}
+
+/** Two replicas that write what bears this name do so one after the other, also while there is no row yet to lock. */
+async function lockName(store: SqlStore, tx: Kysely<Tables>, name: string): Promise<void> {
+  if (store.dialect === 'postgres') await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(tx);
 }
 
 /** Jobs with the names of the collection they are in. */
@@ -99,7 +115,7 @@ export function fromJobRow(row: JobRow): Job {
     resourceGroup: row.resource_group,
     collection: row.collection,
     job: row.name,
-    definition: jobDefinitionSchema.parse(JSON.parse(row.definition)),
+    definition: parseDefinition(row.definition),
     state: z.enum(JOB_STATES).parse(row.state),
     anchorMs: row.anchor_at,
     nextAtMs: row.next_at ?? undefined,
@@ -111,8 +127,22 @@ export function fromJobRow(row: JobRow): Job {
   };
 }
 
+/** Definitions kept parsed; a job that recurs is read far more often than it is written. */
+const MAX_PARSED = 5000;
+const parsed = new Map<string, JobDefinition>();
+
+function parseDefinition(text: string): JobDefinition {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const definition = jobDefinitionSchema.parse(JSON.parse(text));
+  const oldest = parsed.size < MAX_PARSED ? undefined : parsed.keys().next().value;
+  if (oldest !== undefined) parsed.delete(oldest);
+  parsed.set(text, definition);
+  return definition;
+}
+
 /** Inside a transaction of the caller. */
-export async function saveJob(tx: Kysely<Tables>, job: Job): Promise<void> {
+async function saveJob(tx: Kysely<Tables>, job: Job): Promise<void> {
   const row = {
     id: job.id,
     collection_key: collectionKey(job),
@@ -135,10 +165,11 @@ export async function saveJob(tx: Kysely<Tables>, job: Job): Promise<void> {
     .execute();
 }
 
-async function findJob(db: Kysely<Tables>, ref: JobRef): Promise<Job | undefined> {
+async function findJob(db: Kysely<Tables>, ref: JobRef, end = sql``): Promise<Job | undefined> {
   const row = await selectJobs(db)
     .where('jobs.collection_key', '=', collectionKey(ref))
     .where('jobs.key', '=', ref.job.toLowerCase())
+    .modifyEnd(end)
     .executeTakeFirst();
   return row === undefined ? undefined : fromJobRow(row);
 }
@@ -160,6 +191,7 @@ function toCollectionRow(collection: JobCollection): CollectionsTable {
     quota: collection.quota === undefined ? null : JSON.stringify(collection.quota),
     state: collection.state,
     created_at: collection.createdAtMs,
+    region: canonicalRegion(collection.location),
   };
 }
 

@@ -1,8 +1,7 @@
-import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import { ROLLOUT_PHASES, type RolloutState } from '../rollout.ts';
+import type { SqlStore } from './sql.ts';
 import type { RolloutStore } from './store.ts';
-import type { Tables } from './tables.ts';
 
 const rolloutSchema = z.object({
   id: z.string(),
@@ -33,7 +32,8 @@ const rolloutSchema = z.object({
 }) satisfies z.ZodType<RolloutState>;
 
 /** Rollouts in SQL, each as one JSON text: they are few, and always read whole. */
-export function createRolloutStore(db: Kysely<Tables>): RolloutStore {
+export function createRolloutStore(store: SqlStore): RolloutStore {
+  const { db } = store;
   return {
     put: async (rollout) => {
       const row = {
@@ -42,11 +42,14 @@ export function createRolloutStore(db: Kysely<Tables>): RolloutStore {
         started_at: rollout.startedAtMs,
         state: JSON.stringify(rollout),
       };
-      await db
-        .insertInto('rollouts')
-        .values(row)
-        .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
-        .execute();
+      await store.write(
+        async (tx) =>
+          await tx
+            .insertInto('rollouts')
+            .values(row)
+            .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+            .execute(),
+      );
     },
     find: async (id) => {
       const row = await db.selectFrom('rollouts').select('state').where('id', '=', id).executeTakeFirst();

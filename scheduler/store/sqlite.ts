@@ -1,26 +1,54 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely';
 import { Migrator } from 'kysely/migration';
+import { nextTurn, systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
-import { createAgreementStore } from './agreements.ts';
-import { createExecutionStore } from './executions.ts';
-import { createJobStore } from './jobs.ts';
-import { MIGRATIONS } from './migrations.ts';
-import { createRolloutStore } from './rollouts.ts';
+import { systemRandom, type RandomSource } from '../../common/runtime/random.ts';
+import { assembleStore } from './assemble.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { migrationsFor } from './migrations.ts';
+import type { SqlStore } from './sql.ts';
 import type { Store } from './store.ts';
 import type { Tables } from './tables.ts';
-import { createVmStore } from './vms.ts';
+
+export interface SqliteOptions {
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  /** See `SingleConnection`; a turn of the event loop unless told otherwise. */
+  readonly gather?: () => Promise<void>;
+}
 
 /**
  * The embedded store: one SQLite file, which belongs to one scheduler at a time. Throws a `UserError` (`STORE_UNUSABLE`) that
  * names the file when it cannot be opened, belongs to a running scheduler, or was written by a newer version.
  */
-export async function openSqliteStore(file: string): Promise<Store> {
+export async function openSqliteStore(
+  file: string,
+  options: SqliteOptions = { clock: systemClock, random: systemRandom },
+): Promise<Store> {
+  const sql = await openSqliteDatabase(file, options);
+  // The file is this process's alone, so whoever was there before is gone.
+  await sql.write(async (tx) => await tx.deleteFrom('replicas').execute());
+  return {
+    ...assembleStore(sql, { mayWithdraw: true, awaitStandby: false }),
+    // Nobody else can write.
+    subscribe: () => () => {},
+    close: async () => {
+      await sql.db.destroy();
+    },
+  };
+}
+
+/** The database behind the store, with its tables up to date; `db.destroy()` closes it. */
+export async function openSqliteDatabase(
+  file: string,
+  { clock, random, gather = nextTurn }: SqliteOptions,
+): Promise<SqlStore> {
   const database = openDatabase(file);
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: adaptDatabase(database) }) });
   const migrator = new Migrator({
     db,
-    provider: { getMigrations: async () => await Promise.resolve({ ...MIGRATIONS }) },
+    provider: { getMigrations: async () => await Promise.resolve({ ...migrationsFor('sqlite') }) },
   });
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) {
@@ -28,14 +56,14 @@ export async function openSqliteStore(file: string): Promise<Store> {
     throw unusable(file, error, 'was it written by a newer version of forewarn?');
   }
   return {
-    jobs: createJobStore(db),
-    executions: createExecutionStore(db),
-    agreements: createAgreementStore(db),
-    vms: createVmStore(db),
-    rollouts: createRolloutStore(db),
-    close: async () => {
-      await db.destroy();
-    },
+    dialect: 'sqlite',
+    db,
+    owner: random.uuid(),
+    clock,
+    write: createGroupCommit({ db, isInTransaction: () => database.isTransaction, gather }),
+    now: async () => await Promise.resolve(clock.now()),
+    tellDue: async () => {},
+    tellCancelled: async () => {},
   };
 }
 
@@ -77,7 +105,7 @@ function unusable(file: string, cause: unknown, hint: string | undefined): UserE
 
 /**
  * `node:sqlite` in the form Kysely's SQLite dialect knows: parameters as one array, and `reader` for statements that return
- * rows. Statements are prepared anew each time: the dialect has a few dozen short ones, and keeping them saves little.
+ * rows. Statements are prepared anew each time: what is frequent comes in batches, a few statements for many rows.
  */
 function adaptDatabase(database: DatabaseSync): SqliteDatabase {
   return {

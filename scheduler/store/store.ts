@@ -1,5 +1,7 @@
 import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { Inventory, VmIdentity } from '../../common/protocol/messages.ts';
+import type { Clock } from '../../common/runtime/clock.ts';
+import type { EnrolmentStore } from '../enrolment/enrolment-store.ts';
 import type { CollectionRef, Execution, Job, JobCollection, JobRef } from '../jobs/job.ts';
 import type { RolloutState } from '../rollout.ts';
 
@@ -18,8 +20,25 @@ export interface Store {
   readonly agreements: AgreementStore;
   readonly vms: VmStore;
   readonly rollouts: RolloutStore;
+  readonly replicas: ReplicaStore;
+  /** Whether several schedulers may have it open. Who is alone need not say that it lives. */
+  readonly isShared: boolean;
+  readonly enrolment: EnrolmentStore;
+  /**
+   * The clock by which what is stored is judged. Replicas on one database all have its time, not their machines': it is read
+   * from the database within a transaction, and elsewhere followed to within a round trip.
+   */
+  readonly clock: Clock;
+  /** Calls back when another replica has changed something; never for this one's own changes. Returns what ends that. */
+  subscribe(listener: (news: StoreNews) => void): () => void;
   close(): Promise<void>;
 }
+
+export type StoreNews =
+  /** Something may be due earlier than this replica knows; also after a time in which news may have been missed. */
+  | { readonly kind: 'due' }
+  /** These executions are over by another's hand; whoever performs one of them stops. */
+  | { readonly kind: 'cancelled'; readonly ids: readonly string[] };
 
 export interface JobStore {
   /**
@@ -56,26 +75,62 @@ export interface Claim {
   readonly execution: Execution;
 }
 
+/** Decides what becomes of what is due. Pure and quick: it runs inside the transaction that claims. */
+export interface ClaimPlan {
+  /** Whether `occurrences` needs to know what of this job is under way; it is read only then. */
+  asksForUnfinished(job: Job): boolean;
+  /** For a job that is due by its calendar: the job as it goes on, and the executions to add. */
+  occurrences(
+    job: Job,
+    at: { readonly nowMs: number; readonly unfinished: readonly Execution[] },
+  ): {
+    readonly job: Job;
+    readonly executions: readonly Execution[];
+    /** Ids of executions under way that are to be ended. */
+    readonly cancelled: readonly string[];
+  };
+  /** For a pending execution whose time has come: running, or postponed. */
+  pending(job: Job, execution: Execution, nowMs: number): { readonly job: Job; readonly execution: Execution };
+}
+
+export interface ClaimRequest {
+  /** How many jobs and pending executions at most. */
+  readonly limit: number;
+  readonly plan: ClaimPlan;
+  /** Canonical regions whose collections are left to other replicas. */
+  readonly regionsOfOthers: readonly string[];
+}
+
+export interface Claimed {
+  readonly claims: readonly Claim[];
+  /** Ids of executions that were ended to make room. */
+  readonly cancelled: readonly string[];
+  /** The time by which it was judged what is due. */
+  readonly nowMs: number;
+  /** When the next thing will be due (not after `nowMs`: there is more now), or undefined when nothing ever will. */
+  readonly nextDueMs: number | undefined;
+}
+
 export interface ExecutionStore {
   /**
-   * Claims up to `limit` of what is due at `now`: first pending executions, then jobs of enabled collections, each with
-   * `plan`, earliest first. A claim belongs to exactly one caller, also with several processes on one store.
+   * Claims what is due: first pending executions, then jobs of enabled collections, earliest first. A claim belongs to exactly
+   * one caller, also with several processes on one store, until that caller ends it, hands it back or is gone.
    */
-  claimDue(now: number, limit: number, plan: (job: Job) => Claim): Promise<readonly Claim[]>;
-  /** When the next thing will be due, or undefined when nothing ever will. */
-  earliestDue(): Promise<number | undefined>;
+  claimDue(request: ClaimRequest): Promise<Claimed>;
+  /** When the next thing will be due in regions that are not left to others, or undefined when nothing ever will. */
+  earliestDue(regionsOfOthers: readonly string[]): Promise<number | undefined>;
   /** Adds a pending execution. */
   add(execution: Execution): Promise<void>;
   /**
-   * Takes over, with `attempt` raised, the executions whose owner is gone. An embedded store has one owner at a time, so
-   * right after it was opened that is every execution still running.
+   * Makes pending again, with `attempt` raised, what this opening of the store has claimed but is not performing. Needed when
+   * it is not known whether a claim was committed. Resolves with how many those were.
    */
-  takeOver(): Promise<readonly Claim[]>;
+  handBack(performed: ReadonlySet<string>): Promise<number>;
   /**
-   * Ends an execution, adds its retry if there is one, and lets `settle` change its job. False, and nothing is changed, when
-   * a later attempt has taken over or the job is gone.
+   * Ends an execution, adds what follows it, and lets `settle` change its job. False, and nothing is changed, when a later
+   * attempt is the valid one, it is over already, or the job is gone.
    */
-  finish(ended: Execution, retry: Execution | undefined, settle: (job: Job) => Job): Promise<boolean>;
+  finish(ended: Execution, follow: readonly Execution[], settle: (job: Job) => Job): Promise<boolean>;
   /** The ended executions of a job, newest start first. */
   history(jobId: string, page: HistoryPage): Promise<readonly HistoryEntry[]>;
   /** Forgets executions that ended before `beforeMs`, and of each job all but the newest `keep`. */
@@ -85,7 +140,7 @@ export interface ExecutionStore {
 export interface HistoryPage {
   readonly top: number;
   readonly skip: number;
-  readonly status: 'completed' | 'failed' | undefined;
+  readonly status: 'completed' | 'failed' | 'postponed' | undefined;
 }
 
 export interface HistoryEntry {
@@ -94,11 +149,42 @@ export interface HistoryEntry {
   readonly number: number;
 }
 
+/** A scheduler that serves from this store. */
+export interface Replica {
+  readonly name: string;
+  /** Canonical; undefined: it serves every region that has no replica. */
+  readonly region: string | undefined;
+}
+
+export interface Heartbeat {
+  /** False: this replica was new, or had been taken for dead; then nothing it had claimed is its own any more. */
+  readonly wasKnown: boolean;
+  /** Executions of dead replicas that are pending again. */
+  readonly takenOver: number;
+  /** Every replica that lives, this one among them. */
+  readonly live: readonly (Replica & { readonly startedAtMs: number })[];
+}
+
+export interface ReplicaStore {
+  /**
+   * Says that this replica lives for another `leaseMs`, and makes pending again, with `attempt` raised, what those have
+   * claimed that no longer do. By the store's clock.
+   */
+  beat(replica: Replica, leaseMs: number): Promise<Heartbeat>;
+  /** This replica ends: what it has claimed is at once pending again. */
+  leave(): Promise<void>;
+}
+
 export interface AgreementStore {
+  /**
+   * Whether an accepted withdrawal can be relied upon. With asynchronous replication it cannot: a fail-over could forget it,
+   * or the intent that forbids it.
+   */
+  readonly mayWithdraw: boolean;
   read(scope: string, eventId: string): Promise<VersionedRecord | undefined>;
   /**
-   * Compare-and-set: writes only if the stored version is `expectedVersion` (0: none is stored). False when somebody else
-   * wrote first; nothing is changed then.
+   * Compare-and-set: writes only if the stored version is `expectedVersion` (0: none is stored) and its term is not above the
+   * record's. False when somebody else wrote first; nothing is changed then.
    */
   write(record: AgreementRecord, expectedVersion: number, now: number): Promise<boolean>;
   /** Newest change first, at most `limit`; of every scope without one. */

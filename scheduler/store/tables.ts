@@ -11,6 +11,9 @@ export interface Tables {
   agreements: AgreementsTable;
   vms: VmsTable;
   rollouts: RolloutsTable;
+  replicas: ReplicasTable;
+  agent_keys: AgentKeysTable;
+  enrolment_tokens: EnrolmentTokensTable;
 }
 
 export interface CollectionsTable {
@@ -24,6 +27,8 @@ export interface CollectionsTable {
   quota: string | null;
   state: string;
   created_at: number;
+  /** The location as regions are compared. */
+  region: string;
 }
 
 export interface JobsTable {
@@ -57,6 +62,10 @@ export interface ExecutionsTable {
   message: string;
   idempotency_key: string;
   by_hand: number;
+  /** Who has claimed it: a `replicas.owner`. */
+  owner: string | null;
+  action: Generated<string>;
+  reason: string | null;
 }
 
 export interface AgreementsTable {
@@ -66,6 +75,8 @@ export interface AgreementsTable {
   phase: string;
   record: string;
   updated_at: number;
+  /** The leader's term that is in `record`; never decreases. */
+  term: number;
 }
 
 export interface VmsTable {
@@ -82,4 +93,37 @@ export interface RolloutsTable {
   status: string;
   started_at: number;
   state: string;
+}
+
+/** Schedulers that serve from this database; one whose time is past has died. */
+export interface ReplicasTable {
+  /** One opening of the store; a replica that restarts is another. */
+  owner: string;
+  name: string;
+  region: string | null;
+  started_at: number;
+  expires_at: number;
+}
+
+/** The key by which the agent of one VM proves itself. */
+export interface AgentKeysTable {
+  scope: string;
+  /** Canonical. */
+  name: string;
+  vm_id: string;
+  public_key: string;
+  enrolled_at: number;
+  rotated_at: number | null;
+  revoked_at: number | null;
+  /** The newest of the three. */
+  changed_at: number;
+}
+
+export interface EnrolmentTokensTable {
+  /** SHA-256 of the token, which itself is nowhere. */
+  hash: string;
+  scope: string;
+  name: string | null;
+  expires_at: number;
+  used_at: number | null;
 }

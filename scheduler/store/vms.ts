@@ -1,9 +1,8 @@
-import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import type { Inventory, VmIdentity } from '../../common/protocol/messages.ts';
 import { vmKey } from '../vm-key.ts';
+import type { SqlStore } from './sql.ts';
 import type { VmStore } from './store.ts';
-import type { Tables } from './tables.ts';
 
 /** The stored forms. They resemble what agents send but are the store's own: a change of the protocol must not unread rows. */
 const storedIdentity = z.object({
@@ -29,7 +28,8 @@ const storedInventory = z.object({
 }) satisfies z.ZodType<Inventory>;
 
 /** The VMs whose agents have ever said hello, in SQL. */
-export function createVmStore(db: Kysely<Tables>): VmStore {
+export function createVmStore(store: SqlStore): VmStore {
+  const { db } = store;
   return {
     put: async (vm) => {
       const changing = {
@@ -38,16 +38,19 @@ export function createVmStore(db: Kysely<Tables>): VmStore {
         last_seen_at: vm.lastSeenAtMs,
         ...(vm.inventory === undefined ? {} : { inventory: JSON.stringify(vm.inventory) }),
       };
-      await db
-        .insertInto('vms')
-        .values({
-          inventory: null,
-          ...changing,
-          key: vmKey(vm.identity.scope, vm.identity.name),
-          first_seen_at: vm.firstSeenAtMs,
-        })
-        .onConflict((conflict) => conflict.column('key').doUpdateSet(changing))
-        .execute();
+      await store.write(
+        async (tx) =>
+          await tx
+            .insertInto('vms')
+            .values({
+              inventory: null,
+              ...changing,
+              key: vmKey(vm.identity.scope, vm.identity.name),
+              first_seen_at: vm.firstSeenAtMs,
+            })
+            .onConflict((conflict) => conflict.column('key').doUpdateSet(changing))
+            .execute(),
+      );
     },
     list: async () => {
       const rows = await db.selectFrom('vms').selectAll().orderBy('key').execute();

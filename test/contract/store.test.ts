@@ -2,14 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { settleJob, takeOccurrence, type Job } from '../../scheduler/jobs/job.ts';
+import { createClaimPlan } from '../../scheduler/engine/plan.ts';
+import { settleJob } from '../../scheduler/jobs/job.ts';
 import { openSqliteStore } from '../../scheduler/store/sqlite.ts';
-import type { Claim, Store } from '../../scheduler/store/store.ts';
+import type { Claim, ClaimPlan, Store } from '../../scheduler/store/store.ts';
+import { seededRandom } from '../../common/runtime/random.ts';
 import { storeOfTest, storeAdapters } from '../support/store-adapters.ts';
 import { COLLECTION, execution, givenJob, HTTP_JOB, JOB } from '../support/scheduler-store.ts';
 
 const EVERY_MINUTE = { ...HTTP_JOB, recurrence: { frequency: 'minute' as const, interval: 1 } };
-const NOW = Date.parse('2026-11-20T12:00:00Z');
+/** A while ago: what is due is judged by the store's own clock, which is the real one. */
+const NOW = Date.now() - 10_000;
+const LATER = NOW + 3_600_000;
 
 describe.each(storeAdapters)('jobs and executions in $name', (adapter) => {
   let store: Store;
@@ -23,7 +27,10 @@ describe.each(storeAdapters)('jobs and executions in $name', (adapter) => {
     };
   });
 
-  const plan = (job: Job): Claim => takeOccurrence(job, NOW, `e-${job.job}-${job.made}`);
+  const plan: ClaimPlan = createClaimPlan(seededRandom(7));
+  const claim = async (limit = 10): Promise<readonly Claim[]> =>
+    (await store.executions.claimDue({ limit, plan, regionsOfOthers: [] })).claims;
+  const earliestDue = async (): Promise<number | undefined> => await store.executions.earliestDue([]);
 
   describe('jobs', () => {
     it('are found in any case and keep the names under which they were written', async () => {
@@ -74,7 +81,7 @@ describe.each(storeAdapters)('jobs and executions in $name', (adapter) => {
       expect(await store.jobs.deleteCollection({ ...JOB, collection: 'SHOP' })).toBe(true);
       expect(await store.jobs.deleteCollection(JOB)).toBe(false);
       expect(await store.jobs.findJob(JOB)).toBeUndefined();
-      expect(await store.executions.takeOver()).toEqual([]);
+      expect(await claim()).toEqual([]);
     });
 
     it('are deleted once', async () => {
@@ -106,40 +113,38 @@ describe.each(storeAdapters)('jobs and executions in $name', (adapter) => {
   describe('executions', () => {
     it('claim a due occurrence once and move the job on', async () => {
       await givenJob(store, NOW, { definition: EVERY_MINUTE });
-      const claims = await store.executions.claimDue(NOW, 10, plan);
-      expect(claims.map((claim) => [claim.execution.repeat, claim.execution.dueMs])).toEqual([[1, NOW]]);
-      expect(await store.executions.claimDue(NOW, 10, plan)).toEqual([]);
-      expect(await store.executions.earliestDue()).toBe(NOW + 60_000);
+      const claims = await claim();
+      expect(claims.map((taken) => [taken.execution.repeat, taken.execution.dueMs])).toEqual([[1, NOW]]);
+      expect(await claim()).toEqual([]);
+      expect(await earliestDue()).toBe(NOW + 60_000);
     });
 
     it('belong to one claimer when many claim at once', async () => {
       for (let index = 0; index < 30; index++) await givenJob(store, NOW, { ref: { job: `job${index}` } });
-      const batches = await Promise.all(
-        Array.from({ length: 10 }, async () => await store.executions.claimDue(NOW, 7, plan)),
-      );
-      const ids = batches.flat().map((claim) => claim.execution.id);
+      const batches = await Promise.all(Array.from({ length: 10 }, async () => await claim(7)));
+      const ids = batches.flat().map((taken) => taken.execution.id);
       expect(ids).toHaveLength(30);
       expect(new Set(ids).size).toBe(30);
     });
 
     it('are claimed earliest first, no more than asked for', async () => {
       for (const [job, startTime] of [
-        ['late', '2026-11-20T11:59:00Z'],
-        ['early', '2026-11-20T11:58:00Z'],
-        ['future', '2026-11-20T12:00:01Z'],
+        ['late', new Date(NOW - 60_000).toISOString()],
+        ['early', new Date(NOW - 120_000).toISOString()],
+        ['future', new Date(LATER).toISOString()],
       ] as const) {
         await givenJob(store, NOW - 3_600_000, { ref: { job }, definition: { ...HTTP_JOB, startTime } });
       }
-      const first = await store.executions.claimDue(NOW, 1, plan);
-      expect(first.map((claim) => claim.job.job)).toEqual(['early']);
-      expect((await store.executions.claimDue(NOW, 10, plan)).map((claim) => claim.job.job)).toEqual(['late']);
+      const first = await claim(1);
+      expect(first.map((taken) => taken.job.job)).toEqual(['early']);
+      expect((await claim()).map((taken) => taken.job.job)).toEqual(['late']);
     });
 
     it('are not claimed in a collection that is not enabled', async () => {
       await givenJob(store, NOW);
       await store.jobs.changeCollection(JOB, (current) => current && { ...current, state: 'Disabled' });
-      expect(await store.executions.claimDue(NOW, 10, plan)).toEqual([]);
-      expect(await store.executions.earliestDue()).toBeUndefined();
+      expect(await claim()).toEqual([]);
+      expect(await earliestDue()).toBeUndefined();
     });
 
     it('that are pending wait for their time and come before what is due by calendar', async () => {
@@ -148,43 +153,45 @@ describe.each(storeAdapters)('jobs and executions in $name', (adapter) => {
         execution(job, { id: 'retry', status: 'pending', runAtMs: NOW - 1, startedAtMs: undefined }),
       );
       await store.executions.add(
-        execution(job, { id: 'later', status: 'pending', runAtMs: NOW + 5, startedAtMs: undefined }),
+        execution(job, { id: 'later', status: 'pending', runAtMs: LATER, startedAtMs: undefined }),
       );
-      const claims = await store.executions.claimDue(NOW, 10, plan);
-      expect(claims.map((claim) => [claim.execution.id, claim.execution.status, claim.execution.startedAtMs])).toEqual([
-        ['retry', 'running', NOW],
-        ['e-Nightly-0', 'running', NOW],
+      const claims = await claim();
+      expect(claims.map((taken) => [taken.execution.key, taken.execution.status])).toEqual([
+        ['k1', 'running'],
+        [expect.stringMatching(/^[0-9a-f]{32}$/), 'running'],
       ]);
-      expect(await store.executions.earliestDue()).toBe(NOW + 5);
+      expect(claims.every((taken) => (taken.execution.startedAtMs ?? 0) > NOW)).toBe(true);
+      expect(await earliestDue()).toBe(LATER);
     });
 
     it('left unfinished are taken over with a higher attempt, and the old attempt can end nothing', async () => {
       await givenJob(store, NOW);
-      const [claim] = await store.executions.claimDue(NOW, 10, plan);
-      if (claim === undefined) throw new Error('nothing was claimed');
+      const [first] = await claim();
+      if (first === undefined) throw new Error('nothing was claimed');
       await reopen();
-      const [taken] = await store.executions.takeOver();
-      expect(taken?.execution).toEqual({ ...claim.execution, attempt: 2 });
-      const end = { ...claim.execution, status: 'completed' as const, endedAtMs: NOW + 1 };
-      expect(await store.executions.finish(end, undefined, (job) => job)).toBe(false);
-      expect(await store.executions.finish({ ...end, attempt: 2 }, undefined, (job) => job)).toBe(true);
-      expect(await store.executions.finish({ ...end, attempt: 2 }, undefined, (job) => job)).toBe(false);
-      expect(await store.executions.takeOver()).toEqual([]);
+      expect((await store.replicas.beat({ name: 'a', region: undefined }, 1000)).takenOver).toBe(1);
+      const [taken] = await claim();
+      expect(taken?.execution).toMatchObject({ id: first.execution.id, key: first.execution.key, attempt: 2 });
+      const end = { ...first.execution, status: 'completed' as const, endedAtMs: NOW + 1 };
+      expect(await store.executions.finish(end, [], (job) => job)).toBe(false);
+      expect(await store.executions.finish({ ...end, attempt: 2 }, [], (job) => job)).toBe(true);
+      expect(await store.executions.finish({ ...end, attempt: 2 }, [], (job) => job)).toBe(false);
+      expect(await claim()).toEqual([]);
     });
 
     it('end together with the change of their job and with their retry', async () => {
       const job = await givenJob(store, NOW);
-      const [claim] = await store.executions.claimDue(NOW, 10, plan);
-      if (claim === undefined) throw new Error('nothing was claimed');
-      const failed = { ...claim.execution, status: 'failed' as const, endedAtMs: NOW + 1, message: 'broken' };
+      const [first] = await claim();
+      if (first === undefined) throw new Error('nothing was claimed');
+      const failed = { ...first.execution, status: 'failed' as const, endedAtMs: NOW + 1, message: 'broken' };
       const retry = execution(job, {
         id: 'retry',
         retry: 1,
         status: 'pending',
-        runAtMs: NOW + 30_000,
+        runAtMs: LATER,
         startedAtMs: undefined,
       });
-      await store.executions.finish(failed, retry, (current) =>
+      await store.executions.finish(failed, [retry], (current) =>
         settleJob(current, { hasFailed: true, isFaulted: false, atMs: NOW, byHand: false }),
       );
       await reopen();
@@ -194,19 +201,17 @@ describe.each(storeAdapters)('jobs and executions in $name', (adapter) => {
         faultedCount: 0,
         state: 'enabled',
       });
-      expect(await store.executions.earliestDue()).toBe(NOW + 30_000);
+      expect(await earliestDue()).toBe(LATER);
       const history = await store.executions.history(job.id, { top: 10, skip: 0, status: undefined });
       expect(history.map((entry) => entry.execution)).toEqual([failed]);
     });
 
     it('can no longer be ended once their job is deleted', async () => {
       await givenJob(store, NOW);
-      const [claim] = await store.executions.claimDue(NOW, 10, plan);
+      const [first] = await claim();
       await store.jobs.deleteJob(JOB);
-      if (claim === undefined) throw new Error('nothing was claimed');
-      expect(await store.executions.finish({ ...claim.execution, status: 'completed' }, undefined, (job) => job)).toBe(
-        false,
-      );
+      if (first === undefined) throw new Error('nothing was claimed');
+      expect(await store.executions.finish({ ...first.execution, status: 'completed' }, [], (job) => job)).toBe(false);
     });
 
     it('are listed newest first, by page and by status', async () => {

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readSchedulerSettings } from '../../scheduler/settings.ts';
@@ -16,7 +17,8 @@ describe('the settings of the scheduler', () => {
     expect(await readSchedulerSettings(undefined, {}, '/data')).toEqual({
       listen: { host: '127.0.0.1', port: 7080 },
       hosts: new Set(),
-      storeFile: '/data/forewarn.db',
+      store: { kind: 'sqlite', file: '/data/forewarn.db' },
+      replica: { name: hostname(), region: undefined },
       allowPrivate: false,
       unmanaged: new Set(),
       logLevel: 'info',
@@ -37,7 +39,8 @@ describe('the settings of the scheduler', () => {
     expect(await readSchedulerSettings(config, { PORT: '0' }, '/elsewhere')).toEqual({
       listen: { host: '127.0.0.1', port: 0 },
       hosts: new Set(['jobs.example:8443']),
-      storeFile: path.join(folder, 'data/scheduler.db'),
+      store: { kind: 'sqlite', file: path.join(folder, 'data/scheduler.db') },
+      replica: { name: hostname(), region: undefined },
       allowPrivate: true,
       unmanaged: new Set(['web_9']),
       logLevel: 'warn',

@@ -36,10 +36,12 @@ export async function openScheduler(
   const scheduler = await startScheduler(
     {
       listen: { host: '127.0.0.1', port: 0 },
-      storeFile: ':memory:',
+      store: { kind: 'sqlite', file: ':memory:' },
+      replica: { name: 'test', region: undefined },
       allowPrivate: true,
       hosts: new Set(),
       unmanaged: new Set(),
+      enrolmentRequired: false,
       logLevel: 'silent',
       ...change,
     },

@@ -1,4 +1,6 @@
 import { onTestFinished } from 'vitest';
+import { systemClock, type Clock } from '../../common/runtime/clock.ts';
+import { systemRandom } from '../../common/runtime/random.ts';
 import type { JobDefinition } from '../../scheduler/jobs/definition.ts';
 import { writeJob, type Execution, type Job, type JobCollection, type JobRef } from '../../scheduler/jobs/job.ts';
 import { openSqliteStore } from '../../scheduler/store/sqlite.ts';
@@ -23,8 +25,13 @@ export const HTTP_JOB: JobDefinition = {
 };
 
 /** A store in memory that is closed when the running test is over. */
-export async function memoryStore(): Promise<Store> {
-  const store = await openSqliteStore(':memory:');
+export async function memoryStore(clock: Clock = systemClock): Promise<Store> {
+  const store = await openSqliteStore(':memory:', {
+    clock,
+    random: systemRandom,
+    // A stepped clock waits for promises, not for turns of the event loop.
+    gather: async () => {},
+  });
   onTestFinished(async () => {
     await store.close();
   });
@@ -61,6 +68,8 @@ export function execution(job: Job, change: Partial<Execution> = {}): Execution 
     endedAtMs: undefined,
     message: '',
     key: 'k1',
+    action: 'main',
+    reason: undefined,
     byHand: false,
     ...change,
   };

@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createHttpPerformer, describeFailure, KEPT_BODY_CHARACTERS } from '../../../scheduler/actions/http.ts';
-import type { ActionOutcome } from '../../../scheduler/engine/engine.ts';
+import type { ActionOutcome } from '../../../scheduler/engine/ending.ts';
 import type { HttpAction } from '../../../scheduler/jobs/definition.ts';
 import { writeJob } from '../../../scheduler/jobs/job.ts';
 import { execution, HTTP_JOB, JOB } from '../../support/scheduler-store.ts';

@@ -1,7 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../../../common/runtime/log.ts';
 import { seededRandom } from '../../../common/runtime/random.ts';
-import { createEngine, type ActionOutcome, type Engine } from '../../../scheduler/engine/engine.ts';
+import { createEngine, type Engine } from '../../../scheduler/engine/engine.ts';
+import type { ActionOutcome } from '../../../scheduler/engine/ending.ts';
+import { createClaimPlan } from '../../../scheduler/engine/plan.ts';
 import type { JobDefinition } from '../../../scheduler/jobs/definition.ts';
 import type { Claim, Store } from '../../../scheduler/store/store.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -24,8 +26,8 @@ async function rig(
   perform: (claim: Claim, signal: AbortSignal) => Promise<ActionOutcome | undefined> = async () =>
     await Promise.resolve(DONE),
 ): Promise<Rig> {
-  const store = await memoryStore();
   const clock = new FakeClock();
+  const store = await memoryStore(clock);
   const startMs = clock.now();
   const performed: string[] = [];
   const claims: Claim[] = [];
@@ -36,6 +38,7 @@ async function rig(
     random: seededRandom(1),
     log: silentLog,
     publish: (entry) => news.push(entry.kind),
+    replica: { name: 'test', region: undefined },
     perform: async (claim, signal) => {
       const { repeat, retry, attempt } = claim.execution;
       performed.push(`${(clock.now() - startMs) / 1000}s ${claim.job.job} #${repeat}.${retry} a${attempt}`);
@@ -153,10 +156,19 @@ describe('the engine', () => {
   it('repeats what a dead scheduler left unfinished, under a higher attempt and the same key', async () => {
     const { store, clock, engine, performed, claims } = await rig();
     const job = await givenJob(store, clock.now());
-    await store.executions.claimDue(clock.now(), 1, () => ({
-      job: { ...job, made: 1, nextAtMs: undefined },
-      execution: execution(job),
-    }));
+    await store.executions.claimDue({
+      limit: 1,
+      regionsOfOthers: [],
+      plan: {
+        ...createClaimPlan(seededRandom(2)),
+        occurrences: () => ({
+          job: { ...job, made: 1, nextAtMs: undefined },
+          executions: [execution(job)],
+          cancelled: [],
+        }),
+      },
+    });
+    await store.replicas.leave();
     await engine.start();
     await clock.advance(0);
     expect(performed).toEqual(['0s Nightly #1.0 a2']);
@@ -177,7 +189,12 @@ describe('the engine', () => {
     await engine.start();
     await clock.advance(0);
     await engine.close();
-    expect((await store.executions.takeOver()).map((claim) => claim.execution.attempt)).toEqual([2]);
+    const { claims } = await store.executions.claimDue({
+      limit: 1,
+      regionsOfOthers: [],
+      plan: createClaimPlan(seededRandom(2)),
+    });
+    expect(claims.map((claim) => claim.execution.attempt)).toEqual([2]);
   });
 
   it('runs a job by hand without moving its calendar or ending it', async () => {
@@ -212,11 +229,11 @@ describe('the engine', () => {
     const { store, clock, engine, performed } = await rig();
     await engine.start();
     await clock.advance(0);
-    const earliestDue = store.executions.earliestDue.bind(store.executions);
+    const claimDue = store.executions.claimDue.bind(store.executions);
     let failures = 3;
-    store.executions.earliestDue = async () => {
+    store.executions.claimDue = async (request) => {
       if (failures-- > 0) throw new Error('disk full');
-      return await earliestDue();
+      return await claimDue(request);
     };
     await givenJob(store, clock.now(), { definition: { ...HTTP_JOB, startTime: '2026-11-20T12:00:05Z' } });
     engine.wake();
@@ -250,12 +267,12 @@ describe('the engine', () => {
       running--;
       return DONE;
     });
-    for (let index = 0; index < 620; index++)
+    for (let index = 0; index < 1120; index++)
       await givenJob(given.store, given.clock.now(), { ref: { job: `j${index}` } });
     await given.store.jobs.changeCollection(JOB, (current) => current && { ...current, sku: 'P20Premium' });
     await given.engine.start();
     await given.clock.advance(10_000);
-    expect(most).toBe(500);
-    expect(given.performed).toHaveLength(620);
+    expect(most).toBe(1000);
+    expect(given.performed).toHaveLength(1120);
   });
 });

@@ -173,8 +173,8 @@ describe('a fleet job', () => {
   });
 
   it('goes on where it was when the scheduler is restarted, under a higher attempt', async () => {
-    const storeFile = `${temporaryFolder()}/store.db`;
-    const before = await openScheduler({ storeFile });
+    const store = { kind: 'sqlite' as const, file: `${temporaryFolder()}/store.db` };
+    const before = await openScheduler({ store });
     const agent = await FakeAgent.join(before.url, vmIdentity('Web_0'));
     await put(before.url, patch());
     const { workId } = await agent.next('drain');
@@ -182,7 +182,7 @@ describe('a fleet job', () => {
     const { idempotencyKey } = await agent.next('task');
     await before.scheduler.close();
 
-    const { url } = await runningScheduler({ storeFile });
+    const { url } = await runningScheduler({ store });
     const again = await FakeAgent.join(url, vmIdentity('Web_0'));
     expect(await again.next('task')).toMatchObject({ workId, attempt: 2, idempotencyKey });
     // What the old attempt still says is void.

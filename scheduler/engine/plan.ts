@@ -1,0 +1,195 @@
+import type { RandomSource } from '../../common/runtime/random.ts';
+import { occurrenceOf, timetableOf, type Execution, type Job } from '../jobs/job.ts';
+import { parseTimeSpanOrUndefined } from '../jobs/retry.ts';
+import { nextOccurrence } from '../recurrence.ts';
+import type { ClaimPlan } from '../store/store.ts';
+
+/** Why an occurrence was not run: stable words, in the history and its filter. */
+export type PostponedReason =
+  /** It was due while no scheduler ran, and `missed` says not to make up for it. */
+  | 'Missed'
+  /** Its window was over before it could start. */
+  | 'OutsideWindow'
+  /** The one before it was not over, and `overlap` says to leave it out. */
+  | 'StillRunning'
+  /** As many wait already as `overlap: queue` lets wait: one. */
+  | 'AlreadyQueued'
+  /** A later occurrence was due at the same time, and `overlap: cancel` keeps the newest. */
+  | 'Superseded';
+
+/** Lateness up to which `missed: skip` still runs an occurrence: the scheduler was restarted, not away. */
+const ON_TIME_MS = 60_000;
+
+/** Missed occurrences of one job that are looked at one by one; after so many the calendar goes on from now. */
+const MAX_MISSED = 1000;
+
+/** History entries for what one absence left out; the last of them stands for all the rest, and says so. */
+const MAX_ENTRIES = 100;
+
+/** Decides, from a job's own choices, what becomes of its occurrences that are due. */
+export function createClaimPlan(random: RandomSource): ClaimPlan {
+  return {
+    asksForUnfinished: (job) => (job.definition.runs?.overlap ?? 'allow') !== 'allow',
+    occurrences: (job, at) => planOccurrences(job, { ...at, random }),
+    pending: (job, execution, nowMs) => planPending(job, execution, nowMs),
+  };
+}
+
+/** Whether an occurrence that was due at `dueMs` may start at `atMs`. */
+export function isInWindow(job: Job, dueMs: number, atMs: number): boolean {
+  const window = job.definition.runs?.window;
+  const windowMs = window === undefined ? undefined : parseTimeSpanOrUndefined(window);
+  return windowMs === undefined || atMs - dueMs <= windowMs;
+}
+
+interface Situation {
+  readonly nowMs: number;
+  readonly unfinished: readonly Execution[];
+  readonly random: RandomSource;
+}
+
+type Planned = ReturnType<ClaimPlan['occurrences']>;
+
+function planOccurrences(job: Job, situation: Situation): Planned {
+  const { nowMs, random } = situation;
+  const due = dueUntil(job, nowMs);
+  const chosen = new Set(choose(job, due, nowMs));
+  const left = (job.definition.recurrence?.count ?? Number.POSITIVE_INFINITY) - job.made;
+  const active = situation.unfinished.filter((execution) => execution.action === 'main' && !execution.byHand);
+  const executions: Execution[] = [];
+  const cancelled: string[] = [];
+  const postponed: { readonly dueMs: number; readonly reason: PostponedReason }[] = [];
+  let made = job.made;
+  for (const dueMs of due) {
+    // The count is used up: what would come after was never to be.
+    if (made - job.made >= left) break;
+    if (!chosen.has(dueMs)) {
+      postponed.push({ dueMs, reason: isInWindow(job, dueMs, nowMs) ? 'Missed' : 'OutsideWindow' });
+      continue;
+    }
+    const verdict = overlapVerdict(job, [...active, ...executions], dueMs === Math.max(...chosen));
+    if (verdict !== 'run' && verdict !== 'queue') {
+      postponed.push({ dueMs, reason: verdict });
+      continue;
+    }
+    made += 1;
+    const execution = occurrenceOf(job, { dueMs, repeat: made, now: nowMs, id: random.uuid() });
+    executions.push(verdict === 'run' ? execution : { ...execution, status: 'queued', startedAtMs: undefined });
+    if (job.definition.runs?.overlap === 'cancel') cancelled.push(...active.map(({ id }) => id));
+  }
+  const afterMs = Math.max(nowMs, due.at(-1) ?? nowMs);
+  const isOnce = job.definition.recurrence === undefined;
+  const nextAtMs = isOnce ? undefined : nextOccurrence(timetableOf(job.definition, job.anchorMs), { afterMs, made });
+  const isOver = nextAtMs === undefined && executions.length === 0 && active.length === 0;
+  return {
+    job: { ...job, made, nextAtMs, state: isOver ? 'completed' : job.state },
+    executions: [...executions, ...entriesOf(job, postponed, situation)],
+    cancelled,
+  };
+}
+
+/** The due instants of a job up to now, the oldest first: almost always one. */
+function dueUntil(job: Job, nowMs: number): readonly number[] {
+  const first = job.nextAtMs ?? nowMs;
+  const due = [first];
+  if (job.definition.recurrence === undefined) return due;
+  const timetable = timetableOf(job.definition, job.anchorMs);
+  while (due.length < MAX_MISSED) {
+    const nextMs = nextOccurrence(timetable, { afterMs: due.at(-1) ?? first, made: job.made });
+    if (nextMs === undefined || nextMs > nowMs) break;
+    due.push(nextMs);
+  }
+  return due;
+}
+
+/** Which of the due instants are run, by `missed`; one that is late within its window is still run. */
+function choose(job: Job, due: readonly number[], nowMs: number): readonly number[] {
+  const inWindow = due.filter((dueMs) => isInWindow(job, dueMs, nowMs));
+  const missed = job.definition.runs?.missed ?? 'once';
+  switch (missed) {
+    case 'all':
+      return inWindow;
+    case 'once':
+      return inWindow.slice(0, 1);
+    case 'skip':
+      return inWindow.slice(-1).filter((dueMs) => nowMs - dueMs <= ON_TIME_MS);
+    default:
+      return missed satisfies never;
+  }
+}
+
+function overlapVerdict(job: Job, active: readonly Execution[], isNewest: boolean): 'run' | 'queue' | PostponedReason {
+  const overlap = job.definition.runs?.overlap ?? 'allow';
+  switch (overlap) {
+    case 'allow':
+      return 'run';
+    case 'skip':
+      return active.length === 0 ? 'run' : 'StillRunning';
+    case 'queue':
+      if (active.length === 0) return 'run';
+      return active.some(({ status }) => status === 'queued') ? 'AlreadyQueued' : 'queue';
+    case 'cancel':
+      return isNewest ? 'run' : 'Superseded';
+    default:
+      return overlap satisfies never;
+  }
+}
+
+/** History entries of what was not run. */
+function entriesOf(
+  job: Job,
+  postponed: readonly { readonly dueMs: number; readonly reason: PostponedReason }[],
+  { nowMs, random }: Situation,
+): readonly Execution[] {
+  return postponed.slice(0, MAX_ENTRIES).map(({ dueMs, reason }, index) => {
+    const rest = index === MAX_ENTRIES - 1 ? postponed.slice(MAX_ENTRIES) : [];
+    const last = rest.at(-1);
+    const more =
+      last === undefined
+        ? ''
+        : ` So were ${rest.length} more, the last due ${new Date(last.dueMs).toISOString()}${rest.length + MAX_ENTRIES >= MAX_MISSED ? ', and all between it and this entry' : ''}.`;
+    const execution = occurrenceOf(job, { dueMs, repeat: job.made, now: nowMs, id: random.uuid() });
+    return { ...execution, status: 'postponed', reason, endedAtMs: nowMs, message: `${describeReason(reason)}${more}` };
+  });
+}
+
+function describeReason(reason: PostponedReason): string {
+  switch (reason) {
+    case 'Missed':
+      return 'Missed: it was due while no scheduler ran, and the job says (runs.missed) not to make up for it.';
+    case 'OutsideWindow':
+      return 'OutsideWindow: the window of the job (runs.window) was over before it could start.';
+    case 'StillRunning':
+      return 'StillRunning: the occurrence before it was not over, and the job says runs.overlap: skip.';
+    case 'AlreadyQueued':
+      return 'AlreadyQueued: another occurrence waits already for the one that runs (runs.overlap: queue).';
+    case 'Superseded':
+      return 'Superseded: a later occurrence was due as well, and the job says runs.overlap: cancel.';
+    default:
+      return reason satisfies never;
+  }
+}
+
+function planPending(job: Job, execution: Execution, nowMs: number): ReturnType<ClaimPlan['pending']> {
+  if (execution.byHand || execution.action === 'error' || isInWindow(job, execution.dueMs, nowMs)) {
+    return { job, execution: { ...execution, status: 'running', startedAtMs: nowMs } };
+  }
+  const reason = 'OutsideWindow';
+  const hasFailed = execution.retry > 0;
+  const isOver = job.state === 'enabled' && job.nextAtMs === undefined;
+  return {
+    job: {
+      ...job,
+      faultedCount: job.faultedCount + (hasFailed ? 1 : 0),
+      state: isOver ? (hasFailed ? 'faulted' : 'completed') : job.state,
+    },
+    execution: {
+      ...execution,
+      status: 'postponed',
+      reason,
+      startedAtMs: nowMs,
+      endedAtMs: nowMs,
+      message: describeReason(reason),
+    },
+  };
+}

@@ -1,0 +1,198 @@
+import { sql, type Kysely } from 'kysely';
+import type { Execution, Job } from '../jobs/job.ts';
+import { fromRow, insertExecutions, readJobs, saveProgress } from './execution-rows.ts';
+import { fromJobRow, selectJobs } from './jobs.ts';
+import { lockFreeRows, rowsOf, type SqlStore } from './sql.ts';
+import type { Claim, Claimed, ClaimRequest } from './store.ts';
+import type { Tables } from './tables.ts';
+
+/** Everything that is due, up to a limit, in one transaction of a handful of statements, however much it is. */
+export async function claimDue(store: SqlStore, request: ClaimRequest): Promise<Claimed> {
+  return await store.write(async (tx) => {
+    const nowMs = await store.now(tx);
+    const pending = await claimPending(store, tx, { ...request, nowMs });
+    const left = request.limit - pending.taken;
+    const due = await claimByCalendar(store, tx, { ...request, nowMs, limit: left });
+    const isMore = due.taken === left;
+    return {
+      nowMs,
+      claims: [...pending.claims, ...due.claims],
+      cancelled: due.cancelled,
+      nextDueMs: isMore ? nowMs : await earliestDue(tx, request.regionsOfOthers),
+    };
+  });
+}
+
+interface ClaimStep extends ClaimRequest {
+  readonly nowMs: number;
+}
+
+interface Taken {
+  readonly claims: readonly Claim[];
+  /** Rows that were looked at; as many as the limit means that there may be more. */
+  readonly taken: number;
+}
+
+async function claimPending(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep): Promise<Taken> {
+  let query = tx
+    .selectFrom('executions')
+    .innerJoin('jobs', 'jobs.id', 'executions.job_id')
+    .innerJoin('collections', 'collections.key', 'jobs.collection_key')
+    .selectAll('executions')
+    .where('executions.ended_at', 'is', null)
+    .where('executions.status', '=', 'pending')
+    .where('executions.run_at', '<=', step.nowMs)
+    .where('collections.state', '=', 'Enabled');
+  if (step.regionsOfOthers.length > 0) query = query.where('collections.region', 'not in', step.regionsOfOthers);
+  const rows = await query
+    .orderBy('executions.run_at')
+    .limit(step.limit)
+    .modifyEnd(lockFreeRows(store.dialect, 'executions'))
+    .execute();
+  if (rows.length === 0) return { claims: [], taken: 0 };
+  const jobs = await readJobs(
+    store,
+    tx,
+    rows.map((row) => row.job_id),
+  );
+  const changed: Job[] = [];
+  const started: Execution[] = [];
+  for (const row of rows) {
+    const job = jobs.get(row.job_id);
+    if (job === undefined) continue;
+    const plan = step.plan.pending(job, fromRow(row), step.nowMs);
+    if (plan.job !== job) changed.push(plan.job);
+    jobs.set(job.id, plan.job);
+    started.push(plan.execution);
+  }
+  const updates = rowsOf(
+    store.dialect,
+    {
+      id: 'text',
+      status: 'text',
+      owner: 'text',
+      started_at: 'bigint',
+      ended_at: 'bigint',
+      message: 'text',
+      reason: 'text',
+    },
+    started.map((execution) => ({
+      id: execution.id,
+      status: execution.status,
+      owner: execution.status === 'running' ? store.owner : null,
+      started_at: execution.startedAtMs ?? null,
+      ended_at: execution.endedAtMs ?? null,
+      message: execution.message,
+      reason: execution.reason ?? null,
+    })),
+  );
+  await sql`update executions set status = v.status, owner = v.owner, started_at = v.started_at, ended_at = v.ended_at,
+    message = v.message, reason = v.reason from ${updates} where executions.id = v.id`.execute(tx);
+  await saveProgress(store, tx, changed);
+  return { claims: toClaims(jobs, started), taken: rows.length };
+}
+
+async function claimByCalendar(
+  store: SqlStore,
+  tx: Kysely<Tables>,
+  step: ClaimStep,
+): Promise<Taken & { readonly cancelled: readonly string[] }> {
+  if (step.limit <= 0) return { claims: [], taken: 0, cancelled: [] };
+  let query = selectJobs(tx)
+    .where('jobs.next_at', '<=', step.nowMs)
+    .where('jobs.state', '=', 'enabled')
+    .where('collections.state', '=', 'Enabled');
+  if (step.regionsOfOthers.length > 0) query = query.where('collections.region', 'not in', step.regionsOfOthers);
+  const rows = await query
+    .orderBy('jobs.next_at')
+    .limit(step.limit)
+    .modifyEnd(lockFreeRows(store.dialect, 'jobs'))
+    .execute();
+  const due = rows.map(fromJobRow);
+  const unfinished = await readUnfinished(
+    tx,
+    due.filter((job) => step.plan.asksForUnfinished(job)),
+  );
+  const plans = due.map((job) =>
+    step.plan.occurrences(job, { nowMs: step.nowMs, unfinished: unfinished.get(job.id) ?? [] }),
+  );
+  const executions = plans.flatMap((plan) => plan.executions);
+  const cancelled = plans.flatMap((plan) => plan.cancelled);
+  await saveProgress(
+    store,
+    tx,
+    plans.map((plan) => plan.job),
+  );
+  await insertExecutions(store, tx, executions);
+  await cancel(store, tx, cancelled, step.nowMs);
+  const jobs = new Map(plans.map((plan) => [plan.job.id, plan.job]));
+  return { claims: toClaims(jobs, executions), taken: rows.length, cancelled };
+}
+
+function toClaims(jobs: ReadonlyMap<string, Job>, executions: readonly Execution[]): readonly Claim[] {
+  return executions.flatMap((execution) => {
+    const job = jobs.get(execution.jobId);
+    return job === undefined || execution.status !== 'running' ? [] : [{ job, execution }];
+  });
+}
+
+async function readUnfinished(tx: Kysely<Tables>, jobs: readonly Job[]): Promise<Map<string, Execution[]>> {
+  if (jobs.length === 0) return new Map();
+  const rows = await tx
+    .selectFrom('executions')
+    .selectAll()
+    .where('ended_at', 'is', null)
+    .where(
+      'job_id',
+      'in',
+      jobs.map((job) => job.id),
+    )
+    .orderBy('number')
+    .execute();
+  return Map.groupBy(rows.map(fromRow), (execution) => execution.jobId);
+}
+
+/** Ends executions that their successor displaces. A report of one that comes later is refused, for it is over. */
+async function cancel(store: SqlStore, tx: Kysely<Tables>, ids: readonly string[], nowMs: number): Promise<void> {
+  if (ids.length === 0) return;
+  await tx
+    .updateTable('executions')
+    .set({
+      status: 'failed',
+      reason: 'Cancelled',
+      ended_at: nowMs,
+      message: 'Cancelled: the next occurrence was due and the job says overlap: cancel.',
+    })
+    .set((set) => ({ started_at: set.fn.coalesce('started_at', set.val(nowMs)) }))
+    .where('id', 'in', ids)
+    .where('ended_at', 'is', null)
+    .execute();
+  await store.tellCancelled(tx, ids);
+}
+
+/** When the next thing will be due for a replica that leaves these regions to others. */
+export async function earliestDue(db: Kysely<Tables>, regionsOfOthers: readonly string[]): Promise<number | undefined> {
+  let job = db
+    .selectFrom('jobs')
+    .innerJoin('collections', 'collections.key', 'jobs.collection_key')
+    .select('jobs.next_at as at')
+    .where('jobs.next_at', 'is not', null)
+    .where('jobs.state', '=', 'enabled')
+    .where('collections.state', '=', 'Enabled');
+  let pending = db
+    .selectFrom('executions')
+    .innerJoin('jobs', 'jobs.id', 'executions.job_id')
+    .innerJoin('collections', 'collections.key', 'jobs.collection_key')
+    .select('executions.run_at as at')
+    .where('executions.ended_at', 'is', null)
+    .where('executions.status', '=', 'pending')
+    .where('collections.state', '=', 'Enabled');
+  if (regionsOfOthers.length > 0) {
+    job = job.where('collections.region', 'not in', regionsOfOthers);
+    pending = pending.where('collections.region', 'not in', regionsOfOthers);
+  }
+  const first = await job.orderBy('jobs.next_at').limit(1).executeTakeFirst();
+  const second = await pending.orderBy('executions.run_at').limit(1).executeTakeFirst();
+  const dues = [first?.at, second?.at].filter((at) => typeof at === 'number');
+  return dues.length === 0 ? undefined : Math.min(...dues);
+}

@@ -1,0 +1,125 @@
+import { sql, type Kysely, type Selectable } from 'kysely';
+import { z } from 'zod';
+import type { Execution, Job } from '../jobs/job.ts';
+import { fromJobRow, selectJobs } from './jobs.ts';
+import { lockRows, rowsOf, type ColumnType, type SqlStore } from './sql.ts';
+import type { ExecutionsTable, Tables } from './tables.ts';
+
+const statusSchema = z.enum(['pending', 'queued', 'running', 'completed', 'failed', 'postponed']);
+const actionSchema = z.enum(['main', 'error']);
+
+const COLUMNS = {
+  id: 'text',
+  job_id: 'text',
+  due_at: 'bigint',
+  repeat_number: 'bigint',
+  retry_number: 'bigint',
+  attempt: 'bigint',
+  status: 'text',
+  run_at: 'bigint',
+  started_at: 'bigint',
+  ended_at: 'bigint',
+  message: 'text',
+  idempotency_key: 'text',
+  by_hand: 'bigint',
+  owner: 'text',
+  action: 'text',
+  reason: 'text',
+} as const satisfies Record<string, ColumnType>;
+
+const NAMES = sql.join(Object.keys(COLUMNS).map((name) => sql.ref(name)));
+
+/** Adds executions in one statement; the running ones are this owner's. */
+export async function insertExecutions(
+  store: SqlStore,
+  tx: Kysely<Tables>,
+  executions: readonly Execution[],
+): Promise<void> {
+  if (executions.length === 0) return;
+  const rows = executions.map((execution) => toRow(execution, store.owner));
+  await sql`insert into executions (${NAMES}) select ${NAMES} from ${rowsOf(store.dialect, COLUMNS, rows)}`.execute(tx);
+}
+
+/** Writes how far jobs have come, in one statement; their definitions and names are not touched. */
+export async function saveProgress(store: SqlStore, tx: Kysely<Tables>, jobs: readonly Job[]): Promise<void> {
+  if (jobs.length === 0) return;
+  const rows = rowsOf(
+    store.dialect,
+    {
+      id: 'text',
+      state: 'text',
+      next_at: 'bigint',
+      made: 'bigint',
+      execution_count: 'bigint',
+      failure_count: 'bigint',
+      faulted_count: 'bigint',
+      last_execution_at: 'bigint',
+    },
+    jobs.map((job) => ({
+      id: job.id,
+      state: job.state,
+      next_at: job.nextAtMs ?? null,
+      made: job.made,
+      execution_count: job.executionCount,
+      failure_count: job.failureCount,
+      faulted_count: job.faultedCount,
+      last_execution_at: job.lastExecutionAtMs ?? null,
+    })),
+  );
+  await sql`update jobs set state = v.state, next_at = v.next_at, made = v.made, execution_count = v.execution_count,
+    failure_count = v.failure_count, faulted_count = v.faulted_count, last_execution_at = v.last_execution_at
+    from ${rows} where jobs.id = v.id`.execute(tx);
+}
+
+/** The jobs with these ids, locked in the order of their ids, so that two replicas never wait for each other in a circle. */
+export async function readJobs(store: SqlStore, tx: Kysely<Tables>, ids: Iterable<string>): Promise<Map<string, Job>> {
+  const wanted = [...new Set(ids)];
+  if (wanted.length === 0) return new Map();
+  const rows = await selectJobs(tx)
+    .where('jobs.id', 'in', wanted)
+    .orderBy('jobs.id')
+    .modifyEnd(lockRows(store.dialect, 'jobs'))
+    .execute();
+  return new Map(rows.map((row) => [row.id, fromJobRow(row)]));
+}
+
+function toRow(execution: Execution, owner: string): Record<keyof typeof COLUMNS, string | number | null> {
+  return {
+    id: execution.id,
+    job_id: execution.jobId,
+    due_at: execution.dueMs,
+    repeat_number: execution.repeat,
+    retry_number: execution.retry,
+    attempt: execution.attempt,
+    status: execution.status,
+    run_at: execution.runAtMs,
+    started_at: execution.startedAtMs ?? null,
+    ended_at: execution.endedAtMs ?? null,
+    message: execution.message,
+    idempotency_key: execution.key,
+    by_hand: execution.byHand ? 1 : 0,
+    owner: execution.status === 'running' ? owner : null,
+    action: execution.action,
+    reason: execution.reason ?? null,
+  };
+}
+
+export function fromRow(row: Selectable<ExecutionsTable>): Execution {
+  return {
+    id: row.id,
+    jobId: row.job_id,
+    dueMs: row.due_at,
+    repeat: row.repeat_number,
+    retry: row.retry_number,
+    attempt: row.attempt,
+    status: statusSchema.parse(row.status),
+    action: actionSchema.parse(row.action),
+    reason: row.reason ?? undefined,
+    runAtMs: row.run_at,
+    startedAtMs: row.started_at ?? undefined,
+    endedAtMs: row.ended_at ?? undefined,
+    message: row.message,
+    key: row.idempotency_key,
+    byHand: row.by_hand === 1,
+  };
+}

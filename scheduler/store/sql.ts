@@ -1,0 +1,60 @@
+import { sql, type Kysely, type RawBuilder } from 'kysely';
+import type { Clock } from '../../common/runtime/clock.ts';
+import type { Tables } from './tables.ts';
+
+export type SqlDialect = 'sqlite' | 'postgres';
+
+/** What the parts of a SQL store share. The statements are the same in both dialects; what differs is behind this. */
+export interface SqlStore {
+  readonly dialect: SqlDialect;
+  /** For reading outside a transaction. */
+  readonly db: Kysely<Tables>;
+  /** This opening of the store; never reused. What it claims bears this name. */
+  readonly owner: string;
+  readonly clock: Clock;
+  /**
+   * One transaction, durable once it resolves. It may share its commit with others (SQLite), and `work` may be run again
+   * after a deadlock (PostgreSQL).
+   */
+  write<Result>(work: (tx: Kysely<Tables>) => Promise<Result>): Promise<Result>;
+  /** The time that decides, inside a transaction: the database's own where replicas could differ. */
+  now(tx: Kysely<Tables>): Promise<number>;
+  /** Tells the other replicas, when the transaction commits, that something may be due earlier than they know. */
+  tellDue(tx: Kysely<Tables>): Promise<void>;
+  /** Tells the other replicas, when the transaction commits, that these executions are to be interrupted. */
+  tellCancelled(tx: Kysely<Tables>, ids: readonly string[]): Promise<void>;
+}
+
+/**
+ * The types of columns that are passed as rows. A `bigint` is a time or a number below 2^53; both drivers give it back as a
+ * JavaScript number.
+ */
+export type ColumnType = 'text' | 'bigint';
+
+/**
+ * Rows as one parameter, to be selected from: so a batch of any size is one short statement, prepared and sent once. Both
+ * databases unfold a JSON array; only the words differ.
+ */
+export function rowsOf(
+  dialect: SqlDialect,
+  columns: Readonly<Record<string, ColumnType>>,
+  rows: readonly Readonly<Record<string, string | number | null>>[],
+): RawBuilder<unknown> {
+  const json = JSON.stringify(rows);
+  if (dialect === 'postgres') {
+    const typed = Object.entries(columns).map(([name, type]) => sql`${sql.ref(name)} ${sql.raw(type)}`);
+    return sql`json_to_recordset(${json}::json) as v(${sql.join(typed)})`;
+  }
+  const picked = Object.keys(columns).map((name) => sql`value ->> ${sql.lit(name)} as ${sql.ref(name)}`);
+  return sql`(select ${sql.join(picked)} from json_each(${json})) as v`;
+}
+
+/** Appended to a reading whose rows the transaction is going to change. An embedded store has one writer at a time anyway. */
+export function lockRows(dialect: SqlDialect, table: string): RawBuilder<unknown> {
+  return dialect === 'postgres' ? sql`for no key update of ${sql.ref(table)}` : sql``;
+}
+
+/** The same, leaving out rows that another replica is just taking. */
+export function lockFreeRows(dialect: SqlDialect, table: string): RawBuilder<unknown> {
+  return dialect === 'postgres' ? sql`for no key update of ${sql.ref(table)} skip locked` : sql``;
+}
