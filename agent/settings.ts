@@ -6,6 +6,8 @@ import { isLoopback } from '../common/runtime/listen.ts';
 import { LOG_LEVELS } from '../common/runtime/log.ts';
 import { loadSettings } from '../common/runtime/settings.ts';
 import { absoluteDrainSettings, drainSettings } from './drain/settings.ts';
+import { httpSchema } from './http/settings.ts';
+import { notificationsSchema } from './notifications/settings.ts';
 import { policySchema } from './policy/settings.ts';
 import { coordinatorSchema } from './coordinator/settings.ts';
 import { hooksSchema, privilegedSchema, tasksSchema } from './hooks/settings.ts';
@@ -52,6 +54,8 @@ export const agentSettingsSchema = z.strictObject({
           error: (issue) => `expected an address or a list of up to 16, got ${JSON.stringify(issue.input)}`,
         })
         .transform((one) => (typeof one === 'string' ? [one] : one)),
+      ca: nonEmpty.optional(),
+      enrolmentTokenFile: nonEmpty.optional(),
     })
     .optional(),
   coordinator: coordinatorSchema.optional(),
@@ -62,6 +66,8 @@ export const agentSettingsSchema = z.strictObject({
   privileged: privilegedSchema.optional(),
   events: z.strictObject({ absentFor: durationSchema.default(10_000) }).prefault({}),
   policy: policySchema,
+  http: httpSchema.optional(),
+  notifications: notificationsSchema,
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).prefault({}),
 });
 
@@ -73,11 +79,26 @@ export async function loadAgentSettings(file: string, environment: Environment):
   const settings = await loadSettings(file, agentSettingsSchema, environment);
   const base = path.dirname(path.resolve(file));
   const absolute = (value: string): string => path.resolve(base, value);
+  const optional = (value: string | undefined): string | undefined => value && absolute(value);
   return {
     ...absoluteDrainSettings(settings, absolute),
     state: absolute(settings.state),
     socket: absolute(settings.socket),
+    scheduler: settings.scheduler && {
+      ...settings.scheduler,
+      ca: optional(settings.scheduler.ca),
+      enrolmentTokenFile: optional(settings.scheduler.enrolmentTokenFile),
+    },
     coordinator: withAbsoluteFile(settings.coordinator, absolute),
+    http: settings.http && {
+      ...settings.http,
+      tokenFile: settings.http.tokenFile && absolute(settings.http.tokenFile),
+    },
+    notifications: settings.notifications.map((target) => ({
+      ...target,
+      urlFile: target.urlFile && absolute(target.urlFile),
+      authorizationFile: target.authorizationFile && absolute(target.authorizationFile),
+    })),
     hooks: settings.hooks && { ...settings.hooks, folder: absolute(settings.hooks.folder) },
     tasks: settings.tasks && { ...settings.tasks, folder: absolute(settings.tasks.folder) },
     privileged: settings.privileged && {

@@ -1,9 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { canonicalName } from '../../common/agreement/names.ts';
 import type { VmIdentity } from '../../common/protocol/messages.ts';
+import { describeError, UserError } from '../../common/runtime/errors.ts';
 import type { AgentTools } from '../tools.ts';
 import type { Agreements, AgreementEvents, Coordinator, CoordinatorEvents } from './coordinator.ts';
 import { FirstInResources } from './first-in-resources.ts';
-import type { SchedulerLink } from './scheduler-link.ts';
+import type { LinkCredentials, SchedulerLink } from './scheduler-link.ts';
 
 /** Everything this VM is connected to for agreeing with others and for its fleet's jobs; each may be missing. */
 export interface Connections {
@@ -57,11 +59,52 @@ async function makeLink(
   return new SchedulerLink({
     urls: settings.scheduler.url,
     who: { identity, agentVersion: tools.agentVersion },
+    credentials: await openCredentials(tools, settings.scheduler),
     events,
     clock,
     random,
     log: log.child({ part: 'coordinator' }),
   });
+}
+
+/**
+ * A key that cannot be kept is said and done without: whoever wants one refuses this VM, and then nobody approves for it.
+ */
+async function openCredentials(
+  { settings, clock, log }: AgentTools,
+  scheduler: NonNullable<AgentTools['settings']['scheduler']>,
+): Promise<LinkCredentials> {
+  const { enrolmentTokenFile, ca } = scheduler;
+  const { AgentKey } = await import('./agent-key.ts');
+  let key: LinkCredentials['key'];
+  try {
+    key = await AgentKey.open(settings.state, clock);
+  } catch (error) {
+    log.error({ reason: describeError(error) }, 'this agent has no key to prove itself with');
+  }
+  return {
+    key,
+    token: async () => (enrolmentTokenFile === undefined ? undefined : await readToken(enrolmentTokenFile)),
+    trusted: ca === undefined ? undefined : await readTrusted(ca),
+  };
+}
+
+/** The file may be gone: a token is of use once. */
+async function readToken(file: string): Promise<string | undefined> {
+  try {
+    const text = (await readFile(file, 'utf8')).trim();
+    return text === '' ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readTrusted(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UserError('SECRET_UNREADABLE', `scheduler.ca: cannot read ${file}: ${describeError(error)}`);
+  }
 }
 
 /** Another keeper of records than the scheduler, where the settings name one. */

@@ -1,3 +1,4 @@
+import { rootCertificates } from 'node:tls';
 import { WebSocket } from 'ws';
 import type { AgreementRecord } from '../../common/agreement/record.ts';
 import {
@@ -10,10 +11,12 @@ import {
   type AgentMessage,
   type SchedulerMessage,
 } from '../../common/protocol/messages.ts';
+import { describeError } from '../../common/runtime/errors.ts';
 import { backoffMs } from '../../common/runtime/backoff.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
+import type { AgentKey } from './agent-key.ts';
 import type { Agreements, Answer, Coordinator, CoordinatorEvents, CoordinatorIdentity, Told } from './coordinator.ts';
 import { readInventory } from './inventory.ts';
 
@@ -32,11 +35,25 @@ export interface SchedulerLinkOptions {
   /** Of the scheduler, or of every replica of it: the next is tried whenever one does not answer or is lost. */
   readonly urls: readonly string[];
   readonly who: CoordinatorIdentity;
+  readonly credentials: LinkCredentials;
   readonly events: CoordinatorEvents;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly log: Log;
 }
+
+/** How this agent proves itself, and how the scheduler does. */
+export interface LinkCredentials {
+  /** Undefined when it cannot be kept; a scheduler that wants proof then refuses this VM. */
+  readonly key: AgentKey | undefined;
+  /** Reads the one-time token, while there is one. */
+  readonly token: () => Promise<string | undefined>;
+  /** Certificates (PEM) to be trusted besides the system's. */
+  readonly trusted: string | undefined;
+}
+
+/** A key that nobody has seen for so long was perhaps copied long ago. */
+const ROTATE_AFTER_MS = 30 * 24 * 3_600_000;
 
 type Waiting = (message: Extract<SchedulerMessage, { kind: 'answer' | 'records' | 'mayLeave' }> | undefined) => void;
 
@@ -47,6 +64,10 @@ export class SchedulerLink implements Agreements, Coordinator {
   readonly #untold: Told[] = [];
   #socket: WebSocket | undefined;
   #isWelcome = false;
+  /** Of this connection; what the agent signs. */
+  #nonce = '';
+  /** The scheduler did not accept the key: the next connection shows the token. */
+  #showsToken = false;
   #nextId = 1;
   #failures = 0;
   /** Which of the addresses is in use, or is tried next. */
@@ -62,19 +83,21 @@ export class SchedulerLink implements Agreements, Coordinator {
 
   /** Connects now and again whenever the connection is lost, until `close`. */
   open(): void {
-    const { log } = this.#options;
+    const { log, credentials } = this.#options;
+    const { trusted } = credentials;
     const url = this.#url();
     const socket = new WebSocket(agentUrl(url), {
       maxPayload: MAX_MESSAGE_BYTES,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       perMessageDeflate: false,
       headers: { 'x-forewarn': 'true' },
+      ...(trusted === undefined ? {} : { ca: [...rootCertificates, trusted] }),
     });
     this.#socket = socket;
     this.#heardAtMs = this.#options.clock.monotonic();
     let reason = 'the scheduler closed the connection';
     socket.on('open', () => {
-      this.#sayHello();
+      this.#beatLater();
     });
     socket.on('message', (data, isBinary) => {
       this.#heardAtMs = this.#options.clock.monotonic();
@@ -122,16 +145,48 @@ export class SchedulerLink implements Agreements, Coordinator {
     this.#socket?.terminate();
   }
 
-  #sayHello(): void {
-    const { who, events } = this.#options;
+  async #sayHello(nonce: string): Promise<void> {
+    const { who, events, credentials } = this.#options;
+    this.#nonce = nonce;
+    const token = this.#showsToken ? await credentials.token() : undefined;
+    const proof = credentials.key?.prove(nonce, who.identity, token);
     this.#send({
       kind: 'hello',
       protocol: PROTOCOL_VERSION,
       agentVersion: who.agentVersion,
       identity: who.identity,
       health: events.health(),
+      ...(proof === undefined ? {} : { proof }),
     });
-    this.#beatLater();
+  }
+
+  async #rotateKey(): Promise<void> {
+    const { credentials, who, log } = this.#options;
+    if (credentials.key === undefined || credentials.key.ageMs() < ROTATE_AFTER_MS) return;
+    log.info({ vm: who.identity.name }, 'asking the scheduler to take a new key of this agent');
+    this.#send({ kind: 'rotate', proof: await credentials.key.beginRotation(this.#nonce, who.identity) });
+  }
+
+  /** Whether the key holds is the scheduler's to say: another of ours may, or a token may help. */
+  async #refused(message: Extract<SchedulerMessage, { kind: 'refused' }>): Promise<void> {
+    const { credentials, log } = this.#options;
+    this.#trouble = message.reason;
+    log.error({ reason: message.reason }, 'the scheduler refuses this VM');
+    if (message.isAboutKey !== true) return;
+    this.#showsToken = !((await credentials.key?.tryOther()) ?? false);
+  }
+
+  async #rotated(message: Extract<SchedulerMessage, { kind: 'rotated' }>): Promise<void> {
+    const { credentials, log } = this.#options;
+    if (message.problem === undefined) await credentials.key?.endRotation();
+    else log.warn({ reason: message.problem }, 'the scheduler did not take the new key of this agent');
+  }
+
+  /** For what is done with the key's file: a disk that fails must not end the conversation. */
+  #guarded(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.#options.log.error({ reason: describeError(error) }, 'the key of this agent cannot be kept');
+    });
   }
 
   /** Says that this VM lives, and gives the connection up when nothing was heard for too long. */
@@ -185,9 +240,14 @@ export class SchedulerLink implements Agreements, Coordinator {
       case 'welcome':
         this.#welcome();
         return;
+      case 'challenge':
+        this.#guarded(this.#sayHello(message.nonce));
+        return;
       case 'refused':
-        this.#trouble = message.reason;
-        log.error({ reason: message.reason }, 'the scheduler refuses this VM');
+        this.#guarded(this.#refused(message));
+        return;
+      case 'rotated':
+        this.#guarded(this.#rotated(message));
         return;
       case 'answer':
       case 'records':
@@ -216,6 +276,8 @@ export class SchedulerLink implements Agreements, Coordinator {
     events.connected();
     for (const message of this.#untold.splice(0)) this.tell(message);
     void this.#sendInventory();
+    this.#showsToken = false;
+    this.#guarded(this.#rotateKey());
   }
 
   /** Never fails: a VM whose inventory cannot be read is still a VM. */

@@ -3,6 +3,7 @@ import { describeError } from '../../common/runtime/errors.ts';
 import { refuseForeignRequest } from '../../common/runtime/local-guard.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import { addCollectionRoutes } from './collection-routes.ts';
+import { addEnrolmentRoutes } from './enrolment-routes.ts';
 import { addFleetRoutes } from './fleet-routes.ts';
 import { addJobRoutes } from './job-routes.ts';
 import type { ApiParts } from './parts.ts';
@@ -39,6 +40,7 @@ export function createApp(parts: ApiParts): Express {
   addCollectionRoutes(app, parts);
   addJobRoutes(app, parts);
   addFleetRoutes(app, parts);
+  addEnrolmentRoutes(app, parts.enrolment);
   app.use((request) => {
     throw new ApiError(404, 'NotFound', `There is nothing at ${request.method} ${request.path}.`);
   });

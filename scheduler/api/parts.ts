@@ -4,6 +4,7 @@ import type { ListenAddress } from '../../common/runtime/listen.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Enrolment } from '../enrolment/enrolment.ts';
 import type { Registry } from '../gateway/registry.ts';
 import type { Store } from '../store/store.ts';
 
@@ -15,6 +16,7 @@ export interface ApiParts {
   readonly log: Log;
   readonly engine: Pick<Engine, 'wake' | 'runNow'>;
   readonly registry: Registry;
+  readonly enrolment: Enrolment;
   /** Canonical names of the VMs that have no agent. */
   readonly unmanaged: ReadonlySet<string>;
   /** How many commands of agents were refused, by reason. */

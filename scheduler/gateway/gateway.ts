@@ -4,12 +4,16 @@ import { WebSocketServer, type RawData } from 'ws';
 import { DEAD_AFTER_MS, HEARTBEAT_MS, MAX_MESSAGE_BYTES } from '../../common/protocol/messages.ts';
 import { describeError } from '../../common/runtime/errors.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
+import type { AgentKey } from '../enrolment/admission.ts';
+import { vmKey } from '../vm-key.ts';
 import { Session, type SessionParts } from './session.ts';
 
 /** The agents' side of the scheduler. */
 export interface Gateway {
   /** Takes over an upgrade request for `AGENT_PATH` that passed the guard. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** A key was made, replaced or revoked: ends the connection of its VM unless that rests on it. */
+  holdTo(key: AgentKey): void;
   close(): Promise<void>;
 }
 
@@ -48,6 +52,7 @@ export function createGateway(parts: SessionParts & { readonly random: RandomSou
         sessions.set(session, () => {
           websocket.terminate();
         });
+        session.open();
         websocket.on('message', (data, isBinary) => {
           if (isBinary) session.refuse('messages are text');
           else session.receive(textOf(data));
@@ -65,6 +70,13 @@ export function createGateway(parts: SessionParts & { readonly random: RandomSou
           closing.add(work);
         });
       });
+    },
+    holdTo: (key) => {
+      const ofVm = vmKey(key.scope, key.name);
+      for (const session of sessions.keys()) {
+        const { vm } = session;
+        if (vm !== undefined && vmKey(vm.identity.scope, vm.identity.name) === ofVm) session.holdTo(key);
+      }
     },
     close: async () => {
       cancelSweep();

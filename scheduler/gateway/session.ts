@@ -5,12 +5,15 @@ import {
   agentMessageSchema,
   PROTOCOL_VERSION,
   type AgentMessage,
+  type HelloProof,
   type SchedulerMessage,
   type VmIdentity,
 } from '../../common/protocol/messages.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
+import type { AgentKey } from '../enrolment/admission.ts';
+import type { Enrolment } from '../enrolment/enrolment.ts';
 import type { RolloutReport } from '../rollout.ts';
 import { vmKey } from '../vm-key.ts';
 import type { WatchHub } from '../watch.ts';
@@ -29,6 +32,7 @@ export interface SessionParts {
     mayLeave: Coordination['mayLeave'];
   };
   readonly onReport: (report: RolloutReport) => void;
+  readonly enrolment: Enrolment;
 }
 
 /**
@@ -53,7 +57,10 @@ export class Session {
   readonly id: string;
   readonly #socket: WebSocket;
   readonly #parts: SessionParts;
+  readonly #nonce: string;
   #vm: LiveVm | undefined;
+  /** By which the agent has proven itself; undefined when it had to prove nothing. */
+  #publicKey: string | undefined;
   #queue: Promise<void> = Promise.resolve();
   #waiting = 0;
   #allowance = MESSAGE_BURST;
@@ -66,6 +73,18 @@ export class Session {
     this.#parts = parts;
     this.#heardAtMs = parts.clock.monotonic();
     this.#allowanceAtMs = this.#heardAtMs;
+    this.#nonce = parts.enrolment.challenge();
+  }
+
+  /** Says the first word. */
+  open(): void {
+    this.send({ kind: 'challenge', nonce: this.#nonce });
+  }
+
+  /** Ends the conversation unless it rests on this very key; for one of the same VM. */
+  holdTo(key: AgentKey): void {
+    const holds = key.revokedAtMs === undefined && key.publicKey === this.#publicKey;
+    if (!holds) this.refuse('the key of this agent does not hold any more', true);
   }
 
   /** Undefined before `hello`. */
@@ -102,9 +121,9 @@ export class Session {
     this.#socket.send(JSON.stringify(message));
   }
 
-  refuse(reason: string): void {
+  refuse(reason: string, isAboutKey = false): void {
     this.#parts.log.warn({ vm: this.#vm?.identity.name, reason }, 'agent refused');
-    this.send({ kind: 'refused', reason });
+    this.send({ kind: 'refused', reason, ...(isAboutKey ? { isAboutKey } : {}) });
     this.#socket.close(POLICY_VIOLATION, reason.slice(0, 100));
   }
 
@@ -150,7 +169,7 @@ export class Session {
   }
 
   async #greet(hello: Extract<AgentMessage, { kind: 'hello' }>): Promise<void> {
-    const { registry, clock, log, watch } = this.#parts;
+    const { registry, clock, log, watch, enrolment } = this.#parts;
     const { identity } = hello;
     if (hello.protocol !== PROTOCOL_VERSION) {
       this.refuse(
@@ -158,6 +177,12 @@ export class Session {
       );
       return;
     }
+    const admission = await enrolment.admit(identity, hello.proof, this.#nonce);
+    if (admission.kind === 'refused') {
+      this.refuse(admission.reason, true);
+      return;
+    }
+    this.#publicKey = hello.proof?.publicKey;
     const other = registry.live(vmKey(identity.scope, identity.name));
     if (other !== undefined && other.identity.vmId !== identity.vmId) {
       this.refuse(
@@ -220,6 +245,9 @@ export class Session {
         this.send({ kind: 'mayLeave', id: message.id, ...coordination.mayLeave(vm.identity, message.minimum, vms) });
         return;
       }
+      case 'rotate':
+        await this.#rotate(vm, message.proof);
+        return;
       case 'drained':
         onReport({ ...message, key, ok: message.proven });
         return;
@@ -234,6 +262,16 @@ export class Session {
       default:
         message satisfies never;
     }
+  }
+
+  async #rotate(vm: LiveVm, proof: HelloProof): Promise<void> {
+    const from = this.#publicKey;
+    const problem =
+      from === undefined
+        ? 'this VM is not enrolled'
+        : await this.#parts.enrolment.rotate(vm.identity, from, proof, this.#nonce);
+    if (problem === undefined) this.#publicKey = proof.publicKey;
+    this.send({ kind: 'rotated', ...(problem === undefined ? {} : { problem }) });
   }
 
   #relay(vm: LiveVm, activity: Extract<AgentMessage, { kind: 'activity' }>['activity']): void {

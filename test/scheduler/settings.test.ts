@@ -21,6 +21,7 @@ describe('the settings of the scheduler', () => {
       replica: { name: hostname(), region: undefined },
       allowPrivate: false,
       unmanaged: new Set(),
+      enrolmentRequired: false,
       logLevel: 'info',
     });
   });
@@ -43,6 +44,7 @@ describe('the settings of the scheduler', () => {
       replica: { name: hostname(), region: undefined },
       allowPrivate: true,
       unmanaged: new Set(['web_9']),
+      enrolmentRequired: false,
       logLevel: 'warn',
     });
   });

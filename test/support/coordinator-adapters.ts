@@ -8,6 +8,7 @@ import { systemClock } from '../../common/runtime/clock.ts';
 import { startAzurite } from './azurite.ts';
 import { FakeClock } from './fake-clock.ts';
 import { IN_SERVICE, openScheduler, vmIdentity } from './running-scheduler.ts';
+import { NO_CREDENTIALS } from './no-credentials.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 
 /** VMs that agree by one kind of coordinator, which really runs. */
@@ -47,6 +48,7 @@ async function startSchedulerFleet(): Promise<CoordinatorFleet> {
       new SchedulerLink({
         urls: [`http://127.0.0.1:${proxy.port}`],
         who: { identity: vmIdentity(vm.name, vm), agentVersion: '0.1.0' },
+        credentials: NO_CREDENTIALS,
         events: { ...events, order: () => {}, health: () => IN_SERVICE },
         clock: systemClock,
         random: seededRandom(seed++),

@@ -8,6 +8,7 @@ import { SchedulerLink } from '../../../agent/coordinator/scheduler-link.ts';
 import { AGENT_PATH, agentMessageSchema, HEARTBEAT_MS, type AgentMessage } from '../../../common/protocol/messages.ts';
 import { silentLog } from '../../../common/runtime/log.ts';
 import { seededRandom } from '../../../common/runtime/random.ts';
+import { NO_CREDENTIALS } from '../../support/no-credentials.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const IDENTITY = { scope: 's', name: 'vm_0', vmId: 'v', role: '', updateDomain: '', faultDomain: '', zone: '' };
@@ -26,6 +27,7 @@ class Scheduler {
     this.sockets.on('connection', (socket) => {
       this.socket = socket;
       this.connections++;
+      this.send({ kind: 'challenge', nonce: 'n' });
       socket.on('message', (data: Buffer) => {
         const message = agentMessageSchema.parse(JSON.parse(data.toString()));
         this.received.push(message);
@@ -74,6 +76,7 @@ describe('the link to the scheduler', () => {
     link = new SchedulerLink({
       urls: [await scheduler.open()],
       who: { identity: IDENTITY, agentVersion: '1' },
+      credentials: NO_CREDENTIALS,
       events,
       clock,
       random: seededRandom(1),
