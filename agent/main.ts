@@ -5,27 +5,36 @@ import { Closers, stopSignal } from '../common/runtime/lifecycle.ts';
 import { formatAddress } from '../common/runtime/listen.ts';
 import { createLog } from '../common/runtime/log.ts';
 import { systemRandom } from '../common/runtime/random.ts';
+import { createServiceNotifier, feedWatchdog } from '../common/runtime/service-notify.ts';
 import { packageVersion } from '../common/runtime/version.ts';
 import { assertFolders } from './check-folders.ts';
 import { BLIND_OPEN_MS } from './core/reconcile.ts';
 import { openDrains, type OpenDrains } from './drain/open-drains.ts';
 import { restoreAll } from './drain/all-drains.ts';
+import { drainForShutdown, isMachineStopping } from './drain-for-shutdown.ts';
+import { dryRunDrains, dryRunJournal, dryRunSettings } from './dry-run.ts';
 import { learnIdentity } from './identity.ts';
 import { openJournal, type Journal } from './journal/journal.ts';
 import { readInstance } from './metadata/instance.ts';
+import type { AgentMetrics } from './metrics/metrics.ts';
+import { openView } from './open-view.ts';
+import { openWitness } from './open-witness.ts';
 import { runOnVm, type RunningAgent } from './run-on-vm.ts';
 import { loadAgentSettings, SAFE_ABSENCE_MS } from './settings.ts';
-import { statusOf } from './status/status.ts';
-import { openStatusServer } from './status/status-server.ts';
 import type { AgentTools } from './tools.ts';
 
-/** The loop ticks four times a second; silence for longer than this means that it hangs. */
-const ALIVE_WITHIN_MS = 30_000;
+/** A poll takes two minutes at most (the first one); without the end of one for longer than this nothing is watched any more. */
+const PROGRESS_WITHIN_MS = 150_000;
 
 /** `forewarn agent`: runs until it is told to stop. The only file that knows the agent's concrete parts. */
-export async function runAgent(context: CommandContext, configFile: string): Promise<void> {
-  const settings = await loadAgentSettings(configFile, context.environment);
-  await assertFolders(settings);
+export async function runAgent(
+  context: CommandContext,
+  configFile: string,
+  options: { readonly isDryRun: boolean } = { isDryRun: false },
+): Promise<void> {
+  const written = await loadAgentSettings(configFile, context.environment);
+  await assertFolders(written);
+  const settings = options.isDryRun ? dryRunSettings(written) : written;
   const log = createLog('agent', settings.log.level);
   const closers = new Closers();
   const stopped = stopSignal();
@@ -36,6 +45,8 @@ export async function runAgent(context: CommandContext, configFile: string): Pro
     clock: systemClock,
     random: systemRandom,
     log,
+    environment: context.environment,
+    isDryRun: options.isDryRun,
     signal: AbortSignal.any([stopped, failed.signal]),
   };
   try {
@@ -49,20 +60,21 @@ export async function runAgent(context: CommandContext, configFile: string): Pro
 async function serve(tools: AgentTools, closers: Closers): Promise<void> {
   const { settings, log, clock, signal } = tools;
   // First of all, so that probes find the VM out of rotation and not a port that nobody listens on.
-  const drains = await openDrains(settings, log);
+  const drainsUntil = new AbortController();
+  closers.add(() => {
+    drainsUntil.abort();
+  });
+  // They outlive the stop: when the machine goes down, the VM is drained after everything else has ended.
+  const drains = await openAllDrains(tools, drainsUntil.signal);
   closers.add(async () => {
     await drains.close();
   });
+  const metrics = settings.http?.metrics === true ? await loadMetrics(tools) : undefined;
+  const witness = await openWitness(tools, metrics);
   const vm: { running?: RunningAgent } = {};
-  const server = await openStatusServer(settings.socket, {
-    status: () => vm.running && statusOf(vm.running.state(), clock.monotonic()),
-    // Asking who it is may take as long as it takes; that it asks is alive enough.
-    isAlive: () => vm.running === undefined || clock.monotonic() - vm.running.lastTickMs() < ALIVE_WITHIN_MS,
-  });
-  closers.add(async () => {
-    await server.close();
-  });
-  const journal = await openJournal(settings.state);
+  const view = await openView(tools, vm, metrics, closers);
+  const onDisk = await openJournal(settings.state);
+  const journal = tools.isDryRun ? dryRunJournal(onDisk) : onDisk;
   closers.add(async () => {
     await journal.close();
   });
@@ -71,16 +83,51 @@ async function serve(tools: AgentTools, closers: Closers): Promise<void> {
     const chosenMs = settings.events.absentFor;
     log.warn({ chosenMs, safeMs: SAFE_ABSENCE_MS }, 'events.absentFor is short: an event may be taken for ended');
   }
-  log.info(
-    { ...(drains.gate === undefined ? {} : { gate: formatAddress(drains.gate) }), socket: settings.socket },
-    'ready',
-  );
+  const notifier = createServiceNotifier(tools.environment, { log });
+  closers.add(async () => {
+    await notifier.idle();
+  });
+  notifier.tell('READY=1', 'STATUS=asking which VM this is');
+  const isProgressing = (): boolean => {
+    const lastMs = vm.running?.state().lastPoll?.atMs;
+    return lastMs === undefined || clock.monotonic() - lastMs < PROGRESS_WITHIN_MS;
+  };
+  const watchdog = feedWatchdog(notifier, isProgressing, tools);
+  closers.add(async () => {
+    await watchdog;
+  });
+  log.info({ ...(drains.gate === undefined ? {} : { gate: formatAddress(drains.gate) }), ...view }, 'ready');
   const identity = await learnOrOpenBlindly(tools, drains, journal);
   if (identity === undefined) return;
   log.info({ ...identity }, 'this VM');
-  vm.running = await runOnVm(tools, { identity, journal, drains });
+  notifier.tell(`STATUS=watches for events that name ${identity.name}`);
+  vm.running = await runOnVm(tools, {
+    identity,
+    journal,
+    drains: { ...drains, drains: metrics?.measure(drains.drains) ?? drains.drains },
+    witness,
+    heard: (answer) => metrics?.heard(answer),
+  });
+  metrics?.attach(vm.running);
   await vm.running.done;
   if (!signal.aborted) throw new Error('the loop of the agent ended by itself');
+  notifier.tell('STOPPING=1');
+  if (!(await isMachineStopping(tools.environment))) return;
+  const { detection: detectionMs = 0 } = settings.gate ?? {};
+  await drainForShutdown(drains.drains, { detectionMs, timeoutMs: settings.drain.timeout }, { clock, log, notifier });
+}
+
+/** In a dry run what is drained is only looked at, and no gate is opened that a balancer could ask. */
+async function openAllDrains(tools: AgentTools, signal: AbortSignal): Promise<OpenDrains> {
+  const { settings } = tools;
+  if (!tools.isDryRun) return await openDrains(settings, { ...tools, signal });
+  const drains = await openDrains({ ...settings, gate: undefined }, { ...tools, signal });
+  return { ...drains, drains: dryRunDrains(drains.drains, tools.log) };
+}
+
+async function loadMetrics(tools: AgentTools): Promise<AgentMetrics> {
+  const { createMetrics } = await import('./metrics/metrics.ts');
+  return await createMetrics(tools.agentVersion, tools.clock);
 }
 
 /** A VM that cannot even learn its name opens after a minute, unless its journal knows of a promise. */

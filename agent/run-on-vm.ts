@@ -3,16 +3,23 @@ import { probeApplication } from './application-probe.ts';
 import { makeConnections } from './coordinator/connect.ts';
 import { initialState, reasonsOut } from './core/durable.ts';
 import { isReconciled } from './core/reconcile.ts';
+import type { PollResult } from './core/observation.ts';
 import type { AgentState, CoreSettings } from './core/state.ts';
 import type { OpenDrains } from './drain/open-drains.ts';
+import { dryRunHooks, dryRunMetadata } from './dry-run.ts';
+import type { Operator } from './http/agent-view.ts';
 import { openHooks } from './hooks/open-hooks.ts';
 import type { Journal } from './journal/journal.ts';
-import { createEventsClient } from './metadata/events-client.ts';
+import { createEventsClient, type EventsClient } from './metadata/events-client.ts';
+import type { MetadataAnswer } from './metadata/http.ts';
+import { createOperator } from './operator.ts';
 import { obey } from './orders.ts';
 import { policySettings } from './policy/settings.ts';
 import { runPollLoop } from './poll-loop.ts';
 import { createShell, type Shell } from './shell.ts';
+import { createSelfWatch, type SelfWatch } from './status/watch-itself.ts';
 import type { AgentTools } from './tools.ts';
+import type { Witness } from './witness.ts';
 
 /** How often waits of the core are looked at: its shortest are tenths of a second. */
 const TICK_MS = 250;
@@ -20,6 +27,10 @@ const TICK_MS = 250;
 /** An agent that knows its VM. */
 export interface RunningAgent {
   state(): AgentState;
+  /** What the VM's operator may ask of it. */
+  readonly operator: Operator;
+  /** Whether the agent itself is well. */
+  readonly watch: SelfWatch;
   /** Monotonic time at which the loop last moved. */
   lastTickMs(): number;
   /** Resolves when the agent was told to stop. */
@@ -29,11 +40,22 @@ export interface RunningAgent {
 /** Starts the agent's loops for the VM that `identity` names. */
 export async function runOnVm(
   tools: AgentTools,
-  vm: { readonly identity: VmIdentity; readonly journal: Journal; readonly drains: OpenDrains },
+  vm: {
+    readonly identity: VmIdentity;
+    readonly journal: Journal;
+    readonly drains: OpenDrains;
+    readonly witness: Witness;
+    /** Told every answer of the metadata service to a read. */
+    heard(answer: MetadataAnswer): void;
+  },
 ): Promise<RunningAgent> {
   const { settings, clock, log, signal } = tools;
   const { identity } = vm;
-  const metadata = createEventsClient(settings.metadata.endpoint, signal);
+  const watch = createSelfWatch(identity.name, clock, log);
+  const metadata = createEventsClient(settings.metadata.endpoint, signal, (answer) => {
+    watch.answered(answer);
+    vm.heard(answer);
+  });
   const { runHooks, tasks } = openHooks(tools, identity.name);
   const application = { isUp: true };
   const health = (): AgentHealth => healthOf(shell.state(), application.isUp, clock.monotonic());
@@ -59,16 +81,21 @@ export async function runOnVm(
       monotonicMs: clock.monotonic(),
     }),
     journal: vm.journal,
-    metadata,
+    metadata: tools.isDryRun ? dryRunMetadata(metadata, log) : metadata,
     drains: vm.drains.drains,
     coordinator: connections.coordinator,
-    runHooks,
+    runHooks: tools.isDryRun ? dryRunHooks(settings, log) : runHooks,
+    witness: vm.witness,
+    withdrawn: (result) => {
+      operator.withdrawn(result);
+    },
     isHealthy: () => health().healthy,
     rotationChanged: () => link?.beat(),
     clock,
     log,
     signal,
   });
+  const operator = createOperator(shell, clock);
   const tick = { lastMs: clock.monotonic() };
   const run = async (): Promise<void> => {
     connections.open();
@@ -78,24 +105,28 @@ export async function runOnVm(
     });
     try {
       await Promise.all([
-        runTickLoop(tools, shell, { tick, health, tell: () => link?.beat() }),
+        runTickLoop(tools, shell, { tick, health, watch, tell: () => link?.beat() }),
         runProbeLoop(tools, application),
-        runPollLoop({
-          poll: async () => await metadata.poll(),
-          observe: (result) => {
-            shell.observe({ kind: 'poll', result });
-          },
-          periodMs: settings.metadata.poll,
-          clock,
-          log,
-          signal,
+        pollInto(tools, metadata, (result) => {
+          watch.polled(result);
+          shell.observe({ kind: 'poll', result });
         }),
       ]);
     } finally {
       connections.close();
     }
   };
-  return { state: () => shell.state(), lastTickMs: () => tick.lastMs, done: run() };
+  return { state: () => shell.state(), operator, watch, lastTickMs: () => tick.lastMs, done: run() };
+}
+
+async function pollInto(
+  tools: AgentTools,
+  metadata: EventsClient,
+  observe: (result: PollResult) => void,
+): Promise<void> {
+  const { settings, clock, log, signal } = tools;
+  const poll = async (): Promise<PollResult> => await metadata.poll();
+  await runPollLoop({ poll, observe, periodMs: settings.metadata.poll, clock, log, signal });
 }
 
 function coreSettings(tools: AgentTools, identity: VmIdentity): CoreSettings {
@@ -114,12 +145,13 @@ function coreSettings(tools: AgentTools, identity: VmIdentity): CoreSettings {
 async function runTickLoop(
   tools: AgentTools,
   shell: Shell,
-  vm: { readonly tick: { lastMs: number }; health(): AgentHealth; tell(): void },
+  vm: { readonly tick: { lastMs: number }; readonly watch: SelfWatch; health(): AgentHealth; tell(): void },
 ): Promise<void> {
   let wasHealthy = false;
   while (!tools.signal.aborted) {
     vm.tick.lastMs = tools.clock.monotonic();
     shell.observe({ kind: 'tick' });
+    vm.watch.look();
     const { healthy } = vm.health();
     if (healthy !== wasHealthy) vm.tell();
     wasHealthy = healthy;

@@ -2,7 +2,9 @@ import type { Action } from './core/action.ts';
 import { decide } from './core/decide.ts';
 import type { Observation } from './core/observation.ts';
 import type { AgentState } from './core/state.ts';
+import { OPERATOR_WORK } from './operator-work.ts';
 import { createPerformer, createPersister, type PerformParts } from './perform.ts';
+import type { Witness } from './witness.ts';
 
 export interface ShellParts extends PerformParts {
   readonly initial: AgentState;
@@ -10,6 +12,7 @@ export interface ShellParts extends PerformParts {
   isHealthy(): boolean;
   /** What came of a wish to keep the VM in service. */
   withdrawn?(result: { readonly eventId: string; readonly ok: boolean; readonly detail: string }): void;
+  readonly witness?: Witness;
   /** The VM came into rotation or left it. */
   rotationChanged(): void;
 }
@@ -32,7 +35,9 @@ export function createShell(parts: ShellParts): Shell {
     const wasIn = state.rotation.state === 'in';
     const decision = decide(state, observation, { wallMs: clock.now(), monotonicMs: clock.monotonic() });
     state = decision.state;
+    parts.witness?.observed(observation, state);
     for (const action of decision.actions) {
+      parts.witness?.wanted(action, state);
       // A rejection here is a bug of ours: the process ends with it, and comes back drained.
       if (isTold(action)) tellOthers(action, parts);
       else void answer(action);
@@ -86,11 +91,14 @@ function tellOthers(action: UnansweredAction, parts: ShellParts): void {
     }
     case 'reply.drained': {
       const { workId, attempt, proven, detail } = action;
+      log.info({ work_id: workId, attempt, proven, detail }, 'the drain of a maintenance');
+      if (workId === OPERATOR_WORK) return;
       coordinator?.tell({ kind: 'drained', workId, attempt, proven, detail: detail.slice(0, 2000) });
       return;
     }
     case 'reply.restored': {
       const { workId, attempt } = action;
+      if (workId === OPERATOR_WORK) return;
       coordinator?.tell({ kind: 'restored', workId, attempt, healthy: parts.isHealthy(), detail: 'back in rotation' });
       return;
     }

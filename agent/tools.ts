@@ -12,5 +12,7 @@ export interface AgentTools {
   readonly random: RandomSource;
   readonly log: Log;
   readonly environment: Environment;
+  /** Everything is decided and said, nothing is done. */
+  readonly isDryRun: boolean;
   readonly signal: AbortSignal;
 }

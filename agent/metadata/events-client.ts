@@ -35,9 +35,13 @@ export interface EventsClient {
 
 /**
  * Reads and approves events at `endpoint` (`http://169.254.169.254`). Every failure is a result, none an exception.
- * `signal` ends waits for answers; the first may take minutes.
+ * `signal` ends waits for answers; the first may take minutes. `heard` is told every answer to a read.
  */
-export function createEventsClient(endpoint: string, signal?: AbortSignal): EventsClient {
+export function createEventsClient(
+  endpoint: string,
+  signal?: AbortSignal,
+  heard: (answer: MetadataAnswer) => void = () => {},
+): EventsClient {
   let index = 0;
   let isSettled = false;
   let etag: string | undefined;
@@ -56,6 +60,7 @@ export function createEventsClient(endpoint: string, signal?: AbortSignal): Even
         signal,
         keepsConnection: conditional,
       });
+      heard(answer);
       if (answer.kind === 'answer' && answer.status === 400 && !isSettled && index < EVENT_API_VERSIONS.length - 1) {
         index++;
         continue;

@@ -1,11 +1,7 @@
 import { z } from 'zod';
 import { formatDuration } from '../../common/runtime/duration.ts';
-import { UserError } from '../../common/runtime/errors.ts';
-import { requestJson } from '../../common/runtime/http-json.ts';
 import { formatTable, type Terminal } from '../../common/runtime/terminal.ts';
-
-/** The agent answers from memory. */
-const TIMEOUT_MS = 3000;
+import { askAgent } from '../ask-agent.ts';
 
 /** The part of the status that is shown to people; `--json` prints all of it. */
 const shownSchema = z.object({
@@ -15,6 +11,8 @@ const shownSchema = z.object({
   reasons: z.array(z.string()),
   lastPoll: z.object({ ok: z.boolean(), agoMs: z.number(), reason: z.string() }).nullable(),
   coordinator: z.string(),
+  /** Of an older agent: none. */
+  warnings: z.array(z.string()).default([]),
   events: z.array(
     z.object({
       eventId: z.string(),
@@ -33,17 +31,14 @@ type Shown = z.output<typeof shownSchema>;
 
 /** `forewarn agent status`. */
 export async function showStatus(terminal: Terminal, socket: string, asJson: boolean): Promise<void> {
-  const answer = await requestJson(
-    { kind: 'socket', path: socket },
-    { method: 'GET', path: '/status', timeoutMs: TIMEOUT_MS },
-    { what: 'agent', option: '--socket' },
-  );
-  if (answer.status !== 200) {
-    throw new UserError('AGENT_NOT_READY', `the agent at ${socket} answered ${answer.status}: ${answer.text.trim()}`, {
-      hint: 'its log says what it waits for',
-    });
-  }
-  terminal.print(asJson ? JSON.stringify(answer.body, undefined, 2) : formatStatus(shownSchema.parse(answer.body)));
+  const body = await askAgent(socket, { method: 'GET', path: '/status' });
+  terminal.print(asJson ? JSON.stringify(body, undefined, 2) : formatStatus(shownSchema.parse(body)));
+}
+
+/** `forewarn agent events`. */
+export async function showEvents(terminal: Terminal, socket: string, asJson: boolean): Promise<void> {
+  const body = await askAgent(socket, { method: 'GET', path: '/events' });
+  terminal.print(asJson ? JSON.stringify(body, undefined, 2) : formatEvents(shownSchema.shape.events.parse(body)));
 }
 
 /** The status as a page of text. */
@@ -57,24 +52,29 @@ export function formatStatus(status: Shown): string {
     ...status.reasons.map((reason) => `  because: ${reason}`),
     `last poll: ${poll}`,
     `coordinator: ${status.coordinator}`,
+    ...status.warnings.map((warning) => `warning: ${warning}`),
     '',
-    formatTable(
-      ['EVENT', 'TYPE', 'STATUS', 'VMS', 'PROMISE', 'DRAIN', 'AGREEMENT'],
-      status.events.map((event) => [
-        event.eventId,
-        event.eventType,
-        event.status,
-        event.resources.join(','),
-        event.promise,
-        event.preparation,
-        agreement(event),
-      ]),
-      'no events name this VM',
-    ),
+    formatEvents(status.events),
   ];
   for (const one of status.maintenance)
     lines.push(`maintenance ${one.workId} (${one.reason}): ${one.released ? 'released' : one.step}`);
   return lines.join('\n');
+}
+
+function formatEvents(events: Shown['events']): string {
+  return formatTable(
+    ['EVENT', 'TYPE', 'STATUS', 'VMS', 'PROMISE', 'DRAIN', 'AGREEMENT'],
+    events.map((event) => [
+      event.eventId,
+      event.eventType,
+      event.status,
+      event.resources.join(','),
+      event.promise,
+      event.preparation,
+      agreement(event),
+    ]),
+    'no events name this VM',
+  );
 }
 
 function agreement(event: Shown['events'][number]): string {

@@ -1,25 +1,19 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { describeError, EXIT_USAGE, systemErrorCode, UserError } from '../../common/runtime/errors.ts';
-import type { AgentStatus } from './status.ts';
-
-/** What the control socket answers from. */
-export interface StatusSource {
-  status(): AgentStatus | undefined;
-  /** The agent's loop has made progress lately. */
-  isAlive(): boolean;
-}
+import type { AgentView } from '../http/agent-view.ts';
+import { respond, type Access } from '../http/respond.ts';
 
 /** Longest path of a Unix socket on Linux, without its final zero (unix(7)). */
 const MAX_SOCKET_PATH = 107;
 
-/**
- * The agent's control server on a Unix socket that only its own user can open: `/status`, `/healthz` (the loop moves),
- * `/readyz` (reconciled, in or out of rotation for a known reason). Nothing can be changed through it.
- */
-export async function openStatusServer(socket: string, source: StatusSource): Promise<{ close(): Promise<void> }> {
+/** Whoever may open the socket is the agent's own user or root. */
+const OWN_USER: Access = { mayChange: true, refuse: () => undefined };
+
+/** The agent's control server on a Unix socket that only its own user can open: every page, and the operator's orders. */
+export async function openStatusServer(socket: string, view: AgentView): Promise<{ close(): Promise<void> }> {
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH) {
     throw new UserError('SOCKET_PATH_TOO_LONG', `socket: expected at most ${MAX_SOCKET_PATH} bytes, got ${socket}`, {
       hint: 'give the setting socket a shorter path',
@@ -27,17 +21,7 @@ export async function openStatusServer(socket: string, source: StatusSource): Pr
     });
   }
   const server = createServer({ keepAlive: false }, (request, response) => {
-    request.resume();
-    const target = request.url?.split('?')[0];
-    if (request.method !== 'GET') answer(response, 405, { error: 'only GET' });
-    else if (target === '/healthz') answer(response, source.isAlive() ? 200 : 503, { ok: source.isAlive() });
-    else if (target === '/status' || target === '/readyz') {
-      const status = source.status();
-      const isReady = status !== undefined && status.reconciled.metadata && status.reconciled.coordinator;
-      if (target === '/readyz') answer(response, isReady ? 200 : 503, { ready: isReady });
-      else if (status === undefined) answer(response, 503, { error: 'the agent does not know yet which VM it is on' });
-      else answer(response, 200, status);
-    } else answer(response, 404, { error: 'expected /status, /healthz or /readyz' });
+    void respond(view, OWN_USER, request, response);
   });
   try {
     await mkdir(path.dirname(socket), { recursive: true });
@@ -88,10 +72,4 @@ function cannotListen(socket: string, reason: string, cause?: unknown): UserErro
     exitStatus: EXIT_USAGE,
     cause,
   });
-}
-
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  const text = `${JSON.stringify(body)}\n`;
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
-  response.end(text);
 }

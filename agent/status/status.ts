@@ -15,11 +15,16 @@ export interface AgentStatus {
   readonly lastPoll: { readonly ok: boolean; readonly agoMs: number; readonly reason: string } | null;
   readonly incarnation: number | null;
   readonly coordinator: 'none' | 'disconnected' | 'reconciling' | 'ready';
+  /** What is wrong with the agent itself; see self-watch.ts. */
+  readonly warnings: readonly string[];
+  /** It says what it would do and does not do it. */
+  readonly dryRun: boolean;
   readonly events: readonly EventStatus[];
   readonly maintenance: readonly {
     readonly workId: string;
     readonly reason: string;
     readonly step: string;
+    readonly detail: string;
     readonly released: boolean;
   }[];
 }
@@ -45,7 +50,11 @@ export interface EventStatus {
   } | null;
 }
 
-export function statusOf(state: AgentState, monotonicMs: number): AgentStatus {
+export function statusOf(
+  state: AgentState,
+  monotonicMs: number,
+  about: { readonly warnings: readonly string[]; readonly dryRun: boolean },
+): AgentStatus {
   const { coordinator, settings } = state;
   return {
     ...settings.identity,
@@ -73,11 +82,13 @@ export function statusOf(state: AgentState, monotonicMs: number): AgentStatus {
         : coordinator.isConnected
           ? 'reconciling'
           : 'disconnected',
+    ...about,
     events: Object.values(state.events).map(eventStatus),
     maintenance: Object.values(state.maintenance).map((entry) => ({
       workId: entry.workId,
       reason: entry.reason,
       step: entry.preparation.step,
+      detail: entry.preparation.detail,
       released: entry.isReleased,
     })),
   };

@@ -10,6 +10,7 @@ describe('the status for people', () => {
       reasons: ['Reboot E1: prepared'],
       lastPoll: { ok: false, agoMs: 1500, reason: '500' },
       coordinator: 'ready',
+      warnings: ['the clock is wrong'],
       events: [
         {
           eventId: 'E1',
@@ -29,6 +30,7 @@ describe('the status for people', () => {
       '  because: Reboot E1: prepared',
       'last poll: failed (500), 1.5 s ago',
       'coordinator: ready',
+      'warning: the clock is wrong',
       '',
       'EVENT  TYPE    STATUS     VMS        PROMISE   DRAIN   AGREEMENT',
       'E1     Reboot  Scheduled  web1,web2  prepared  proven  preparing, leader web1, awaits web2: not-prepared',
