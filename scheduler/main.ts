@@ -189,6 +189,11 @@ async function openFleet(
     },
     nameOf: (record, canonical) => nameIn(registry, record, canonical),
   });
+  closers.add(
+    store.subscribe((news) => {
+      if (news.kind === 'agreement') void coordination.heard(news.scope, news.eventId);
+    }),
+  );
   await coordination.load();
   const rollouts = new RolloutRunner({
     clock,

@@ -85,6 +85,8 @@ export const REFUSALS = [
   'hash-differs',
   'not-ready',
   'intent-recorded',
+  // The store could forget a withdrawal when its server fails over.
+  'withdrawal-unsafe',
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
 

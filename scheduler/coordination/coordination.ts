@@ -4,6 +4,7 @@ import type { AgreementCommand, Transition } from '../../common/agreement/comman
 import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { VmIdentity } from '../../common/protocol/messages.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
+import { describeError } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { AgreementStore } from '../store/store.ts';
 import { vmKey } from '../vm-key.ts';
@@ -39,6 +40,8 @@ export interface Coordination {
     minimum: number,
     vms: readonly ServingVm[],
   ): { readonly granted: boolean; readonly detail: string };
+  /** Another scheduler on the same store has changed a record: those connected here learn of it too. Never rejects. */
+  heard(scope: string, eventId: string): Promise<void>;
   /** How many commands were refused, by reason. */
   refusals(): Readonly<Record<string, number>>;
 }
@@ -70,6 +73,9 @@ export function createCoordination(parts: CoordinationParts): Coordination {
   };
 
   const apply = async (command: AgreementCommand): Promise<Transition> => {
+    if (command.kind === 'withdraw' && !store.mayWithdraw) {
+      return { record: undefined, outcome: { kind: 'refused', reason: 'withdrawal-unsafe' } };
+    }
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const stored = await store.read(command.scope, command.eventId);
       const now = clock.now();
@@ -125,6 +131,17 @@ export function createCoordination(parts: CoordinationParts): Coordination {
         log.warn({ vm: identity.name, role: identity.role, detail }, 'a VM that an event names cannot be spared');
       }
       return { granted, detail };
+    },
+    heard: async (scope, eventId) => {
+      try {
+        const stored = await store.read(scope, eventId);
+        if (stored === undefined) return;
+        note(stored.record, clock.now());
+        parts.push(stored.record);
+      } catch (error) {
+        // Agents ask again by themselves; this only makes it quicker.
+        log.warn({ eventId, err: describeError(error) }, 'cannot read a record that another scheduler has changed');
+      }
     },
     refusals: () => ({ ...refusals }),
   };

@@ -96,7 +96,7 @@ class StoreEngine implements Engine {
     await this.#heartbeat.start();
     this.#unsubscribe = this.#parts.store.subscribe((news) => {
       if (news.kind === 'due') this.wake();
-      else this.#cancel(news.ids);
+      else if (news.kind === 'cancelled') this.#cancel(news.ids);
     });
     this.wake();
   }

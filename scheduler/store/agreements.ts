@@ -35,7 +35,9 @@ export function createAgreementStore(store: SqlStore, options: AgreementOptions)
         if (options.awaitStandby && isUnsafeToLose(record)) {
           await sql`set local synchronous_commit = 'remote_apply'`.execute(tx);
         }
-        return await compareAndSet(tx, record, { expectedVersion, now });
+        const isWritten = await compareAndSet(tx, record, { expectedVersion, now });
+        if (isWritten) await store.tell(tx, { kind: 'agreement', scope: record.scope, eventId: record.eventId });
+        return isWritten;
       }),
     list: async (limit, scope) => {
       let query = db.selectFrom('agreements').selectAll().orderBy('updated_at', 'desc').limit(limit);

@@ -167,7 +167,7 @@ async function cancel(store: SqlStore, tx: Kysely<Tables>, ids: readonly string[
     .where('id', 'in', ids)
     .where('ended_at', 'is', null)
     .execute();
-  await store.tellCancelled(tx, ids);
+  await store.tell(tx, { kind: 'cancelled', ids });
 }
 
 /** When the next thing will be due for a replica that leaves these regions to others. */

@@ -16,7 +16,7 @@ export function createExecutionStore(store: SqlStore): ExecutionStore {
     add: async (execution) => {
       await store.write(async (tx) => {
         await insertExecutions(store, tx, [execution]);
-        await store.tellDue(tx);
+        await store.tell(tx, { kind: 'due' });
       });
     },
     handBack: async (performed) =>
@@ -50,7 +50,7 @@ export async function handBackWhere(
     await sql`update executions set status = 'pending', attempt = attempt + 1, run_at = ${nowMs}, owner = null
     where ended_at is null and status = 'running' and (${condition})`.execute(tx);
   const count = Number(result.numAffectedRows ?? 0n);
-  if (count > 0) await store.tellDue(tx);
+  if (count > 0) await store.tell(tx, { kind: 'due' });
   return count;
 }
 

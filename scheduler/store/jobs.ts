@@ -35,7 +35,7 @@ export function createJobStore(store: SqlStore): JobStore {
           .onConflict((conflict) => conflict.column('key').doUpdateSet(row))
           .execute();
         // Enabled, it may have brought a hundred jobs that are due.
-        await store.tellDue(tx);
+        await store.tell(tx, { kind: 'due' });
         return next;
       }),
     findCollection: async (ref) => await findCollection(db, ref),
@@ -65,7 +65,7 @@ export function createJobStore(store: SqlStore): JobStore {
         const next = change(current, others);
         if (next === undefined) return current;
         await saveJob(tx, next);
-        if (next.nextAtMs !== undefined) await store.tellDue(tx);
+        if (next.nextAtMs !== undefined) await store.tell(tx, { kind: 'due' });
         return next;
       }),
     findJob: async (ref) => await findJob(db, ref),

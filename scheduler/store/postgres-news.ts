@@ -20,6 +20,7 @@ const RECONNECT_AFTER_MS = 1000;
 const messageSchema = z.discriminatedUnion('kind', [
   z.object({ by: z.string(), kind: z.literal('due') }),
   z.object({ by: z.string(), kind: z.literal('cancelled'), ids: z.array(z.string()) }),
+  z.object({ by: z.string(), kind: z.literal('agreement'), scope: z.string(), eventId: z.string() }),
 ]);
 
 /** Says it to the other replicas when the transaction commits. Equal messages of one transaction are sent once. */
@@ -27,12 +28,11 @@ export async function tellOthers(tx: Kysely<Tables>, by: string, news: StoreNews
   const notify = async (message: unknown): Promise<void> => {
     await sql`select pg_notify(${CHANNEL}, ${JSON.stringify(message)})`.execute(tx);
   };
-  if (news.kind === 'due') await notify({ by, ...news });
-  else {
+  if (news.kind === 'cancelled') {
     for (let index = 0; index < news.ids.length; index += MAX_IDS) {
       await notify({ by, kind: news.kind, ids: news.ids.slice(index, index + MAX_IDS) });
     }
-  }
+  } else await notify({ by, ...news });
 }
 
 export interface NewsListener {
@@ -128,5 +128,6 @@ function readNews(payload: string | undefined, owner: string): StoreNews | undef
   }
   const message = messageSchema.safeParse(value);
   if (!message.success || message.data.by === owner) return undefined;
-  return message.data.kind === 'due' ? { kind: 'due' } : { kind: 'cancelled', ids: message.data.ids };
+  const { by: _by, ...news } = message.data;
+  return news;
 }

@@ -101,11 +101,8 @@ export async function openPostgresDatabase(
       clock: databaseClock,
       now,
       write: async (work) => await transact(db, work),
-      tellDue: async (tx) => {
-        await tellOthers(tx, owner, { kind: 'due' });
-      },
-      tellCancelled: async (tx, ids) => {
-        await tellOthers(tx, owner, { kind: 'cancelled', ids });
+      tell: async (tx, news) => {
+        await tellOthers(tx, owner, news);
       },
     },
   };

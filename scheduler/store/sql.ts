@@ -1,5 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { Clock } from '../../common/runtime/clock.ts';
+import type { StoreNews } from './store.ts';
 import type { Tables } from './tables.ts';
 
 export type SqlDialect = 'sqlite' | 'postgres';
@@ -19,10 +20,8 @@ export interface SqlStore {
   write<Result>(work: (tx: Kysely<Tables>) => Promise<Result>): Promise<Result>;
   /** The time that decides, inside a transaction: the database's own where replicas could differ. */
   now(tx: Kysely<Tables>): Promise<number>;
-  /** Tells the other replicas, when the transaction commits, that something may be due earlier than they know. */
-  tellDue(tx: Kysely<Tables>): Promise<void>;
-  /** Tells the other replicas, when the transaction commits, that these executions are to be interrupted. */
-  tellCancelled(tx: Kysely<Tables>, ids: readonly string[]): Promise<void>;
+  /** Tells the other replicas, when the transaction commits. */
+  tell(tx: Kysely<Tables>, news: StoreNews): Promise<void>;
 }
 
 /**

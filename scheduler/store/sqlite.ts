@@ -62,8 +62,7 @@ export async function openSqliteDatabase(
     clock,
     write: createGroupCommit({ db, isInTransaction: () => database.isTransaction, gather }),
     now: async () => await Promise.resolve(clock.now()),
-    tellDue: async () => {},
-    tellCancelled: async () => {},
+    tell: async () => {},
   };
 }
 

@@ -38,7 +38,9 @@ export type StoreNews =
   /** Something may be due earlier than this replica knows; also after a time in which news may have been missed. */
   | { readonly kind: 'due' }
   /** These executions are over by another's hand; whoever performs one of them stops. */
-  | { readonly kind: 'cancelled'; readonly ids: readonly string[] };
+  | { readonly kind: 'cancelled'; readonly ids: readonly string[] }
+  /** The record of this event was written. */
+  | { readonly kind: 'agreement'; readonly scope: string; readonly eventId: string };
 
 export interface JobStore {
   /**
