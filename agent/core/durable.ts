@@ -17,6 +17,7 @@ export function durableOf(state: AgentState): DurableState {
       attempt: entry.attempt,
       reason: entry.reason,
       untilWallMs: entry.untilWallMs,
+      lengthMs: entry.lengthMs,
       isReleased: entry.isReleased,
       hooks: entry.hooks,
     })),
@@ -82,7 +83,7 @@ export function initialState(settings: CoreSettings, durable: DurableState | und
   for (const entry of durable?.maintenance ?? []) {
     state.maintenance[maintenanceKey(entry.workId)] = {
       ...entry,
-      untilMs: now.monotonicMs + (entry.untilWallMs - now.wallMs),
+      untilMs: now.monotonicMs + Math.min(entry.untilWallMs - now.wallMs, entry.lengthMs),
       preparation: newPreparation(draft),
       hasReplied: false,
       runningHooks: [],

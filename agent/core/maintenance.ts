@@ -25,6 +25,7 @@ export function absorbMaintenanceDrain(
     attempt: order.attempt,
     reason: order.reason,
     untilWallMs: order.untilWallMs,
+    lengthMs: order.untilWallMs - draft.now.wallMs,
     untilMs: draft.now.monotonicMs + (order.untilWallMs - draft.now.wallMs),
     isReleased: false,
     hooks: [],

@@ -219,6 +219,8 @@ export interface MaintenanceEntry {
   reason: string;
   /** Epoch milliseconds: a scheduler that died must not keep the VM out for ever. */
   untilWallMs: number;
+  /** How long it was to last when it was ordered: a clock that is set back must not make it longer. */
+  lengthMs: number;
   /** The same moment on this process's own clock, which nobody sets. */
   untilMs: number;
   isReleased: boolean;
@@ -239,7 +241,7 @@ export interface DurableState {
 
 export type DurableMaintenance = Pick<
   MaintenanceEntry,
-  'workId' | 'attempt' | 'reason' | 'untilWallMs' | 'isReleased' | 'hooks'
+  'workId' | 'attempt' | 'reason' | 'untilWallMs' | 'lengthMs' | 'isReleased' | 'hooks'
 >;
 
 /** Both times of one moment: monotonic to measure with, wall clock to compare with what other machines say. */

@@ -41,6 +41,8 @@ const durableSchema = z
         attempt: z.int(),
         reason: z.string(),
         untilWallMs: z.number(),
+        // Absent in journals of older agents; a day is longer than any maintenance.
+        lengthMs: z.number().default(86_400_000),
         isReleased: z.boolean(),
         hooks,
       }),

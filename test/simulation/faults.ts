@@ -21,6 +21,11 @@ export interface Faults {
   readonly lostJournals: number;
   /** Not a fault, but in the way: drains that the scheduler asks for. */
   readonly maintenances: number;
+  /** Not faults either: what operators chose, and a VM that one of them keeps in service. */
+  readonly hasPolicies: boolean;
+  readonly withdrawals: number;
+  /** Wall clocks that are set wrong by up to an hour. */
+  readonly clockJumps: number;
   readonly isCancelled: boolean;
   readonly grows: boolean;
   readonly healsAtMs: number;
@@ -42,6 +47,9 @@ export const NO_FAULTS: Faults = {
   failedWrites: 0,
   lostJournals: 0,
   maintenances: 0,
+  hasPolicies: false,
+  withdrawals: 0,
+  clockJumps: 0,
   isCancelled: false,
   grows: false,
   healsAtMs: 0,
@@ -49,9 +57,10 @@ export const NO_FAULTS: Faults = {
 
 /**
  * safety: anything at any time; only "nothing bad happens" is checked. liveness: everything heals 50 s before NotBefore; then
- * it must also come to a good end. calm: nothing goes wrong. silent: the coordinator is never there.
+ * it must also come to a good end. calm: nothing goes wrong. silent: the coordinator is never there. policies: as safety, and
+ * every VM's operator has other ideas about events; clocks are set wrong too.
  */
-export const MODES = ['safety', 'liveness', 'calm', 'silent'] as const;
+export const MODES = ['safety', 'liveness', 'calm', 'silent', 'policies'] as const;
 export type Mode = (typeof MODES)[number];
 
 /** The faults of one run. Each kind is present in about half of the runs, so that their combinations differ. */
@@ -60,6 +69,7 @@ export function drawFaults(mode: Mode, random: RandomSource, healsAtMs: number):
   if (mode === 'silent') return { ...NO_FAULTS, coordinatorDead: true, healsAtMs: Number.POSITIVE_INFINITY };
   const maybe = (value: number): number => (random.fraction() < 0.5 ? value : 0);
   const count = (most: number): number => Math.floor(maybe(1) * random.fraction() * (most + 1));
+  const isUnbounded = mode === 'safety' || mode === 'policies';
   return {
     crashes: count(4),
     pauses: count(3),
@@ -76,8 +86,11 @@ export function drawFaults(mode: Mode, random: RandomSource, healsAtMs: number):
     failedWrites: maybe(0.05),
     lostJournals: maybe(0.3),
     maintenances: count(2),
-    isCancelled: mode === 'safety' && random.fraction() < 0.1,
-    grows: mode === 'safety' && random.fraction() < 0.12,
+    hasPolicies: mode === 'policies',
+    withdrawals: mode === 'policies' ? count(1) : 0,
+    clockJumps: mode === 'policies' ? count(2) : 0,
+    isCancelled: isUnbounded && random.fraction() < 0.1,
+    grows: isUnbounded && random.fraction() < 0.12,
     healsAtMs: mode === 'liveness' ? healsAtMs : Number.POSITIVE_INFINITY,
   };
 }

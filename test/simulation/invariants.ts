@@ -20,7 +20,8 @@ const EDGES: Readonly<Record<AgreementPhase, readonly AgreementPhase[]>> = {
 /**
  * What must hold in every run.
  *
- * - S1: when an approval arrives for an event that is still Scheduled, every VM that it names is out of rotation and idle.
+ * - S1: when an approval arrives for an event that is still Scheduled, every VM that it names is out of rotation and idle, or
+ *   its operator lets it be hit in service, or (out of rotation) with connections left.
  * - S1b: from then until the event is gone none of them enters rotation.
  * - S3: an approval is sent only by a VM whose newest read showed the event Scheduled, with the VMs that agreed.
  * - S5: a VM that has promised enters rotation only once the event is gone.
@@ -54,11 +55,11 @@ export class Invariants implements Checks {
     // A report that is repeated after the event has gone promises nothing any more.
     if (this.world?.event(eventId) === undefined) return;
     const names = this.#promised.get(eventId) ?? new Set();
-    this.#promised.set(eventId, names.add(name));
+    this.#promised.set(eventId, names.add(canonicalName(name)));
   }
 
   released(name: string, eventId: string): void {
-    this.#promised.get(eventId)?.delete(name);
+    this.#promised.get(eventId)?.delete(canonicalName(name));
   }
 
   post(by: string, event: PlatformEvent): void {
@@ -67,7 +68,8 @@ export class Invariants implements Checks {
     const names = event.resources.map(canonicalName);
     for (const name of names) {
       const vm = this.world?.vms.get(name);
-      const isSafe = vm !== undefined && !vm.isInRotation() && vm.connections() === 0;
+      const isIdle = vm !== undefined && (vm.connections() === 0 || vm.operator.agreesOnFailure);
+      const isSafe = vm !== undefined && (vm.operator.consents || (!vm.isInRotation() && isIdle));
       if (isSafe) continue;
       if (known.has(name)) this.#violate('S1', `${by} approved while ${name} was in service`);
       else this.residuals.grownAfterRead++;
@@ -82,12 +84,24 @@ export class Invariants implements Checks {
     }
   }
 
-  entersRotation(name: string): void {
+  entersRotation(resourceName: string): void {
+    const name = canonicalName(resourceName);
+    const vm = this.world?.vms.get(name);
+    if (vm?.operator.consents === true) return;
     for (const [eventId, names] of this.#approved)
-      if (names.has(name))
+      if (names.has(name) && !this.#isPastImpact(name, eventId))
         this.#violate('S1b', `${name} entered rotation although ${eventId} was approved and is not over`);
     for (const [eventId, names] of this.#promised)
-      if (names.has(name)) this.#violate('S5', `${name} broke its promise for ${eventId}`);
+      if (names.has(name) && !this.#isPastImpact(name, eventId))
+        this.#violate('S5', `${name} broke its promise for ${eventId}`);
+  }
+
+  /** The weaker way back that some operators choose. */
+  #isPastImpact(name: string, eventId: string): boolean {
+    const phase = this.world?.event(eventId)?.life.phase;
+    return (
+      this.world?.vms.get(name)?.operator.returnsAfterImpact === true && phase !== 'scheduled' && phase !== 'approved'
+    );
   }
 
   #violate(invariant: string, detail: string): void {

@@ -1,15 +1,16 @@
 import type { Action } from '../../agent/core/action.ts';
 import { decide } from '../../agent/core/decide.ts';
-import { PLAIN_POLICY } from '../../agent/core/policy.ts';
 import { initialState } from '../../agent/core/durable.ts';
 import type { Observation, PollResult } from '../../agent/core/observation.ts';
 import type { AgentState, DurableState } from '../../agent/core/state.ts';
 import type { EventDocument } from '../../agent/core/event-document.ts';
 import { canonicalEventId, canonicalName } from '../../common/agreement/names.ts';
-import { LEASE_RETRY_MS, type AgreementRecord } from '../../common/agreement/record.ts';
+import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { AgreementCommand } from '../../common/agreement/command.ts';
 import type { EventType } from '../../emulator/platform/state.ts';
 import type { Invariants } from './invariants.ts';
+import { askCoordinator } from './ask-coordinator.ts';
+import { Operator } from './operator.ts';
 import { Traffic } from './traffic.ts';
 import { SCOPE, type SimulatedVm, type World } from './world.ts';
 
@@ -31,6 +32,9 @@ export class Node implements SimulatedVm {
   readonly #vmId: string;
   readonly #hasGate: boolean;
   readonly #traffic: Traffic;
+  readonly operator: Operator;
+  /** How wrong its wall clock is. */
+  #clockErrorMs = 0;
   #state: AgentState | undefined;
   #journal: DurableState | undefined;
   /** Raised when the process dies: whatever was under way belongs to an older life. */
@@ -46,6 +50,7 @@ export class Node implements SimulatedVm {
     this.#invariants = options.invariants;
     this.#vmId = `id-${options.index}`;
     this.#hasGate = options.hasGate;
+    this.operator = new Operator(options.world, options.index);
     this.#traffic = new Traffic(options.name, options.world, options.invariants);
   }
 
@@ -55,6 +60,18 @@ export class Node implements SimulatedVm {
 
   connections(): number {
     return this.#traffic.connections();
+  }
+
+  /** Somebody sets the wall clock; undefined sets it right. */
+  setClock(errorMs: number): void {
+    this.#world.trace(this.name, `wall clock wrong by ${errorMs} ms`);
+    this.#clockErrorMs = errorMs;
+  }
+
+  /** The operator keeps it in service, for whatever event it knows. */
+  withdraw(): void {
+    for (const { promise } of Object.values(this.#state?.events ?? {}))
+      this.#tell({ kind: 'withdraw', eventId: promise.eventId });
   }
 
   isAlive(): boolean {
@@ -86,10 +103,10 @@ export class Node implements SimulatedVm {
         absentForMs: 10_000,
         detectionMs: 1000,
         drainTimeoutMs: 15_000,
-        policy: PLAIN_POLICY,
+        policy: this.operator.policy,
       },
       this.#journal,
-      { wallMs: time.nowMs, monotonicMs: time.nowMs },
+      { wallMs: time.nowMs + this.#clockErrorMs, monotonicMs: time.nowMs },
     );
     this.#backlog = [];
     this.#isLinked = false;
@@ -130,7 +147,9 @@ export class Node implements SimulatedVm {
 
   /** The scheduler takes the VM out for maintenance; unless it says so before, the VM comes back by itself then. */
   maintain(workId: string, ms: number, isRestored: boolean): void {
-    const untilWallMs = this.#world.time.nowMs + ms;
+    // The order names a time of the scheduler's clock: a clock that is set wrong before it is read makes it another.
+    if (this.#isPaused() && this.#world.faults.clockJumps > 0) return;
+    const untilWallMs = this.#world.time.nowMs + this.#clockErrorMs + ms;
     this.#world.trace(this.name, `maintenance ${workId} for ${ms} ms`);
     this.#tell({ kind: 'maintenance-drain', workId, attempt: 1, reason: 'patch', untilWallMs });
     if (isRestored) this.#later(ms, { kind: 'maintenance-restore', workId, attempt: 1 });
@@ -207,7 +226,10 @@ export class Node implements SimulatedVm {
       return;
     }
     const { nowMs } = this.#world.time;
-    const { state, actions } = decide(this.#state, observation, { wallMs: nowMs, monotonicMs: nowMs });
+    const { state, actions } = decide(this.#state, observation, {
+      wallMs: nowMs + this.#clockErrorMs,
+      monotonicMs: nowMs,
+    });
     this.#state = state;
     for (const action of actions) this.#perform(action);
   }
@@ -239,31 +261,14 @@ export class Node implements SimulatedVm {
         return;
       }
       case 'drain.start':
-        this.#traffic.leave();
-        this.#later(QUICK_MS, {
-          kind: 'turned-away',
-          ok: !this.#world.happens(faults.failedDrains),
-          detail: 'refused',
-        });
-        return;
-      case 'drain.read': {
-        const clear = this.connections() === 0;
-        this.#later(200, { kind: 'drain-read', token: action.token, clear, detail: clear ? 'idle' : 'traffic' });
-        return;
-      }
+      case 'drain.read':
       case 'drain.restore':
-        this.#traffic.enter();
-        this.#later(QUICK_MS, { kind: 'back-in', ok: true, detail: '' });
+        this.#later(action.kind === 'drain.read' ? 200 : QUICK_MS, this.#traffic.perform(action));
         return;
       case 'hook': {
         const ok = !this.#world.happens(faults.failedHooks);
-        this.#later(1500, {
-          kind: 'hook',
-          key: action.key,
-          phase: action.phase,
-          ok,
-          detail: ok ? '' : 'exit status 1',
-        });
+        const detail = ok ? '' : 'exit status 1';
+        this.#later(1500, { kind: 'hook', key: action.key, phase: action.phase, ok, detail });
         return;
       }
       case 'activity':
@@ -298,26 +303,12 @@ export class Node implements SimulatedVm {
   /** A question to the coordinator: it, or its answer, can be lost on the way. */
   #ask(id: number, answer: () => Observation): void {
     const life = this.#life;
-    const tell = (ms: number, observation: Observation): void => {
-      this.#world.time.after(ms, () => {
+    askCoordinator(this.#world, () => this.#canTalk(), {
+      id,
+      answer,
+      tell: (observation) => {
         if (life === this.#life) this.#tell(observation);
-      });
-    };
-    const isLost = (): boolean => !this.#canTalk() || this.#world.happens(this.#world.faults.lostAnswers / 2);
-    if (isLost()) {
-      tell(LEASE_RETRY_MS, { kind: 'unanswered', id });
-      return;
-    }
-    this.#world.time.after(this.#world.between(1, QUICK_MS), () => {
-      if (!this.#world.isCoordinatorUp()) {
-        tell(LEASE_RETRY_MS, { kind: 'unanswered', id });
-        return;
-      }
-      const observation = answer();
-      tell(
-        isLost() ? LEASE_RETRY_MS : this.#world.between(1, QUICK_MS),
-        isLost() ? { kind: 'unanswered', id } : observation,
-      );
+      },
     });
   }
 
@@ -325,9 +316,16 @@ export class Node implements SimulatedVm {
     if (command.kind === 'report') {
       const eventId = canonicalEventId(command.eventId);
       if (command.promise === 'prepared') this.#invariants.promised(this.name, eventId);
-      else this.#invariants.released(this.name, eventId);
+      else if (command.promise === 'released') this.#invariants.released(this.name, eventId);
     }
-    this.#ask(id, () => ({ kind: 'answer', id, ...this.#world.submit(command) }));
+    this.#ask(id, () => {
+      const answer = this.#world.submit(command);
+      // A lower promise counts from when it is in a record that nobody has intended anything in.
+      const isLower = command.kind === 'withdraw' || (command.kind === 'report' && command.promise !== 'prepared');
+      if (isLower && answer.outcome.kind === 'accepted' && answer.record?.everIntent === false)
+        this.#invariants.released(this.name, canonicalEventId(command.eventId));
+      return { kind: 'answer', id, ...answer };
+    });
   }
 
   #post(token: number, eventId: string): void {

@@ -89,7 +89,7 @@ interface AnnouncedEvent {
 /** One event, or (where faults are drawn too) now and then two that overlap and may name the same VMs. */
 function announceEvents(mode: Mode, world: World, names: readonly string[]): readonly AnnouncedEvent[] {
   const { random } = world;
-  const isFaulty = mode === 'safety' || mode === 'liveness';
+  const isFaulty = mode === 'safety' || mode === 'liveness' || mode === 'policies';
   const count = isFaulty && random.fraction() < 0.3 ? 2 : 1;
   return Array.from({ length: count }, (_, index) => {
     const first = index === 0 ? 0 : Math.floor(random.fraction() * names.length);
@@ -155,6 +155,11 @@ function planFaults(run: {
   for (let index = 0; index < faults.maintenances; index++)
     sometime(() => {
       someone()?.maintain(`work-${index}`, world.between(5000, 40_000), random.fraction() < 0.6);
+    });
+  for (let index = 0; index < faults.withdrawals; index++) sometime(() => someone()?.withdraw());
+  for (let index = 0; index < faults.clockJumps; index++)
+    sometime(() => {
+      someone()?.setClock(world.between(-3_600_000, 3_600_000));
     });
   if (faults.isCancelled)
     sometime(() => {

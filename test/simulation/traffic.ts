@@ -1,3 +1,5 @@
+import type { Action } from '../../agent/core/action.ts';
+import type { Observation } from '../../agent/core/observation.ts';
 import type { Invariants } from './invariants.ts';
 import type { World } from './world.ts';
 
@@ -39,6 +41,20 @@ export class Traffic {
     this.#inRotation = false;
     const isStuck = this.#world.happens(this.#world.faults.failedDrains);
     this.#endsMs = this.#world.time.nowMs + this.#world.between(0, isStuck ? STUCK_MS : USUAL_MS);
+  }
+
+  /** What the balancers are told, and what they answer a little later. */
+  perform(action: Extract<Action, { kind: 'drain.start' | 'drain.read' | 'drain.restore' }>): Observation {
+    if (action.kind === 'drain.restore') {
+      this.enter();
+      return { kind: 'back-in', ok: true, detail: '' };
+    }
+    if (action.kind === 'drain.start') {
+      this.leave();
+      return { kind: 'turned-away', ok: !this.#world.happens(this.#world.faults.failedDrains), detail: 'refused' };
+    }
+    const clear = this.connections() === 0;
+    return { kind: 'drain-read', token: action.token, clear, detail: clear ? 'idle' : 'traffic' };
   }
 
   /** The VM itself went down, and every connection with it. */

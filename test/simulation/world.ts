@@ -18,6 +18,7 @@ import {
   type PlatformState,
 } from '../../emulator/platform/state.ts';
 import type { Faults } from './faults.ts';
+import type { Operator } from './operator.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 export const SCOPE = 'shop';
@@ -28,6 +29,7 @@ export interface SimulatedVm {
   readonly name: string;
   isInRotation(): boolean;
   connections(): number;
+  readonly operator: Operator;
   /** Hit by the event: down, or frozen, for so long. */
   hit(type: EventType, durationMs: number): void;
   /** Names in the newest document it read for an approval, with the event's status; for the checks. */

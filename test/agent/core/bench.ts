@@ -40,13 +40,19 @@ export class Bench {
   /** Answers everything that succeeds at once, so that a test names only what it is about. */
   isCooperative = true;
   persists = true;
+  /** How wrong the wall clock is. */
+  wallErrorMs = 0;
+  hookFails: string | undefined;
 
   constructor(settings: Partial<CoreSettings> = {}, durable?: DurableState) {
     this.state = initialState({ ...SETTINGS, ...settings }, durable, { wallMs: 0, monotonicMs: 0 });
   }
 
   observe(observation: Observation): Action[] {
-    const decision = decide(this.state, observation, { wallMs: this.nowMs, monotonicMs: this.nowMs });
+    const decision = decide(this.state, observation, {
+      wallMs: this.nowMs + this.wallErrorMs,
+      monotonicMs: this.nowMs,
+    });
     this.state = decision.state;
     this.actions.push(...decision.actions);
     for (const action of decision.actions) if (this.isCooperative) this.#answer(action);
@@ -94,7 +100,13 @@ export class Bench {
     else if (action.kind === 'drain.read')
       this.observe({ kind: 'drain-read', token: action.token, clear: true, detail: '' });
     else if (action.kind === 'hook')
-      this.observe({ kind: 'hook', key: action.key, phase: action.phase, ok: true, detail: '' });
+      this.observe({
+        kind: 'hook',
+        key: action.key,
+        phase: action.phase,
+        ok: action.phase !== this.hookFails,
+        detail: '',
+      });
   }
 }
 
