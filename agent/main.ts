@@ -3,7 +3,7 @@ import type { CommandContext } from '../common/runtime/command.ts';
 import { systemClock } from '../common/runtime/clock.ts';
 import { Closers, stopSignal } from '../common/runtime/lifecycle.ts';
 import { formatAddress } from '../common/runtime/listen.ts';
-import { createLog } from '../common/runtime/log.ts';
+import { createLog, standardOutput } from '../common/runtime/log.ts';
 import { systemRandom } from '../common/runtime/random.ts';
 import { createServiceNotifier, feedWatchdog } from '../common/runtime/service-notify.ts';
 import { packageVersion } from '../common/runtime/version.ts';
@@ -35,7 +35,7 @@ export async function runAgent(
   const written = await loadAgentSettings(configFile, context.environment);
   await assertFolders(written);
   const settings = options.isDryRun ? dryRunSettings(written) : written;
-  const log = createLog('agent', settings.log.level);
+  const log = createLog('agent', settings.log.level, standardOutput(context.environment));
   const closers = new Closers();
   const stopped = stopSignal();
   const failed = new AbortController();

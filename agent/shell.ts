@@ -1,3 +1,5 @@
+import { canonicalEventId } from '../common/agreement/names.ts';
+import type { Correlation } from '../common/runtime/log.ts';
 import type { Action } from './core/action.ts';
 import { decide } from './core/decide.ts';
 import type { Observation } from './core/observation.ts';
@@ -39,7 +41,7 @@ export function createShell(parts: ShellParts): Shell {
     for (const action of decision.actions) {
       parts.witness?.wanted(action, state);
       // A rejection here is a bug of ours: the process ends with it, and comes back drained.
-      if (isTold(action)) tellOthers(action, parts);
+      if (isTold(action)) tellOthers(action, state, parts);
       else void answer(action);
     }
     if ((state.rotation.state === 'in') !== wasIn) parts.rotationChanged();
@@ -68,15 +70,15 @@ function isTold(action: Action): action is UnansweredAction {
   );
 }
 
-function tellOthers(action: UnansweredAction, parts: ShellParts): void {
+function tellOthers(action: UnansweredAction, state: AgentState, parts: ShellParts): void {
   const { log, coordinator, clock } = parts;
   switch (action.kind) {
     case 'log':
-      log[action.level]({ event_id: action.eventId, detail: action.detail }, action.message);
+      log[action.level]({ ...correlate(state, action.eventId), detail: action.detail }, action.message);
       return;
     case 'activity': {
       const { activity, eventId, detail } = action;
-      log.info({ event_id: eventId, detail }, activity);
+      log.info({ ...correlate(state, eventId), detail }, activity);
       coordinator?.tell({
         kind: 'activity',
         activity: {
@@ -111,4 +113,17 @@ function tellOthers(action: UnansweredAction, parts: ShellParts): void {
     default:
       action satisfies never;
   }
+}
+
+/** How far an event had come when a line was written. */
+function correlate(state: AgentState, eventId: string | undefined): Correlation {
+  if (eventId === undefined) return {};
+  const entry = state.events[canonicalEventId(eventId)];
+  return {
+    event_id: eventId,
+    incarnation: state.incarnation,
+    term: entry?.record?.term,
+    phase: entry?.promise.promise,
+    attempt: entry?.preparation.attempt,
+  };
 }

@@ -12,6 +12,8 @@ export interface Message {
   readonly resources: readonly string[];
   /** Epoch milliseconds. */
   readonly notBeforeMs: number | undefined;
+  /** Nothing of the notice is left, whatever NotBefore says. */
+  readonly hasStarted: boolean;
   readonly atMs: number;
   readonly detail: string;
 }
@@ -51,7 +53,7 @@ export function fillBody(template: unknown, message: Message): unknown {
 
 function fieldsOf(message: Message): ReadonlyMap<string, string> {
   const { notBeforeMs, atMs } = message;
-  const leftMs = notBeforeMs === undefined ? undefined : notBeforeMs - atMs;
+  const leftMs = message.hasStarted ? 0 : notBeforeMs === undefined ? undefined : notBeforeMs - atMs;
   return new Map([
     ['vm', message.vm],
     ['scope', message.scope],

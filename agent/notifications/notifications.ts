@@ -3,13 +3,16 @@ import { backoffMs } from '../../common/runtime/backoff.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
-import type { AgentState } from '../core/state.ts';
+import type { AgentState, EventPromise } from '../core/state.ts';
 import type { Witness } from '../witness.ts';
 import { fillBody, USUAL_BODY, type Message } from './message.ts';
 import { PHASES, USUAL_PHASES } from './phases.ts';
 
 /** A dozen lines for each of a few events; whoever cannot be reached for longer gets the newest. */
 const MAX_WAITING = 200;
+
+/** Events that are remembered for what is still to be said of them. */
+const MAX_KNOWN = 50;
 
 /** A receiver that restarts is back within a minute. */
 const RETRY = { baseMs: 1000, maxMs: 60_000 };
@@ -46,6 +49,8 @@ export interface NotificationTools {
  */
 export function notifyReceivers(receivers: readonly Receiver[], tools: NotificationTools): Witness {
   const queues = receivers.map((receiver) => createQueue(receiver, tools));
+  // The last word about an event comes when the agent has forgotten it.
+  const known = new Map<string, EventPromise>();
   return {
     observed: () => {},
     wanted: (action, state) => {
@@ -53,7 +58,12 @@ export function notifyReceivers(receivers: readonly Receiver[], tools: Notificat
       const phase = PHASES.find((known) => known === action.activity);
       // What is no event's (a job's drain, the start of the agent) is the scheduler's to tell.
       if (phase === undefined || action.eventId === undefined) return;
-      const message = describe(phase, { eventId: action.eventId, detail: action.detail }, state, tools);
+      const key = canonicalEventId(action.eventId);
+      const promise = state.events[key]?.promise ?? known.get(key);
+      known.delete(key);
+      if (promise !== undefined) known.set(key, promise);
+      for (const oldest of [...known.keys()].slice(0, -MAX_KNOWN)) known.delete(oldest);
+      const message = describe(phase, { eventId: action.eventId, detail: action.detail, promise }, state, tools);
       for (const queue of queues) queue(message);
     },
   };
@@ -61,11 +71,11 @@ export function notifyReceivers(receivers: readonly Receiver[], tools: Notificat
 
 function describe(
   phase: Message['phase'],
-  action: { readonly eventId: string; readonly detail: string },
+  action: { readonly eventId: string; readonly detail: string; readonly promise: EventPromise | undefined },
   state: AgentState,
   tools: NotificationTools,
 ): Message {
-  const promise = state.events[canonicalEventId(action.eventId)]?.promise;
+  const { promise } = action;
   const { scope, name } = state.settings.identity;
   return {
     vm: name,
@@ -76,6 +86,7 @@ function describe(
     eventType: promise?.eventType ?? 'unknown',
     resources: promise?.resources ?? [],
     notBeforeMs: promise?.notBeforeMs,
+    hasStarted: promise?.started === true || promise?.promise === 'released',
     atMs: tools.clock.now(),
     detail: `${tools.isDryRun ? 'dry run: ' : ''}${action.detail}`,
   };
