@@ -1,5 +1,6 @@
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { Server, Socket } from 'node:net';
+import path from 'node:path';
 import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import type { ListenAddress } from '../../common/runtime/listen.ts';
 import type { Log } from '../../common/runtime/log.ts';
@@ -38,6 +39,8 @@ export interface VmNetworks {
 const METADATA_HOST = '169.254.169.254';
 /** Where iproute2 keeps the names of namespaces. */
 const NAMESPACES_FOLDER = '/run/netns';
+/** Files here stand in place of those in /etc for what is started in the namespace of that name (ip-netns(8)). */
+const OWN_FILES_FOLDER = '/etc/netns';
 /** Pairs of addresses in 198.18.0.0/15, which is for tests of network devices (RFC 2544) and in nobody's network. */
 const PAIRS = 65_536;
 /** Pairs are claimed by the names of their links; so many taken ones in a row mean that something else is wrong. */
@@ -85,6 +88,7 @@ export async function createVmNetworks(options: {
       const { namespace, pair } = await claim(options.random);
       try {
         const address = await connectNamespace(namespace, pair);
+        await writeHosts(namespace, `${address} ${hostName}`);
         const sockets = new Set<Socket>();
         const leadTo = (target: ListenAddress) => (client: Socket) => {
           const onward = forward(client, target);
@@ -195,6 +199,16 @@ async function connectNamespace(namespace: string, pair: number): Promise<string
   return inner;
 }
 
+/**
+ * A VM finds its own name. Otherwise whoever asks for it (`hostname -f`) waits long seconds for a name server that no VM reaches.
+ */
+async function writeHosts(namespace: string, own: string): Promise<void> {
+  const folder = path.join(OWN_FILES_FOLDER, namespace);
+  const ofMachine = await readFile('/etc/hosts', 'utf8').catch(() => '127.0.0.1 localhost\n');
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, 'hosts'), `${own}\n${ofMachine}`);
+}
+
 function addressOf(index: number): string {
   return `198.${18 + Math.floor(index / 65_536)}.${Math.floor(index / 256) % 256}.${index % 256}`;
 }
@@ -207,11 +221,13 @@ async function removeNamespace(namespace: string): Promise<void> {
   await ip(['netns', 'del', namespace]).catch(() => {
     // Somebody else has removed it: gone is what it was to be.
   });
+  await rm(path.join(OWN_FILES_FOLDER, namespace), { recursive: true, force: true });
 }
 
 async function removeLeftovers(log: Log): Promise<void> {
-  const names = await readdir(NAMESPACES_FOLDER).catch(() => []);
-  for (const namespace of names) {
+  const folders = [NAMESPACES_FOLDER, OWN_FILES_FOLDER];
+  const names = await Promise.all(folders.map(async (folder) => await readdir(folder).catch(() => [])));
+  for (const namespace of new Set(names.flat())) {
     const match = /^fw-(\d+)-(\d+)-\d+$/.exec(namespace);
     if (match === null || startTimeOf(Number(match[1])) === match[2]) continue;
     await removeNamespace(namespace);

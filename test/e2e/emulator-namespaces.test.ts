@@ -21,6 +21,7 @@ const runs = hasNamespaces || process.env['CI'] === 'true';
 const APP = `
 import { createServer } from 'node:http';
 import { hostname } from 'node:os';
+import { lookup } from 'node:dns/promises';
 import { existsSync, writeFileSync } from 'node:fs';
 const { FOREWARN_VM_METADATA: metadata, FOREWARN_VM_BOOT: boot, FOREWARN_VM_TEMP: temp, SCHEDULER_URL: scheduler } = process.env;
 const hadTemp = existsSync(temp + '/mark');
@@ -35,7 +36,7 @@ createServer(async (request, response) => {
   const name = await ask('instance/compute/name?api-version=2021-02-01&format=text').catch(String);
   const events = await ask('scheduledevents?api-version=2020-07-01').catch(String);
   const told = scheduler === undefined ? '' : await fetch(scheduler).then((found) => found.text(), (error) => error.message);
-  response.end(JSON.stringify({ name, events, metadata, boot, told, hadTemp, gapMs, host: hostname(), pid: process.pid }));
+  response.end(JSON.stringify({ name, events, metadata, boot, told, hadTemp, gapMs, host: hostname(), pid: process.pid, self: await lookup(hostname()).then((found) => found.address, String) }));
 }).listen(Number(process.env.FOREWARN_VM_PORT_HTTP), process.env.FOREWARN_VM_ADDRESS);
 `;
 
@@ -98,9 +99,10 @@ async function told(emulator: Emulator, name: string): Promise<Record<string, st
   return (await response.json()) as Record<string, string>;
 }
 
-/** What an emulator has made, by its process id. */
+/** What an emulator has made, by its process id: namespaces, and files of theirs. */
 function namespacesOf(pid: number | undefined): readonly string[] {
-  return existsSync('/run/netns') ? readdirSync('/run/netns').filter((name) => name.startsWith(`fw-${pid}-`)) : [];
+  const names = ['/run/netns', '/etc/netns'].flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []));
+  return [...new Set(names)].filter((name) => name.startsWith(`fw-${pid}-`));
 }
 
 function linksOf(namespaces: readonly string[]): readonly string[] {
@@ -162,6 +164,7 @@ vms: [{ name: vm0, environment: { SCHEDULER_URL: '${url(1)}' }, ${app} }]
     await expect.poll(async () => await told(emulator, 'set_0'), WITHIN).toMatchObject(named);
     const other = { name: 'vm0', host: 'vm0', told: 'fetch failed' };
     await expect.poll(async () => await told(emulator, 'vm0'), WITHIN).toMatchObject(other);
+    expect((await told(emulator, 'vm0'))['self']).toBe(emulator.vms.find((vm) => vm.name === 'vm0')?.address);
     expect(hostname()).not.toBe('vm0');
   });
 
