@@ -1,4 +1,4 @@
-import { HOUR_MS } from './civil.ts';
+import { DAY_MS, END_OF_DAYS, HOUR_MS } from './civil.ts';
 import { elapsedGrid, type ElapsedGrid } from './elapsed.ts';
 import { USUAL_CLOCK_CHANGES, type ClockChanges, type Recurrence } from './rule.ts';
 import { wallCalendar, type WallCalendar } from './wall-calendar.ts';
@@ -30,7 +30,7 @@ interface PieceRule {
   readonly notBefore: (piece: Piece, fromMs: number) => number | undefined;
 }
 
-/** Beyond it nobody knows what clocks will do, and counting would take a year at a time for ever. */
+/** Beyond it nobody knows what the clocks of a zone will do, and counting would take a year at a time for ever. */
 const END_OF_COUNTING_MS = Date.UTC(2200, 0, 1);
 
 export function instantsOf(rule: Recurrence, startMs: number): Instants {
@@ -75,9 +75,10 @@ function walk(zone: Zone, rule: PieceRule, startMs: number): Pick<Instants, 'cei
     at: (fromMs, index) => {
       let left = index;
       let from = ceil(fromMs);
-      while (from !== undefined && from < END_OF_COUNTING_MS) {
+      while (from !== undefined) {
         const piece = zone.pieceAt(from);
-        const endMs = Math.min(piece.toMs, END_OF_COUNTING_MS);
+        if (piece.toMs !== Infinity && from >= END_OF_COUNTING_MS) return undefined;
+        const endMs = piece.toMs === Infinity ? farEnough(rule, piece, from, left) : piece.toMs;
         const here = rule.count(piece, from, endMs);
         if (left < here) return find(rule, piece, { fromMs: from, endMs, index: left });
         left -= here;
@@ -88,7 +89,17 @@ function walk(zone: Zone, rule: PieceRule, startMs: number): Pick<Instants, 'cei
   };
 }
 
-/** Halves the time in which it must lie until one moment is left: 42 steps for a century. */
+/** A year, or four, or sixteen later: when more than `index` moments have passed, or the calendar ends. */
+function farEnough(rule: PieceRule, piece: Piece, fromMs: number, index: number): number {
+  const lastMs = END_OF_DAYS * DAY_MS;
+  let endMs = fromMs;
+  for (let spanMs = 366 * DAY_MS; endMs < lastMs && rule.count(piece, fromMs, endMs) <= index; spanMs *= 4) {
+    endMs = Math.min(fromMs + spanMs, lastMs);
+  }
+  return endMs;
+}
+
+/** Halves the time in which it must lie until one moment is left: 48 steps at most. */
 function find(
   rule: PieceRule,
   piece: Piece,
@@ -142,7 +153,8 @@ function calendarPieces(calendar: WallCalendar, changes: ClockChanges): PieceRul
       return count;
     },
     notBefore: (piece, fromMs) => {
-      const found = calendar.ceil(fromMs + Math.min(piece.offsetMs, piece.beforeMs));
+      // The wall clock may be put back at the end of the piece, and show again what it has shown.
+      const found = calendar.ceil(fromMs + Math.min(piece.offsetMs, piece.beforeMs, piece.afterMs));
       return found === undefined ? undefined : found - MOST_OFFSET_MS;
     },
   };

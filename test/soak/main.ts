@@ -3,9 +3,10 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { MODES, type Mode } from '../simulation/faults.ts';
 import { soakKills } from './soak-kills.ts';
 import { soakDemo } from './demo.ts';
+import { soakRecurrence } from './recurrence.ts';
 import { soakSimulation } from './simulate.ts';
 
-const USUAL = { seeds: 20_000, demos: 20, rounds: 50 };
+const USUAL = { seeds: 20_000, demos: 20, rounds: 50, rules: 50_000, zonedJobs: 10_000 };
 
 const program = new Command('soak').description(
   'Long runs; each prints the seed or the command that repeats a failure.',
@@ -38,10 +39,21 @@ program
     finish(await soakKills(options));
   });
 
+program
+  .command('recurrence')
+  .description('random recurrences beside rrule-temporal, and in time zones beside their stated policy')
+  .option('--first <seed>', 'first seed', count, 1)
+  .option('--rules <number>', 'rules beside rrule-temporal', count, USUAL.rules)
+  .option('--jobs <number>', 'jobs in zones, each through thirteen months', count, USUAL.zonedJobs)
+  .action((options: { first: number; rules: number; jobs: number }) => {
+    finish(soakRecurrence(options));
+  });
+
 program.action(async () => {
   const isGood =
     soakSimulation({ modes: MODES, first: 1, seeds: USUAL.seeds }) &&
     (await soakKills({ seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
+    soakRecurrence({ first: 1, rules: USUAL.rules, jobs: USUAL.zonedJobs }) &&
     soakDemo(USUAL.demos);
   finish(isGood);
 });
