@@ -7,6 +7,7 @@ import type { Drain } from './drain.ts';
 import {
   CONFIG_MAINT,
   describeTraffic,
+  endIdleConnections,
   FORCED_DRAIN,
   FORCED_MAINT,
   INHERITED_DRAIN,
@@ -84,19 +85,22 @@ export function haproxyDrain(options: HaproxyOptions): Drain {
       const before = await readServerState(target);
       upSinceMs = undefined;
       if (isForeign(before.admin)) return;
+      const isForgotten = claims.get(key) !== undefined && (before.admin & (FORCED_MAINT | FORCED_DRAIN)) === 0;
+      // What came in because the balancer forgot has its time to end, like what was there at first.
+      if (isForgotten) sinceMs = undefined;
       sinceMs ??= clock.monotonic();
       const outForMs = clock.monotonic() - sinceMs;
       const traffic = await readTraffic(target);
-      const wasOurs = claims.get(key) !== undefined;
       const stage = stageNow(options, { current: claims.get(key), outForMs, quiet: isQuiet(traffic) });
       await claim(stage);
       const wanted = stage === 'maint' ? FORCED_MAINT : FORCED_DRAIN;
       if ((before.admin & wanted) === 0) await setServerState(target, stage);
+      // Nothing is in use, so nobody is cut off; whoever came in between would be a session, and seen.
+      else if (stage === 'maint' && isQuiet(traffic) && traffic.idle > 0) await endIdleConnections(target);
       const after = await readServerState(target);
       if ((after.admin & wanted) === 0) throw new Error(`${stage} was taken, but the server is not in ${stage}`);
       await stateFile?.hold(server, after);
-      if (wasOurs && (before.admin & (FORCED_MAINT | FORCED_DRAIN)) === 0)
-        log.warn({ server }, 'the balancer had forgotten the drain; set again');
+      if (isForgotten) log.warn({ server }, 'the balancer had forgotten the drain; set again');
       if (options.shutdownAfterMs !== undefined && outForMs >= options.shutdownAfterMs && traffic.sessions > 0) {
         await shutDownSessions(target);
         log.warn({ server, after: formatDuration(outForMs), sessions: traffic.sessions }, 'sessions were shut down');
@@ -108,8 +112,9 @@ export function haproxyDrain(options: HaproxyOptions): Drain {
       if ((admin & ANY_OUT) === 0) return { clear: false, detail: `not drained, status ${traffic.status}` };
       // In a drain of ours that will go on to maintenance, a request with a cookie may come at any moment.
       const isFinal = isForeign(admin) || options.maintAfterMs === undefined || (admin & IN_MAINT) !== 0;
+      const keepsIdle = claims.get(key) === 'maint' && traffic.idle > 0;
       return {
-        clear: isFinal && isQuiet(traffic),
+        clear: isFinal && isQuiet(traffic) && !keepsIdle,
         count: traffic.sessions + traffic.queued,
         detail: describeTraffic(traffic),
       };

@@ -2,7 +2,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -16,7 +16,9 @@ const hasHaproxy = existsSync(HAPROXY);
 export const runsHaproxy = hasHaproxy || process.env['CI'] === 'true';
 
 /** HAProxy over two applications, s1 first: s2 only takes what s1 does not. */
-export async function startHaproxy(options: { readonly withStateFile?: boolean } = {}): Promise<{
+export async function startHaproxy(
+  options: { readonly withStateFile?: boolean; readonly mode?: 'tcp' | 'http' } = {},
+): Promise<{
   readonly folder: string;
   readonly socket: string;
   /** Read by HAProxy at its start when `withStateFile`. */
@@ -24,6 +26,8 @@ export async function startHaproxy(options: { readonly withStateFile?: boolean }
   readonly port: number;
   /** Port of the application behind server web/s1. */
   readonly firstPort: number;
+  /** Lets the requests to `/held` of the first application be answered. */
+  release(): void;
   ask(command: string): Promise<string>;
   adminState(): Promise<string>;
   stop(): Promise<void>;
@@ -33,7 +37,8 @@ export async function startHaproxy(options: { readonly withStateFile?: boolean }
   if (!hasHaproxy) throw new Error('haproxy is missing: apt-get install haproxy');
   const folder = await mkdtemp(path.join(tmpdir(), 'forewarn-haproxy-'));
   const socket = path.join(folder, 'admin.sock');
-  const [first, second] = [await startApplication('s1'), await startApplication('s2')];
+  const held = heldAnswers();
+  const [first, second] = [await startApplication('s1', held), await startApplication('s2')];
   const port = await freePort();
   const config = path.join(folder, 'haproxy.cfg');
   const stateFile = path.join(folder, 'server-state');
@@ -44,7 +49,7 @@ export async function startHaproxy(options: { readonly withStateFile?: boolean }
   server-state-file ${stateFile}
 defaults
   load-server-state-from-file ${options.withStateFile === true ? 'global' : 'none'}
-  mode tcp
+  mode ${options.mode ?? 'tcp'}
   timeout connect 2s
   timeout client 30s
   timeout server 30s
@@ -72,6 +77,7 @@ backend web
     stateFile,
     port,
     firstPort: portOf(first),
+    release: held.release,
     ask,
     adminState: async () => (await ask('show servers state web')).split('\n')[2]?.split(' ')[6] ?? '',
     stop: stopProcess,
@@ -103,8 +109,29 @@ async function canAsk(socket: string): Promise<boolean> {
   }
 }
 
-export async function startApplication(name = 'app'): Promise<Server> {
+interface HeldAnswers {
+  hold(response: ServerResponse): void;
+  release(): void;
+}
+
+function heldAnswers(): HeldAnswers {
+  const responses: ServerResponse[] = [];
+  return {
+    hold: (response) => {
+      responses.push(response);
+    },
+    release: () => {
+      for (const response of responses) response.end('held');
+    },
+  };
+}
+
+export async function startApplication(name = 'app', held = heldAnswers()): Promise<Server> {
   const server = createServer((request, response) => {
+    if (request.url === '/held') {
+      held.hold(response);
+      return;
+    }
     // An answer that does not end carries traffic for as long as the test wants.
     if (request.url === '/endless') response.write(name);
     else response.end(name);

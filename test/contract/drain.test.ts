@@ -6,8 +6,10 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openClaims } from '../../agent/drain/claims.ts';
 import type { Drain } from '../../agent/drain/drain.ts';
+import { establishedConnections } from '../../agent/drain/established-connections.ts';
 import { haproxyDrain, type HaproxyOptions } from '../../agent/drain/haproxy.ts';
 import { haproxyStateFile } from '../../agent/drain/haproxy-state-file.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { runsHaproxy, startHaproxy } from './drain-haproxy.ts';
 import { runsNginx, startNginx, type RunningNginx } from './drain-nginx.ts';
 import { ask, directNginx, HAPROXY_DEFAULTS, openTraffic, RIGS, type Rig } from './drain-rigs.ts';
@@ -186,6 +188,43 @@ describe.skipIf(!runsHaproxy)('the HAProxy drain (needs: apt-get install haproxy
     expect(held).not.toContain(' s2 ');
     await drain.restore();
     expect(await readFile(balancer.stateFile, 'utf8')).not.toContain(' s1 ');
+  });
+
+  it('ends a connection that HAProxy kept although it came back in maintenance', async () => {
+    await balancer.close();
+    balancer = await startHaproxy({ mode: 'http' });
+    const drain = await open({ maintAfterMs: 0 });
+    const inside = establishedConnections([balancer.firstPort]);
+    const socket = connect(balancer.port, '127.0.0.1');
+    socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    await expect.poll(async () => (await inside.read()).clear, WITHIN).toBe(false);
+    await drain.start();
+    const answered = once(socket, 'data');
+    balancer.release();
+    await answered;
+    expect(await inside.read()).toMatchObject({ clear: false });
+    await expect
+      .poll(async () => {
+        await drain.start();
+        return (await drain.read()).clear && (await inside.read()).clear;
+      }, WITHIN)
+      .toBe(true);
+    socket.destroy();
+  });
+
+  it('cuts nobody off at once who came in because the balancer had forgotten the drain', async () => {
+    const clock = new FakeClock();
+    const drain = await open({ maintAfterMs: 0, shutdownAfterMs: 60_000, clock });
+    await drain.start();
+    clock.advance(120_000);
+    await balancer.restart();
+    const traffic = await openTraffic(balancer.port);
+    await drain.start();
+    expect(await drain.read()).toMatchObject({ clear: false, count: 1 });
+    clock.advance(60_000);
+    await drain.start();
+    await expect.poll(async () => (await drain.read()).clear, WITHIN).toBe(true);
+    await traffic.close();
   });
 
   it('gives maintenance back that it had set before a crash', async () => {

@@ -3,10 +3,11 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { MODES, type Mode } from '../simulation/faults.ts';
 import { soakKills } from './soak-kills.ts';
 import { soakDemo } from './demo.ts';
+import { soakDrains } from './soak-drains.ts';
 import { soakRecurrence } from './recurrence.ts';
 import { soakSimulation } from './simulate.ts';
 
-const USUAL = { seeds: 20_000, demos: 20, rounds: 50, rules: 50_000, zonedJobs: 10_000 };
+const USUAL = { seeds: 20_000, demos: 20, rounds: 50, cycles: 200, rules: 50_000, zonedJobs: 10_000 };
 
 const program = new Command('soak').description(
   'Long runs; each prints the seed or the command that repeats a failure.',
@@ -40,6 +41,16 @@ program
   });
 
 program
+  .command('drains')
+  .description(
+    'drain and restore behind a real HAProxy under load, with restarts of HAProxy (needs: apt-get install haproxy)',
+  )
+  .option('--cycles <number>', 'how often', count, USUAL.cycles)
+  .action(async (options: { cycles: number }) => {
+    finish(await soakDrains(options));
+  });
+
+program
   .command('recurrence')
   .description('random recurrences beside rrule-temporal, and in time zones beside their stated policy')
   .option('--first <seed>', 'first seed', count, 1)
@@ -53,6 +64,7 @@ program.action(async () => {
   const isGood =
     soakSimulation({ modes: MODES, first: 1, seeds: USUAL.seeds }) &&
     (await soakKills({ seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
+    (await soakDrains({ cycles: USUAL.cycles })) &&
     soakRecurrence({ first: 1, rules: USUAL.rules, jobs: USUAL.zonedJobs }) &&
     soakDemo(USUAL.demos);
   finish(isGood);
