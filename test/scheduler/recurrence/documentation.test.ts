@@ -161,7 +161,7 @@ describe('the table of startTime', () => {
   const PAST = '2026-11-18T09:10:00Z';
   const FUTURE = '2026-11-22T09:10:00Z';
   const EVERY_2_DAYS = { frequency: 'day', interval: 2 } as const;
-  const SCHEDULE = { frequency: 'day', interval: 1, schedule: { hours: [6] } } as const;
+  const SCHEDULE: JobDefinition['recurrence'] = { frequency: 'day', interval: 1, schedule: { hours: [6] } };
 
   /** The first two runs of a job that is created now. */
   function runs(startTime: string | undefined, recurrence: JobDefinition['recurrence']): readonly string[] {
