@@ -26,6 +26,7 @@ export function hookEnvironment(
     FOREWARN_EVENT_RESOURCES: subject.resources.join(','),
     FOREWARN_EVENT_DURATION: `${subject.durationSeconds}`,
     FOREWARN_EVENT_SOURCE: subject.source,
+    FOREWARN_EVENT_WITHIN: subject.withinMs === undefined ? '' : `${Math.max(0, Math.floor(subject.withinMs / 1000))}`,
     // The same whenever this phase of this event runs again (after a crash, a failure): a hook can tell a repetition.
     FOREWARN_EVENT_KEY: `${subject.eventId}:${phase}`,
   };

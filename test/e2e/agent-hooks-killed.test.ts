@@ -1,0 +1,40 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { emulate, startAgent } from './agent-rig.ts';
+
+const WITHIN = { timeout: 30_000 };
+
+describe('an agent that is killed in the middle of a hook', () => {
+  it('ends it before it runs it again, so that it never runs twice at once', async () => {
+    const emulator = await emulate(['vm0']);
+    const rig = await startAgent(emulator, 'vm0', { folder: temporaryFolder() });
+    const lives = path.join(rig.folder, 'lives');
+    const file = path.join(rig.folder, 'hooks.d/prepare/10-wait');
+    // Says when it finds another of its kind; ends on no account by itself, not even on SIGTERM, until it may.
+    writeFileSync(
+      file,
+      `#!/bin/sh
+trap '' TERM
+for pid in $(cat ${lives} 2>/dev/null); do kill -0 $pid 2>/dev/null && touch ${rig.folder}/twice; done
+echo $$ >> ${lives}
+while [ ! -e ${rig.folder}/go ] && [ -d ${rig.folder} ]; do sleep 0.05; done
+`,
+    );
+    chmodSync(file, 0o755);
+    const runs = (): readonly string[] => (existsSync(lives) ? readFileSync(lives, 'utf8').trim().split('\n') : []);
+
+    await expect.poll(rig.gate, WITHIN).toBe(200);
+    emulator.operations.schedule({ type: 'Reboot', resources: ['vm0'], noticeMs: 60_000 });
+    await expect.poll(() => runs().length, WITHIN).toBe(1);
+    await rig.kill();
+    await rig.start();
+    await expect.poll(() => runs().length, WITHIN).toBe(2);
+    writeFileSync(path.join(rig.folder, 'go'), '');
+
+    await expect.poll(rig.gate, WITHIN).toBe(200);
+    expect(existsSync(path.join(rig.folder, 'twice'))).toBe(false);
+    expect(runs().filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
+  });
+});
