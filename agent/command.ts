@@ -1,5 +1,7 @@
 import { Command } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
+import { doctorCommand } from './doctor-command.ts';
+import { configCommand } from './config-command.ts';
 import { operatorCommands } from './operator-commands.ts';
 import { privilegedCommand } from './privileged-command.ts';
 
@@ -9,6 +11,7 @@ const DEFAULT_CONFIG = '/etc/forewarn/agent.yaml';
 /** `forewarn agent` and its verbs. */
 export function agentCommand(context: CommandContext): Command {
   const agent = new Command('agent')
+    .enablePositionalOptions()
     .description('Watches for scheduled events on this VM, drains it, and approves once every VM has drained.')
     .option('--config <file>', 'settings file', DEFAULT_CONFIG)
     .option('--dry-run', 'decide and say it, but drain nothing, run no hook, promise and approve nothing')
@@ -37,6 +40,8 @@ Examples:
       await checkAgentSettings(context, file);
       context.terminal.print(`${file}: no problem found`);
     });
+  agent.addCommand(doctorCommand(context, DEFAULT_CONFIG));
+  agent.addCommand(configCommand(context));
   agent.addCommand(privilegedCommand());
   return agent;
 }
