@@ -15,7 +15,7 @@ import { drainForShutdown, isMachineStopping } from './drain-for-shutdown.ts';
 import { dryRunDrains, dryRunJournal, dryRunSettings } from './dry-run.ts';
 import { learnIdentity } from './identity.ts';
 import { openJournal, type Journal } from './journal/journal.ts';
-import { readInstance } from './metadata/instance.ts';
+import { findEndpoint, type Endpoint } from './metadata/endpoint.ts';
 import type { AgentMetrics } from './metrics/metrics.ts';
 import { openView } from './open-view.ts';
 import { openWitness } from './open-witness.ts';
@@ -59,13 +59,18 @@ export async function runAgent(
 
 async function serve(tools: AgentTools, closers: Closers): Promise<void> {
   const { settings, log, clock, signal } = tools;
+  const onDisk = await openJournal(settings.state);
+  const journal = tools.isDryRun ? dryRunJournal(onDisk) : onDisk;
+  closers.add(async () => {
+    await journal.close();
+  });
   // First of all, so that probes find the VM out of rotation and not a port that nobody listens on.
   const drainsUntil = new AbortController();
   closers.add(() => {
     drainsUntil.abort();
   });
   // They outlive the stop: when the machine goes down, the VM is drained after everything else has ended.
-  const drains = await openAllDrains(tools, drainsUntil.signal);
+  const drains = await openAllDrains(tools, drainsUntil.signal, !journal.isDamaged && !hasPromise(journal));
   closers.add(async () => {
     await drains.close();
   });
@@ -73,11 +78,6 @@ async function serve(tools: AgentTools, closers: Closers): Promise<void> {
   const witness = await openWitness(tools, metrics);
   const vm: { running?: RunningAgent } = {};
   const view = await openView(tools, vm, metrics, closers);
-  const onDisk = await openJournal(settings.state);
-  const journal = tools.isDryRun ? dryRunJournal(onDisk) : onDisk;
-  closers.add(async () => {
-    await journal.close();
-  });
   if (journal.isDamaged) log.warn({ state: settings.state }, 'the journal holds nothing that can be read');
   if (settings.events.absentFor < SAFE_ABSENCE_MS) {
     const chosenMs = settings.events.absentFor;
@@ -97,12 +97,14 @@ async function serve(tools: AgentTools, closers: Closers): Promise<void> {
     await watchdog;
   });
   log.info({ ...(drains.gate === undefined ? {} : { gate: formatAddress(drains.gate) }), ...view }, 'ready');
-  const identity = await learnOrOpenBlindly(tools, drains, journal);
+  const endpoint = findEndpoint(settings.metadata.endpoint, tools);
+  const identity = await learnOrOpenBlindly(tools, endpoint, drains, journal);
   if (identity === undefined) return;
   log.info({ ...identity }, 'this VM');
   notifier.tell(`STATUS=watches for events that name ${identity.name}`);
   vm.running = await runOnVm(tools, {
     identity,
+    endpoint: endpoint.address(),
     journal,
     drains: { ...drains, drains: metrics?.measure(drains.drains) ?? drains.drains },
     witness,
@@ -118,10 +120,10 @@ async function serve(tools: AgentTools, closers: Closers): Promise<void> {
 }
 
 /** In a dry run what is drained is only looked at, and no gate is opened that a balancer could ask. */
-async function openAllDrains(tools: AgentTools, signal: AbortSignal): Promise<OpenDrains> {
+async function openAllDrains(tools: AgentTools, signal: AbortSignal, mayContinue: boolean): Promise<OpenDrains> {
   const { settings } = tools;
-  if (!tools.isDryRun) return await openDrains(settings, { ...tools, signal });
-  const drains = await openDrains({ ...settings, gate: undefined }, { ...tools, signal });
+  if (!tools.isDryRun) return await openDrains(settings, { ...tools, signal }, mayContinue);
+  const drains = await openDrains({ ...settings, gate: undefined }, { ...tools, signal }, false);
   return { ...drains, drains: dryRunDrains(drains.drains, tools.log) };
 }
 
@@ -133,15 +135,11 @@ async function loadMetrics(tools: AgentTools): Promise<AgentMetrics> {
 /** A VM that cannot even learn its name opens after a minute, unless its journal knows of a promise. */
 async function learnOrOpenBlindly(
   tools: AgentTools,
+  endpoint: Endpoint,
   drains: OpenDrains,
   journal: Journal,
 ): ReturnType<typeof learnIdentity> {
   const { settings, clock, log } = tools;
-  const found = journal.found;
-  const hasPromise =
-    found !== undefined &&
-    (found.events.some((promise) => promise.promise !== 'released') ||
-      found.maintenance.some((entry) => !entry.isReleased));
   const openBlindly = async (): Promise<void> => {
     log.error(
       { detail: 'the metadata service has not answered since boot and no promise is known' },
@@ -149,21 +147,26 @@ async function learnOrOpenBlindly(
     );
     await restoreAll(drains.drains);
   };
-  const cancel = hasPromise
+  const cancel = hasPromise(journal)
     ? () => {}
     : clock.after(BLIND_OPEN_MS, () => {
         // Never rejects.
         void openBlindly();
       });
   try {
-    return await learnIdentity(
-      async () => await readInstance(settings.metadata.endpoint, tools.signal),
-      settings.identity,
-      tools,
-    );
+    return await learnIdentity(async () => await endpoint.readInstance(), settings.identity, tools);
   } finally {
     cancel();
   }
+}
+
+/** Is there anything in the journal that keeps this VM out of rotation? */
+function hasPromise({ found }: Journal): boolean {
+  return (
+    found !== undefined &&
+    (found.events.some((promise) => promise.promise !== 'released') ||
+      found.maintenance.some((entry) => !entry.isReleased))
+  );
 }
 
 /** Reads the settings of `file` and says nothing when they are right; throws a `UserError` when they are not. */

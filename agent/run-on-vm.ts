@@ -42,6 +42,8 @@ export async function runOnVm(
   tools: AgentTools,
   vm: {
     readonly identity: VmIdentity;
+    /** Where its metadata service is. */
+    readonly endpoint: string;
     readonly journal: Journal;
     readonly drains: OpenDrains;
     readonly witness: Witness;
@@ -52,7 +54,7 @@ export async function runOnVm(
   const { settings, clock, log, signal } = tools;
   const { identity } = vm;
   const watch = createSelfWatch(identity.name, clock, log);
-  const metadata = createEventsClient(settings.metadata.endpoint, signal, (answer) => {
+  const metadata = createEventsClient(vm.endpoint, signal, (answer) => {
     watch.answered(answer);
     vm.heard(answer);
   });

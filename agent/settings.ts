@@ -33,7 +33,7 @@ const schedulerUrl = urlSchema(['http:', 'https:', 'ws:', 'wss:']);
 export const agentSettingsSchema = z.strictObject({
   metadata: z
     .strictObject({
-      endpoint: urlSchema(['http:']).default('http://169.254.169.254'),
+      endpoint: z.union([z.literal('auto'), urlSchema(['http:'])]).default('auto'),
       poll: durationSchema.default(1000),
     })
     // Not so for an emulated service on loopback, which benches ask more often.

@@ -1,10 +1,12 @@
 import { describeError } from '../../common/runtime/errors.ts';
 import { formatDuration } from '../../common/runtime/duration.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
+import type { Environment } from '../../common/runtime/environment.ts';
+import { silentLog } from '../../common/runtime/log.ts';
 import { canonicalName } from '../../common/agreement/names.ts';
 import { identityOf } from '../identity.ts';
 import { createEventsClient } from '../metadata/events-client.ts';
-import { readInstance } from '../metadata/instance.ts';
+import { findEndpoint } from '../metadata/endpoint.ts';
 import type { AgentSettings } from '../settings.ts';
 import { ok, unknown, warning, wrong, type Finding } from './finding.ts';
 
@@ -14,14 +16,23 @@ const PATIENCE_MS = 15_000;
 const MAX_SKEW_MS = 5000;
 
 /** Asks the metadata service what the agent would ask it: who this VM is, and which events there are. */
-export async function checkMetadata(settings: AgentSettings, clock: Clock): Promise<readonly Finding[]> {
-  const { endpoint } = settings.metadata;
+export async function checkMetadata(
+  settings: AgentSettings,
+  tools: { readonly clock: Clock; readonly environment: Environment },
+): Promise<readonly Finding[]> {
+  const { clock, environment } = tools;
   const patience = new AbortController();
   const cancel = clock.after(PATIENCE_MS, () => {
     patience.abort();
   });
   try {
-    const instance = await readInstance(endpoint, patience.signal);
+    const found = findEndpoint(settings.metadata.endpoint, {
+      environment,
+      log: silentLog,
+      signal: patience.signal,
+    });
+    const instance = await found.readInstance();
+    const endpoint = found.address();
     if (instance.kind === 'failed') {
       return [
         wrong(

@@ -48,7 +48,7 @@ export async function examine(
   const userId = await agentUserId(settings.state, getuid?.() ?? 0);
   const agent = await checkAgent(settings.socket);
   const groups = await Promise.all([
-    attempt('metadata', async () => await checkMetadata(settings, tools.clock)),
+    attempt('metadata', async () => await checkMetadata(settings, tools)),
     attempt('state', async () => await checkPlaces(settings)),
     attempt('hooks', async () => await checkPrograms(settings, userId)),
     attempt('balancers', async () => await checkBalancers(settings, tools)),

@@ -18,7 +18,7 @@ function problems(text: string): readonly string[] {
 describe('the settings of the agent', () => {
   it('are right for a stand-alone VM on Azure when empty', () => {
     expect(parse('')).toMatchObject({
-      metadata: { endpoint: 'http://169.254.169.254', poll: 1000 },
+      metadata: { endpoint: 'auto', poll: 1000 },
       state: '/var/lib/forewarn',
       socket: '/run/forewarn/agent.sock',
       events: { absentFor: 10_000 },
