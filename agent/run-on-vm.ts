@@ -78,10 +78,12 @@ export async function runOnVm(
   });
   const { link } = connections;
   const shell = createShell({
-    initial: initialState(coreSettings(tools, identity), vm.journal.found, {
-      wallMs: clock.now(),
-      monotonicMs: clock.monotonic(),
-    }),
+    initial: initialState(
+      coreSettings(tools, identity),
+      vm.journal.found,
+      { wallMs: clock.now(), monotonicMs: clock.monotonic() },
+      vm.drains.isContinued,
+    ),
     journal: vm.journal,
     metadata: tools.isDryRun ? dryRunMetadata(metadata, log) : metadata,
     drains: vm.drains.drains,

@@ -27,8 +27,15 @@ export function durableOf(state: AgentState): DurableState {
 /**
  * The state after boot: out of rotation, nothing reconciled, and every promise of the journal in force. `durable` is what
  * the journal holds, undefined when there is none; it counts as persisted.
+ *
+ * `isContinued`: only the agent was restarted, and the VM is in rotation; what it has promised keeps it out all the same.
  */
-export function initialState(settings: CoreSettings, durable: DurableState | undefined, now: Instant): AgentState {
+export function initialState(
+  settings: CoreSettings,
+  durable: DurableState | undefined,
+  now: Instant,
+  isContinued = false,
+): AgentState {
   const state: AgentState = {
     settings,
     revision: 0,
@@ -41,6 +48,7 @@ export function initialState(settings: CoreSettings, durable: DurableState | und
     lastPoll: undefined,
     boot: {
       atMs: now.monotonicMs,
+      isContinued,
       hasPolled: false,
       hasReconciled: !settings.hasCoordinator,
       quietSinceMs: undefined,
@@ -48,8 +56,9 @@ export function initialState(settings: CoreSettings, durable: DurableState | und
     },
     coordinator: { isConnected: false, isReady: false, reconcile: undefined, outstanding: {} },
     rotation: {
-      state: 'turning-away',
-      inSinceMs: now.monotonicMs,
+      state: isContinued ? 'in' : 'turning-away',
+      // Its balancers know that it is in.
+      inSinceMs: isContinued ? now.monotonicMs - settings.detectionMs : now.monotonicMs,
       outSinceMs: now.monotonicMs,
       startAtMs: undefined,
       isStarting: false,

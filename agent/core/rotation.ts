@@ -15,7 +15,8 @@ const MAX_RESTORE_ATTEMPTS = 3;
 
 /** Compares what the balancers were told with what the promises demand, and corrects it. In doubt the VM is out. */
 export function advanceRotation(draft: Draft): void {
-  if (!isReconciled(draft.state) || isHeld(draft.state)) keepOut(draft);
+  const mayBeIn = isReconciled(draft.state) || draft.state.boot.isContinued;
+  if (!mayBeIn || isHeld(draft.state)) keepOut(draft);
   else letIn(draft);
 }
 

@@ -51,6 +51,8 @@ export interface CoreSettings {
 
 export interface BootState {
   readonly atMs: number;
+  /** Only the agent was restarted, with the VM in rotation: it goes on there, and leaves for a reason like any other VM. */
+  readonly isContinued: boolean;
   /** The metadata service has answered once, so events that name this VM are known. */
   hasPolled: boolean;
   /** The coordinator's copy of this VM's promises has been read (or there is no coordinator). */

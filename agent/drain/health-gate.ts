@@ -28,12 +28,15 @@ export interface HealthGateOptions {
   readonly inherited?: number | undefined;
   /** What a probe is told while the VM is in rotation, for balancers that expect something of their own. */
   readonly answer?: { readonly status: number; readonly body?: string | undefined };
+  /** What it is before anybody says: open only where the VM is in rotation already. */
+  readonly isOpen?: boolean;
   readonly clock: Clock;
 }
 
 /**
  * The page that load balancers probe, at any path: 200 while the VM is in rotation, 503 while it is not, from the first
- * moment closed. Every answer ends its connection, because a balancer that keeps it notices a change later.
+ * moment closed unless `isOpen` says otherwise. Every answer ends its connection, because a balancer that keeps it notices a
+ * change later.
  *
  * `isApplicationUp`, where the operator set a probe of the application's own, has to agree before the answer is 200: an
  * agent that is well must not hide an application that is not.
@@ -43,7 +46,7 @@ export async function openHealthGate(
   isApplicationUp: () => Promise<boolean>,
   options: HealthGateOptions,
 ): Promise<HealthGate> {
-  let isOpen = false;
+  let isOpen = options.isOpen ?? false;
   const open = { status: options.answer?.status ?? 200, text: options.answer?.body ?? 'in rotation\n' };
   const answerForApplication = async (answer: (status: number, text: string) => void): Promise<void> => {
     const isUp = await isApplicationUp();

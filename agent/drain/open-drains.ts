@@ -6,6 +6,7 @@ import { Closers } from '../../common/runtime/lifecycle.ts';
 import type { ListenAddress } from '../../common/runtime/listen.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import { probeApplication } from '../application-probe.ts';
+import { restoreAll } from './all-drains.ts';
 import { openClaims, type Claims } from './claims.ts';
 import type { Drain } from './drain.ts';
 import { assertTablesReadable, establishedConnections } from './established-connections.ts';
@@ -24,8 +25,8 @@ export interface OpenDrains {
   readonly gate: ListenAddress | undefined;
   /** Where TCP probes are taken, if they are. */
   readonly tcpGate: ListenAddress | undefined;
-  /** The agent was restarted on a machine that was not, while the VM was in rotation. */
-  readonly wasIn: boolean;
+  /** Only the agent was restarted, while the VM was in rotation: it still is, everywhere. */
+  readonly isContinued: boolean;
   close(): Promise<void>;
 }
 
@@ -49,8 +50,15 @@ export interface DrainPlaces {
 /**
  * Builds what the settings ask for, all of it closed. The slowest to be noticed, the gate, comes first. What is not asked
  * for is not loaded.
+ *
+ * `mayContinue`: nothing that this VM has promised keeps it out. Where it was in rotation before the agent was restarted it then
+ * stays there, so that an upgrade of the agent takes no VM out of service and fails no probe.
  */
-export async function openDrains(settings: DrainSettings & DrainPlaces, tools: DrainTools): Promise<OpenDrains> {
+export async function openDrains(
+  settings: DrainSettings & DrainPlaces,
+  tools: DrainTools,
+  mayContinue = false,
+): Promise<OpenDrains> {
   const { log, environment } = tools;
   if (settings.connections !== undefined) await assertTablesReadable();
   const claims = await openClaims(path.join(settings.state, 'balancers.json'));
@@ -61,19 +69,21 @@ export async function openDrains(settings: DrainSettings & DrainPlaces, tools: D
   );
   const closers = new Closers();
   try {
-    const gates = await openGates(settings, tools, closers);
+    const isContinued = mayContinue && memory.wasIn;
+    const gates = await openGates(settings, { ...tools, isOpen: isContinued }, closers);
+    const drains = [
+      ...gates.drains,
+      ...haproxyDrains(settings, claims, tools),
+      ...(await localDrains(settings, claims, tools)),
+      ...(await ownDrains(settings, claims, tools)),
+      ...(settings.connections === undefined ? [] : [establishedConnections(settings.connections.ports)]),
+      memory.drain,
+    ];
     return {
-      drains: [
-        ...gates.drains,
-        ...haproxyDrains(settings, claims, tools),
-        ...(await localDrains(settings, claims, tools)),
-        ...(await ownDrains(settings, claims, tools)),
-        ...(settings.connections === undefined ? [] : [establishedConnections(settings.connections.ports)]),
-        memory.drain,
-      ],
+      drains,
       gate: gates.gate,
       tcpGate: gates.tcpGate,
-      wasIn: memory.wasIn,
+      isContinued: isContinued && (await isGivenBack(drains, log)),
       close: async () => {
         await closers.close();
       },
@@ -84,9 +94,16 @@ export async function openDrains(settings: DrainSettings & DrainPlaces, tools: D
   }
 }
 
+/** Whether all of them have the VM in rotation now, also one that had not taken it back before the restart. */
+async function isGivenBack(drains: readonly Drain[], log: Log): Promise<boolean> {
+  const { ok, detail } = await restoreAll(drains);
+  if (!ok) log.warn({ detail }, 'was in rotation before the restart of the agent, but not everywhere');
+  return ok;
+}
+
 async function openGates(
   settings: DrainSettings,
-  { clock, signal, environment }: DrainTools,
+  { clock, signal, environment, isOpen }: DrainTools & { readonly isOpen: boolean },
   closers: Closers,
 ): Promise<{ drains: readonly Drain[]; gate: ListenAddress | undefined; tcpGate: ListenAddress | undefined }> {
   if (settings.gate === undefined) return { drains: [], gate: undefined, tcpGate: undefined };
@@ -94,7 +111,7 @@ async function openGates(
   const isUp = async (): Promise<boolean> =>
     applicationProbe === undefined ? true : await probeApplication(applicationProbe);
   const inherited = inheritedSocket(environment, 'gate', pid);
-  const gate = await openHealthGate(settings.gate.listen, isUp, { inherited, answer, clock });
+  const gate = await openHealthGate(settings.gate.listen, isUp, { inherited, answer, isOpen, clock });
   closers.add(async () => {
     await gate.close();
   });

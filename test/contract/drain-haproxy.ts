@@ -77,7 +77,9 @@ backend web
     stateFile,
     port,
     firstPort: portOf(first),
-    release: held.release,
+    release: () => {
+      held.release();
+    },
     ask,
     adminState: async () => (await ask('show servers state web')).split('\n')[2]?.split(' ')[6] ?? '',
     stop: stopProcess,

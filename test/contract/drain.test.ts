@@ -216,12 +216,12 @@ describe.skipIf(!runsHaproxy)('the HAProxy drain (needs: apt-get install haproxy
     const clock = new FakeClock();
     const drain = await open({ maintAfterMs: 0, shutdownAfterMs: 60_000, clock });
     await drain.start();
-    clock.advance(120_000);
+    await clock.advance(120_000);
     await balancer.restart();
     const traffic = await openTraffic(balancer.port);
     await drain.start();
     expect(await drain.read()).toMatchObject({ clear: false, count: 1 });
-    clock.advance(60_000);
+    await clock.advance(60_000);
     await drain.start();
     await expect.poll(async () => (await drain.read()).clear, WITHIN).toBe(true);
     await traffic.close();

@@ -44,8 +44,12 @@ export class Bench {
   wallErrorMs = 0;
   hookFails: string | undefined;
 
-  constructor(settings: Partial<CoreSettings> = {}, durable?: DurableState) {
-    this.state = initialState({ ...SETTINGS, ...settings }, durable, { wallMs: 0, monotonicMs: 0 });
+  constructor(
+    settings: Partial<CoreSettings> = {},
+    durable?: DurableState,
+    { isContinued = false }: { readonly isContinued?: boolean } = {},
+  ) {
+    this.state = initialState({ ...SETTINGS, ...settings }, durable, { wallMs: 0, monotonicMs: 0 }, isContinued);
   }
 
   observe(observation: Observation): Action[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Bench, lastDurable, prepared, recordOf } from './bench.ts';
+import { Bench, event, lastDurable, prepared, recordOf } from './bench.ts';
 
 describe('boot', () => {
   it('stays out until the metadata service has answered', () => {
@@ -74,5 +74,21 @@ describe('boot', () => {
     expect(bench.isIn()).toBe(false);
     bench.pass(3000, () => bench.poll([]));
     expect(bench.isIn()).toBe(true);
+  });
+
+  it('stays in rotation when only the agent was restarted there, also while nobody answers it', () => {
+    const bench = new Bench({ hasCoordinator: true }, undefined, { isContinued: true });
+    bench.observe({ kind: 'tick' });
+    bench.fail();
+    expect(bench.isIn()).toBe(true);
+  });
+
+  it('leaves rotation for an event that it meets after such a restart, and for a promise that it had given', () => {
+    const bench = new Bench({}, undefined, { isContinued: true });
+    bench.poll([event()]);
+    expect(bench.isIn()).toBe(false);
+    const promised = new Bench({}, lastDurable(prepared()), { isContinued: true });
+    promised.observe({ kind: 'tick' });
+    expect(promised.isIn()).toBe(false);
   });
 });
