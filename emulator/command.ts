@@ -29,7 +29,7 @@ export function emulatorCommand(context: CommandContext): Command {
     )
     .option(
       '--state <file>',
-      'keep events, incarnations and approvals in this file, also after kill -9 (default: not kept)',
+      'keep everything that was acknowledged in this file (events, scaling, faults, …), also after kill -9 (default: not kept)',
     )
     .addHelpText('after', SERVE_EXAMPLES)
     .action(async (options: ServeOptions) => {

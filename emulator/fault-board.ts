@@ -1,6 +1,9 @@
 import type { Clock } from '../common/runtime/clock.ts';
 import type { ActivityFeed } from './activity.ts';
 import { faultFor, withFault, type Fault } from './faults.ts';
+import type { PastDocuments } from './past-documents.ts';
+import type { KeptFault } from './state/kept-parts.ts';
+import type { KeptPart } from './state/state-keeper.ts';
 
 /** The faults that are set now, and what has to happen when one comes or goes. */
 export interface FaultBoard {
@@ -9,6 +12,8 @@ export interface FaultBoard {
   set(fault: Fault): Promise<void>;
   /** Of one VM, or (undefined) all there are. */
   clear(vm: string | undefined): Promise<void>;
+  /** Goes on with those of an earlier run that are not over yet. To be called once the listeners are open. */
+  resume(): Promise<void>;
   stop(): void;
 }
 
@@ -17,13 +22,17 @@ export interface FaultBoardOptions {
   readonly feed: ActivityFeed;
   /** Opens or closes listeners: only `unreachable` needs more than a look at `of`. Called after every change. */
   readonly applyReachability: () => Promise<void>;
-  /** Called when a fault begins, so that what it needs of this moment is kept. */
-  readonly hold: (fault: Fault) => void;
+  /** Called when a fault begins, so that what it needs of this moment is remembered. */
+  readonly past: Pick<PastDocuments, 'hold' | 'heldFor'>;
+  readonly kept: KeptPart<readonly KeptFault[] | undefined>;
 }
 
 export function createFaultBoard(options: FaultBoardOptions): FaultBoard {
-  const { clock, feed } = options;
-  let faults: readonly Fault[] = [];
+  const { clock, feed, past, kept } = options;
+  let faults: readonly Fault[] = (kept.found ?? []).map(({ fault, held }) => {
+    past.hold(fault, held);
+    return fault;
+  });
   let cancelTimer = (): void => {};
 
   const list = (): readonly Fault[] =>
@@ -48,22 +57,41 @@ export function createFaultBoard(options: FaultBoardOptions): FaultBoard {
     feed.publish({ kind, ...(fault.vm === undefined ? {} : { vm: fault.vm }), detail: fault.kind });
   };
 
+  kept.provide(() => list().map((fault) => ({ fault, held: past.heldFor(fault) })));
+
+  /** What cannot be kept is not done. */
+  const change = (next: readonly Fault[]): void => {
+    const before = faults;
+    faults = next;
+    try {
+      kept.save();
+    } catch (error) {
+      faults = before;
+      throw error;
+    }
+  };
+
   return {
     list,
     of: (vm) => (faults.length === 0 ? undefined : faultFor(faults, vm, clock.now())),
     set: async (fault) => {
-      options.hold(fault);
-      faults = withFault(faults, fault, clock.now());
+      past.hold(fault);
+      change(withFault(faults, fault, clock.now()));
       publish('fault.set', fault);
       watchEnd();
       await options.applyReachability();
     },
     clear: async (vm) => {
       const cleared = faults.filter((fault) => vm === undefined || fault.vm === vm);
-      faults = faults.filter((fault) => !cleared.includes(fault));
+      change(faults.filter((fault) => !cleared.includes(fault)));
       for (const fault of cleared) publish('fault.cleared', fault);
       watchEnd();
       await options.applyReachability();
+    },
+    resume: async () => {
+      faults = list();
+      watchEnd();
+      if (faults.length > 0) await options.applyReachability();
     },
     stop: () => {
       cancelTimer();

@@ -1,3 +1,4 @@
+import type { Clock } from '../common/runtime/clock.ts';
 import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
 import type { RandomSource } from '../common/runtime/random.ts';
 import type { ActivityFeed } from './activity.ts';
@@ -13,7 +14,10 @@ import {
   type MaintenanceStep,
   type MaintenanceType,
 } from './platform/maintenance.ts';
+import type { ScheduleCommand } from './platform/schedule.ts';
 import { eventOrUndefined, type Vm } from './platform/state.ts';
+import type { KeptMaintenance } from './state/kept-parts.ts';
+import type { KeptPart } from './state/state-keeper.ts';
 
 /** What is asked for when the platform is to maintain the hosts of VMs. */
 export interface NewMaintenance {
@@ -61,16 +65,37 @@ interface Sequence {
 /** Enough to look back on; the oldest that are over make room. */
 const MAX_SEQUENCES = 100;
 
-export function createMaintenanceRunner(context: {
+/** What cannot be kept now is tried again after this. */
+const RETRY_MS = 1000;
+
+export interface MaintenanceContext {
   readonly runner: PlatformRunner;
   readonly feed: ActivityFeed;
   readonly random: RandomSource;
-}): MaintenanceRunner {
-  const { runner, feed, random } = context;
-  const sequences: Sequence[] = [];
-  let count = 0;
+  readonly clock: Clock;
+  readonly kept: KeptPart<KeptMaintenance | undefined>;
+}
 
-  const proceed = (sequence: Sequence): string | undefined => beginDomains(sequence, runner, random);
+export function createMaintenanceRunner(context: MaintenanceContext): MaintenanceRunner {
+  const { runner, feed, clock, kept } = context;
+  const sequences: Sequence[] = (kept.found?.sequences ?? []).map((found) => ({
+    ...found,
+    plan: withoutGone(found.plan, runner),
+  }));
+  let count = kept.found?.count ?? 0;
+  kept.provide(() => ({ count, sequences }));
+
+  const proceed = (sequence: Sequence): void => {
+    try {
+      beginDomains(sequence, context);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      cancelRetry = clock.after(RETRY_MS, () => {
+        for (const waiting of sequences) proceed(waiting);
+      });
+    }
+  };
+  let cancelRetry = (): void => {};
 
   const unsubscribe = feed.subscribe(({ kind, eventId }) => {
     if ((kind !== 'event.gone' && kind !== 'event.cancelled') || eventId === undefined) return;
@@ -84,15 +109,26 @@ export function createMaintenanceRunner(context: {
       });
     }
   });
+  for (const sequence of sequences) proceed(sequence);
 
   return {
     begin: (wanted) => {
       const vms = vmsOf(runner, wanted.target);
       count++;
       const sequence: Sequence = { id: `m${count}`, wanted, plan: planMaintenance(vms, wanted.by) };
-      const refusal = proceed(sequence);
-      if (refusal !== undefined) throw new UserError('REFUSED', refusal, { exitStatus: EXIT_USAGE });
+      // Among the others before its first events are, because they are written together.
       sequences.push(sequence);
+      let refusal: string | undefined;
+      try {
+        refusal = beginDomains(sequence, context);
+      } catch (error) {
+        sequences.splice(sequences.indexOf(sequence), 1);
+        throw error;
+      }
+      if (refusal !== undefined) {
+        sequences.splice(sequences.indexOf(sequence), 1);
+        throw new UserError('REFUSED', refusal, { exitStatus: EXIT_USAGE });
+      }
       forgetOldest(sequences);
       return viewOf(sequence);
     },
@@ -104,52 +140,88 @@ export function createMaintenanceRunner(context: {
         const message = `no maintenance ${JSON.stringify(id)}; known: ${known}`;
         throw new UserError('UNKNOWN_MAINTENANCE', message, { exitStatus: EXIT_USAGE });
       }
-      sequence.plan = { ...sequence.plan, isCancelled: true };
+      // What is over stays what it was.
+      if (stateOf(sequence.plan) !== 'under-way') return viewOf(sequence);
+      const before = sequence.plan;
+      sequence.plan = { ...before, isCancelled: true };
+      try {
+        kept.save();
+      } catch (error) {
+        sequence.plan = before;
+        throw error;
+      }
       for (const eventId of sequence.plan.steps.flatMap((step) => step.openEvents)) {
         const phase = eventOrUndefined(runner.state, eventId)?.life.phase;
         if (phase === 'scheduled' || phase === 'approved') runner.submit({ kind: 'cancel', eventId });
       }
       return viewOf(sequence);
     },
-    stop: unsubscribe,
+    stop: () => {
+      unsubscribe();
+      cancelRetry();
+    },
   };
 }
 
-/** Begins domains until one is under way; a domain that the platform refuses ends the sequence. Returns the refusal. */
-function beginDomains(sequence: Sequence, runner: PlatformRunner, random: RandomSource): string | undefined {
+/** As it is after a restart: what ended unseen has ended. */
+function withoutGone(plan: MaintenancePlan, runner: PlatformRunner): MaintenancePlan {
+  const gone = plan.steps
+    .flatMap((step) => step.openEvents)
+    .filter((eventId) => eventOrUndefined(runner.state, eventId) === undefined);
+  return gone.reduce(eventGone, plan);
+}
+
+/**
+ * Begins domains until one is under way; a domain that the platform refuses ends the sequence. Returns the refusal. Plan and
+ * events are written in one step, so that a domain is begun once, also when the emulator is killed meanwhile. Throws a
+ * `UserError` when they cannot be kept, and then nothing has begun.
+ */
+function beginDomains(sequence: Sequence, { runner, random, kept }: MaintenanceContext): string | undefined {
   for (let step = nextStep(sequence.plan); step !== undefined; step = nextStep(sequence.plan)) {
-    const eventIds: string[] = [];
-    let refusal: string | undefined;
-    for (const group of step.groups) {
-      const resources = group.filter((name) => isThere(runner, name));
-      if (resources.length === 0) continue;
-      const eventId = random.uuid().toUpperCase();
-      const { type, durationSeconds, noticeMs } = sequence.wanted;
-      const outcome = runner.submit({
-        kind: 'schedule',
-        eventId,
-        type,
-        resources,
-        source: 'Platform',
-        description: 'Host server is undergoing maintenance.',
-        entry: 'announced',
-        durationSeconds,
-        noticeMs,
-      });
-      if (outcome.kind === 'accepted') eventIds.push(eventId);
-      else refusal = outcome.message;
+    const commands = commandsOf(sequence, step, { runner, random });
+    const before = sequence.plan;
+    const eventIds = commands.map((command) => command.eventId);
+    sequence.plan = beginStep(before, step.domain, eventIds);
+    try {
+      const outcome = runner.submitAll(commands);
+      if (outcome.kind === 'refused') {
+        sequence.plan = { ...before, isCancelled: true };
+        kept.save();
+        return outcome.message;
+      }
+    } catch (error) {
+      sequence.plan = before;
+      throw error;
     }
-    sequence.plan = beginStep(sequence.plan, step.domain, eventIds);
     // An event without any notice and without an impact may be over already.
     for (const eventId of eventIds) {
       if (eventOrUndefined(runner.state, eventId) === undefined) sequence.plan = eventGone(sequence.plan, eventId);
     }
-    if (refusal !== undefined) {
-      sequence.plan = { ...sequence.plan, isCancelled: true };
-      return refusal;
-    }
   }
   return undefined;
+}
+
+function commandsOf(
+  sequence: Sequence,
+  step: MaintenanceStep,
+  { runner, random }: Pick<MaintenanceContext, 'runner' | 'random'>,
+): readonly ScheduleCommand[] {
+  const { type, durationSeconds, noticeMs } = sequence.wanted;
+  return step.groups.flatMap((group) => {
+    const resources = group.filter((name) => isThere(runner, name));
+    if (resources.length === 0) return [];
+    return {
+      kind: 'schedule' as const,
+      eventId: random.uuid().toUpperCase(),
+      type,
+      resources,
+      source: 'Platform' as const,
+      description: 'Host server is undergoing maintenance.',
+      entry: 'announced' as const,
+      durationSeconds,
+      noticeMs,
+    };
+  });
 }
 
 function isThere(runner: PlatformRunner, name: string): boolean {

@@ -14,8 +14,10 @@ interface Remembered {
 export interface PastDocuments {
   /** To be told of every state of the platform. Costs nothing worth speaking of where no scope has changed. */
   note(state: Pick<PlatformState, 'scopes'>): void;
-  /** A fault `stale-document` begins: what documents are now is what they stay under it. */
-  readonly hold: (fault: Fault) => void;
+  /** A fault `stale-document` begins: what documents are now (or were, in an earlier run) is what they stay under it. */
+  readonly hold: (fault: Fault, documents?: readonly ScopeState[]) => void;
+  /** What is held for a fault; undefined when nothing is. */
+  readonly heldFor: (fault: Fault) => readonly ScopeState[] | undefined;
   /** The scope as a VM sees it under `fault`, which is `behind` or `stale-document`; `current` is what others see. */
   readonly under: (fault: Fault, current: ScopeState) => ScopeState;
 }
@@ -37,8 +39,14 @@ export function createPastDocuments(now: () => number): PastDocuments {
       }
       noted = scopes;
     },
-    hold: (fault) => {
-      held.set(fault, new Map([...noted].filter(([, scope]) => scope.isEnabled)));
+    hold: (fault, documents) => {
+      if (fault.kind !== 'stale-document') return;
+      const scopes = documents ?? [...noted.values()].filter((scope) => scope.isEnabled);
+      held.set(fault, new Map(scopes.map((scope) => [scope.name, scope])));
+    },
+    heldFor: (fault) => {
+      const documents = held.get(fault);
+      return documents === undefined ? undefined : [...documents.values()];
     },
     under: (fault, current) => {
       if (fault.kind === 'behind') return scopeAt(remembered.get(current.name), now() - (fault.byMs ?? 0)) ?? current;

@@ -4,7 +4,7 @@ import type { Log } from '../common/runtime/log.ts';
 import type { ActivityFeed } from './activity.ts';
 import type { Host } from './hosts/host.ts';
 import { applyCommand, type PlatformCommand } from './platform/apply.ts';
-import type { Effect, PlatformOutcome } from './platform/effects.ts';
+import type { CommandStep, Effect, PlatformOutcome } from './platform/effects.ts';
 import { advance, nextDeadline } from './platform/life.ts';
 import type { PlatformEvent, PlatformState } from './platform/state.ts';
 
@@ -13,6 +13,8 @@ export interface PlatformRunner {
   readonly state: PlatformState;
   /** Throws what `keep` throws, and then nothing has happened. */
   submit(command: PlatformCommand): PlatformOutcome;
+  /** All of them in one step, or, when one is refused, none: the refusal is returned. Throws as `submit` does. */
+  submitAll(commands: readonly PlatformCommand[]): PlatformOutcome;
   /** Does what has fallen due by now: for a state that comes from an earlier run. */
   resume(): void;
   stop(): void;
@@ -42,13 +44,14 @@ export function createPlatformRunner(options: PlatformRunnerOptions): PlatformRu
     state = next;
   };
 
-  const submit = (command: PlatformCommand): PlatformOutcome => {
-    const step = applyCommand(state, command, clock.now());
-    adopt(step.state);
+  const submitAll = (commands: readonly PlatformCommand[]): PlatformOutcome => {
+    const step = applyAll(state, commands, clock.now());
+    if (step.outcome.kind === 'accepted') adopt(step.state);
     perform(step.effects);
     pass();
     return step.outcome;
   };
+  const submit = (command: PlatformCommand): PlatformOutcome => submitAll([command]);
 
   /** Whatever is due now, and a timer for what is due next. */
   const pass = (): void => {
@@ -106,12 +109,26 @@ export function createPlatformRunner(options: PlatformRunnerOptions): PlatformRu
       return state;
     },
     submit,
+    submitAll,
     resume: pass,
     stop: () => {
       isStopped = true;
       cancelTimer();
     },
   };
+}
+
+/** In order, or none of them. */
+function applyAll(state: PlatformState, commands: readonly PlatformCommand[], now: number): CommandStep {
+  let current = state;
+  const effects: Effect[] = [];
+  for (const command of commands) {
+    const step = applyCommand(current, command, now);
+    if (step.outcome.kind === 'refused') return { state, effects: [], outcome: step.outcome };
+    current = step.state;
+    effects.push(...step.effects);
+  }
+  return { state: current, effects, outcome: { kind: 'accepted' } };
 }
 
 function describeChange(effect: Effect & { kind: 'changed' }, now: number): string {

@@ -8,6 +8,7 @@ import { silentLog, type Log } from '../common/runtime/log.ts';
 import { systemRandom, type RandomSource } from '../common/runtime/random.ts';
 import { refuseSteppedProcesses } from './clock/stepped-fleet.ts';
 import { createActivityFeed, type ActivityFeed } from './activity.ts';
+import { fleetOfBeginning, serviceBeginning, type ServiceBeginning } from './cloud-service/kept-service.ts';
 import { startService } from './cloud-service/start-service.ts';
 import { readControlAccess } from './control/control-access.ts';
 import type { ControlAccess } from './control/control-guard.ts';
@@ -28,7 +29,7 @@ import { createProcessHost } from './hosts/process-host.ts';
 import { createVmNetworks, type VmNetworks } from './network/namespaces.ts';
 import { createPastDocuments, type PastDocuments } from './past-documents.ts';
 import { createPlatformRunner, type PlatformRunner, type PlatformRunnerOptions } from './platform-runner.ts';
-import { keptPlatform } from './state/kept-platform.ts';
+import { createStateKeeper, type StateKeeper } from './state/state-keeper.ts';
 import { createVmRack, type VmRack } from './vm-rack.ts';
 
 export interface EmulatorOptions {
@@ -39,7 +40,7 @@ export interface EmulatorOptions {
   readonly clock?: Clock;
   readonly random?: RandomSource;
   readonly log?: Log;
-  /** Keeps events, incarnations and approvals over restarts; undefined: they end with the emulator. */
+  /** Keeps everything that was acknowledged over restarts; undefined: it ends with the emulator. */
   readonly stateFile?: string;
 }
 
@@ -77,9 +78,11 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 }
 
 async function start(options: EmulatorOptions, closers: Closers, access: ControlAccess): Promise<Emulator> {
-  const { fleet } = options;
+  const { environment, programs } = options;
   const clock = options.clock ?? systemClock;
-  refuseSteppedProcesses(fleet, clock);
+  refuseSteppedProcesses(options.fleet, clock);
+  const keeper = createStateKeeper(options.stateFile);
+  const { fleet, beginning } = beginFleet(options, keeper);
   const random = options.random ?? systemRandom;
   const log = options.log ?? silentLog;
   const feed = loggedFeed(clock, log);
@@ -89,17 +92,17 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
   const plans: HostedVmPlan[] = [];
   const host = createHost({ fleet, plans, folder, clock, log, feed }, options.programs);
   const past = createPastDocuments(() => clock.now());
-  const runner = runPlatform(options, past, { clock, host, feed, log });
+  const runner = runPlatform(keeper, { fleet, past }, { clock, host, feed, log });
   const faults = createFaultBoard({
     clock,
     feed,
     applyReachability: async () => {
       await rack.applyReachability();
     },
-    hold: past.hold,
+    past,
+    kept: keeper.part('faults'),
   });
-  const { environment, programs } = options;
-  const credentials = createCredentials(clock);
+  const credentials = createCredentials(clock, keeper.part('authority'));
   const networks = await networksOf(fleet, { nodeFile: programs.node, random, log });
   const rack = createVmRack({
     fleet,
@@ -125,22 +128,20 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
     await host.close();
   });
   await host.start();
+  await faults.resume();
   runner.resume();
-  const service = await startService({ fleet, rack, runner, clock, feed, environment, closers });
+  const whole = { fleet, rack, runner, clock, feed, environment, closers, random, credentials };
+  const service = await startService({ ...whole, beginning, kept: keeper.part('service') });
   if (service?.frontend !== undefined) rack.setFrontend(service.frontend);
   const publicAddress = service?.publicAddress;
   const operations = createOperations({
-    runner,
-    clock,
-    random,
+    ...whole,
     faults,
-    feed,
+    keptMaintenance: keeper.part('maintenance'),
     service,
     publicAddress,
-    rack,
-    credentials,
   });
-  const compute = await startCompute({ credentials, fleet, runner, random, feed, rack, closers, clock });
+  const compute = await startCompute({ ...whole, kept: keeper.part('operations') });
   const control = await openControl(fleet, operations, access, closers);
   const close = async (): Promise<void> => {
     await closers.close();
@@ -157,19 +158,30 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
   };
 }
 
+/** The fleet as the file says, or as an earlier run left it. */
+function beginFleet(
+  { fleet, environment }: EmulatorOptions,
+  keeper: StateKeeper,
+): { readonly fleet: Fleet; readonly beginning: ServiceBeginning | undefined } {
+  const { cloudService } = fleet;
+  const beginning =
+    cloudService === undefined ? undefined : serviceBeginning(cloudService, keeper.part('service').found, environment);
+  return { fleet: keeper.withoutRemoved(fleetOfBeginning(fleet, beginning)), beginning };
+}
+
 /** Every state is kept, where one is to be, and then noted for services that are behind. */
 function runPlatform(
-  { fleet, stateFile }: EmulatorOptions,
-  past: PastDocuments,
+  keeper: StateKeeper,
+  { fleet, past }: { readonly fleet: Fleet; readonly past: PastDocuments },
   context: Pick<PlatformRunnerOptions, 'clock' | 'host' | 'feed' | 'log'>,
 ): PlatformRunner {
-  const kept = keptPlatform(fleet, stateFile, context.clock);
-  past.note(kept.initial);
+  const initial = keeper.begin(fleet, context.clock.now());
+  past.note(initial);
   const keep: PlatformRunnerOptions['keep'] = (state) => {
-    kept.keep?.(state);
+    keeper.keep(state);
     past.note(state);
   };
-  return createPlatformRunner({ ...context, initial: kept.initial, keep });
+  return createPlatformRunner({ ...context, initial, keep });
 }
 
 function loggedFeed(clock: Clock, log: Log): ActivityFeed {

@@ -117,11 +117,9 @@ export function createVmRack(options: VmRackOptions): VmRack {
     find: (vm) => built.get(vm)?.seen,
     prepare,
     add: async (source, scopeKind) => {
-      const outcome = runner.submit({ kind: 'add-vm', vm: source.vm, scopeKind });
-      if (outcome.kind === 'refused') throw new Error(outcome.message);
+      throwIfRefused(runner.submit({ kind: 'add-vm', vm: source.vm, scopeKind }));
       try {
-        const plan = await prepare(source);
-        await host.add(plan);
+        await host.add(await prepare(source));
         return seenOf(built, source.vm.name);
       } catch (error) {
         await remove(source.vm.name);
@@ -130,21 +128,7 @@ export function createVmRack(options: VmRackOptions): VmRack {
       }
     },
     remove,
-    stop: async (vm, as) => {
-      throwIfRefused(runner.submit({ kind: 'stop-vm', vm, as }));
-      await host.stop(vm, as === 'deallocated');
-    },
-    start: async (vm) => {
-      const plan = built.get(vm)?.plan;
-      if (!runner.state.goneVms.has(vm.toLowerCase()) || plan === undefined) return;
-      throwIfRefused(runner.submit({ kind: 'start-vm', vm }));
-      try {
-        await host.add(plan);
-      } catch (error) {
-        runner.submit({ kind: 'stop-vm', vm, as: 'stopped' });
-        throw error;
-      }
-    },
+    ...createPower(options, built),
     setFrontend: (address) => {
       frontend = address;
     },
@@ -159,6 +143,30 @@ export function createVmRack(options: VmRackOptions): VmRack {
       isClosed = true;
       await networks?.close();
       await Promise.all([...built.values()].map(async ({ server }) => await server.close()));
+    },
+  };
+}
+
+/** Stopping and starting VMs: known to the platform first, so that it is kept before it is done. */
+function createPower(
+  { runner, host }: Pick<VmRackOptions, 'runner' | 'host'>,
+  built: ReadonlyMap<string, Built>,
+): Pick<VmRack, 'stop' | 'start'> {
+  return {
+    stop: async (vm, as) => {
+      throwIfRefused(runner.submit({ kind: 'stop-vm', vm, as }));
+      await host.stop(vm, as === 'deallocated');
+    },
+    start: async (vm) => {
+      const plan = built.get(vm)?.plan;
+      if (!runner.state.goneVms.has(vm.toLowerCase()) || plan === undefined) return;
+      throwIfRefused(runner.submit({ kind: 'start-vm', vm }));
+      try {
+        await host.add(plan);
+      } catch (error) {
+        runner.submit({ kind: 'stop-vm', vm, as: 'stopped' });
+        throw error;
+      }
     },
   };
 }

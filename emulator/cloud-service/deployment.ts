@@ -3,6 +3,7 @@ import { roleInstance } from '../fleet/fleet.ts';
 import type { RoleSettings } from '../fleet/fleet-schema.ts';
 import type { EmulatedVm } from '../emulated-vm.ts';
 import type { Instance, Pool } from './pool.ts';
+import type { ServiceDefinition } from './upload.ts';
 
 /** One deployment of the cloud service: in a slot, and a scope of its own, because nobody but its VMs sees its events. */
 export interface Deployment {
@@ -12,6 +13,11 @@ export interface Deployment {
   readonly environment: Readonly<Record<string, string>>;
   /** Where its commands run; undefined = the folder of the fleet file. */
   readonly workingFolder: string | undefined;
+  /** The file that was uploaded; undefined for the fleet file's. */
+  readonly definition: ServiceDefinition | undefined;
+  /** Roles as that file has them. */
+  readonly definedRoles: readonly RoleSettings[];
+  /** The same as they were scaled. */
   roles: readonly RoleSettings[];
   /** Its instances behind an address; undefined when no role of it serves. */
   readonly pool: Pool | undefined;
@@ -25,12 +31,12 @@ export function servingRole(roles: readonly RoleSettings[]): RoleSettings | unde
 }
 
 /** The name of instance `index` of a role, as events carry it. */
-export function instanceName(deployment: Deployment, role: RoleSettings, index: number): string {
+export function instanceName(deployment: Pick<Deployment, 'number'>, role: RoleSettings, index: number): string {
   return `${role.name}${suffixOf(deployment)}_IN_${index}`;
 }
 
 /** What is to be started for instance `index` of a role. */
-export function instanceOf(deployment: Deployment, role: RoleSettings, index: number): FleetVm {
+export function instanceOf(deployment: Omit<Deployment, 'pool'>, role: RoleSettings, index: number): FleetVm {
   const { scope, generations, environment, workingFolder } = deployment;
   const generation = generations.get(instanceName(deployment, role, index)) ?? 0;
   const found = roleInstance(role, { scope, suffix: suffixOf(deployment), index, generation });
@@ -43,7 +49,7 @@ export function instanceOf(deployment: Deployment, role: RoleSettings, index: nu
 
 /** Every instance of every role, in order. */
 export function instancesOf(
-  deployment: Deployment,
+  deployment: Pick<Deployment, 'number' | 'roles'>,
 ): readonly { readonly role: RoleSettings; readonly index: number; readonly name: string }[] {
   return deployment.roles.flatMap((role) =>
     Array.from({ length: role.instances }, (_, index) => ({
@@ -71,6 +77,6 @@ export function behindAddress(
   });
 }
 
-function suffixOf(deployment: Deployment): string {
+function suffixOf(deployment: Pick<Deployment, 'number'>): string {
   return deployment.number === 1 ? '' : `-${deployment.number}`;
 }

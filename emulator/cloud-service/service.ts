@@ -4,10 +4,13 @@ import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import { formatAddress, type ListenAddress } from '../../common/runtime/listen.ts';
 import type { ActivityFeed } from '../activity.ts';
 import type { FleetService } from '../fleet/fleet.ts';
+import type { KeptService } from '../state/kept-parts.ts';
+import type { KeptPart } from '../state/state-keeper.ts';
 import type { VmRack } from '../vm-rack.ts';
 import { startBalancer, type Balancer } from './balancer.ts';
 import { behindAddress, instanceName, instanceOf, instancesOf, servingRole, type Deployment } from './deployment.ts';
 import { createPool, type InstanceStatus, type Pool } from './pool.ts';
+import { keptDeployment, newDeployment, type ServiceBeginning, type UnwatchedDeployment } from './kept-service.ts';
 import { createReplacer, type Replacer } from './replacer.ts';
 import { parseDefinition, type ServiceDefinition } from './upload.ts';
 
@@ -32,6 +35,9 @@ export interface ScaleRequest {
 
 export interface CloudServiceOptions {
   readonly service: FleetService;
+  readonly beginning: ServiceBeginning;
+  /** Slots, deployments and scaling outlive the run in it. */
+  readonly kept: KeptPart<KeptService | undefined>;
   readonly rack: VmRack;
   readonly clock: Clock;
   readonly feed: ActivityFeed;
@@ -48,14 +54,14 @@ const MAX_INSTANCES = 1000;
 
 /**
  * The cloud service: two slots, a deployment in each, one address for each. What changes it happens one after another.
- * The first deployment's VMs are on the rack already when it is made; `start` opens the addresses.
+ * The VMs of what it begins with are on the rack already when it is made; `start` opens the addresses.
  */
 export class CloudService {
   readonly #options: CloudServiceOptions;
   readonly #slots: Record<Slot, Deployment | undefined>;
   readonly #balancers: Record<Slot, Balancer | undefined> = { production: undefined, staging: undefined };
   readonly #replacer: Replacer;
-  #count = 0;
+  #count: number;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: CloudServiceOptions) {
@@ -72,9 +78,14 @@ export class CloudService {
         options.feed.publish({ kind: 'vm.failed', vm, detail: `could not be replaced: ${reason}` });
       },
     });
-    const first = this.#deploy({ roles: options.service.roles, workingFolder: undefined });
-    this.#slots = { production: first, staging: undefined };
-    this.#refresh(first);
+    const { count, production, staging } = options.beginning;
+    this.#count = count;
+    this.#slots = {
+      production: this.#watched(production),
+      staging: staging === undefined ? undefined : this.#watched(staging),
+    };
+    options.kept.provide(() => this.#kept());
+    for (const deployment of this.#deployments()) this.#refresh(deployment);
   }
 
   /** The public address; undefined before `start`, and without one in the fleet file. */
@@ -131,6 +142,7 @@ export class CloudService {
           deployment.roles = before;
         });
       }
+      this.#options.kept.save();
       const detail = `${role.name} from ${role.instances} to ${instances}`;
       this.#options.feed.publish({ kind: 'service.scaled', detail });
       return this.view();
@@ -146,11 +158,13 @@ export class CloudService {
       const old = this.#slots.staging;
       this.#slots.staging = undefined;
       if (old !== undefined) await this.#end(old);
-      const deployment = this.#deploy(parts);
+      this.#count++;
+      const deployment = this.#watched(newDeployment(service, { ...parts, number: this.#count, definition }));
       this.#slots.staging = deployment;
       await this.#startOr(deployment, namesOf(deployment), () => {
         this.#slots.staging = undefined;
       });
+      this.#options.kept.save();
       const detail = `deployment ${deployment.number} is in the staging slot, scope ${deployment.scope}`;
       feed.publish({ kind: 'service.uploaded', detail });
       return this.view();
@@ -169,6 +183,13 @@ export class CloudService {
       }
       this.#slots.production = staging;
       this.#slots.staging = production;
+      try {
+        this.#options.kept.save();
+      } catch (error) {
+        this.#slots.production = production;
+        this.#slots.staging = staging;
+        throw error;
+      }
       this.#options.feed.publish({ kind: 'service.swapped', detail: `deployment ${staging.number} is in production` });
       return this.view();
     });
@@ -191,17 +212,16 @@ export class CloudService {
     return SLOTS.flatMap((slot) => this.#slots[slot] ?? []);
   }
 
-  #deploy(parts: Pick<Deployment, 'roles' | 'workingFolder'>): Deployment {
-    const { service } = this.#options;
-    this.#count++;
-    return {
-      ...parts,
-      number: this.#count,
-      scope: this.#count === 1 ? service.name : `${service.name}-${this.#count}`,
-      environment: service.environment,
-      pool: this.#poolOf(parts.roles),
-      generations: new Map(),
-    };
+  #watched(deployment: UnwatchedDeployment): Deployment {
+    return { ...deployment, pool: this.#poolOf(deployment.roles) };
+  }
+
+  /** Undefined while there is nothing in production, which is never. */
+  #kept(): KeptService | undefined {
+    const { production, staging } = this.#slots;
+    if (production === undefined) return undefined;
+    const rest = staging === undefined ? {} : { staging: keptDeployment(staging) };
+    return { count: this.#count, production: keptDeployment(production), ...rest };
   }
 
   #poolOf(roles: Deployment['roles']): Pool | undefined {
@@ -245,6 +265,7 @@ export class CloudService {
     } catch (error) {
       await this.#stop(deployment, names);
       undo();
+      this.#options.kept.save();
       throw error;
     }
   }

@@ -5,6 +5,9 @@ import type { ActivityFeed } from '../activity.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { PlatformRunner } from '../platform-runner.ts';
 import type { VmRack } from '../vm-rack.ts';
+import type { KeptService } from '../state/kept-parts.ts';
+import type { KeptPart } from '../state/state-keeper.ts';
+import type { ServiceBeginning } from './kept-service.ts';
 import { CloudService } from './service.ts';
 
 /** Opens the addresses of the fleet's cloud service, where it has one. */
@@ -16,11 +19,16 @@ export async function startService(context: {
   readonly feed: ActivityFeed;
   readonly environment: Environment;
   readonly closers: Closers;
+  readonly beginning: ServiceBeginning | undefined;
+  readonly kept: KeptPart<KeptService | undefined>;
 }): Promise<CloudService | undefined> {
   const { fleet, rack, runner, clock, feed, environment } = context;
-  if (fleet.cloudService === undefined) return undefined;
+  const { beginning, kept } = context;
+  if (fleet.cloudService === undefined || beginning === undefined) return undefined;
   const service = new CloudService({
     service: fleet.cloudService,
+    beginning,
+    kept,
     rack,
     clock,
     feed,

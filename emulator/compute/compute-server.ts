@@ -6,7 +6,7 @@ import path from 'node:path';
 import { describeError, systemErrorCode, UserError } from '../../common/runtime/errors.ts';
 import { formatAddress, listen, type ListenAddress } from '../../common/runtime/listen.ts';
 import { answerCompute, type ComputeContext } from './answer.ts';
-import type { Authority } from './authority.ts';
+import type { Authority } from '../credentials/authority.ts';
 
 /** Where the compute API is, for the ready line. */
 export interface ComputeServer {

@@ -5,6 +5,8 @@ import type { ActivityFeed } from '../activity.ts';
 import type { Credentials } from '../credentials/credentials.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { PlatformRunner } from '../platform-runner.ts';
+import type { KeptOperation } from '../state/kept-parts.ts';
+import type { KeptPart } from '../state/state-keeper.ts';
 import type { VmRack } from '../vm-rack.ts';
 import { createOperationLog } from './operation-log.ts';
 import type { ComputeServer } from './compute-server.ts';
@@ -19,6 +21,7 @@ export async function startCompute(context: {
   readonly rack: VmRack;
   readonly credentials: Credentials;
   readonly closers: Closers;
+  readonly kept: KeptPart<readonly KeptOperation[] | undefined>;
 }): Promise<Pick<ComputeServer, 'url' | 'caFile'> | undefined> {
   const { fleet, runner, random, feed, clock, rack } = context;
   if (fleet.compute === undefined) return undefined;
@@ -29,7 +32,7 @@ export async function startCompute(context: {
     context: {
       runner,
       random,
-      operations: createOperationLog(feed, () => clock.now()),
+      operations: createOperationLog(feed, () => clock.now(), { part: context.kept, state: runner.state }),
       location: fleet.location,
       rack,
     },

@@ -97,14 +97,13 @@ function membersOf(state: PlatformState, scope: string): readonly Vm[] {
 }
 
 function refTo(state: PlatformState, vm: Vm): VmRef {
-  switch (state.scopes.get(vm.scope)?.kind) {
-    case 'scale-set':
-      return { kind: 'instance', scaleSet: vm.scope, instance: vm.name.slice(vm.scope.length + 1) };
-    case 'cloud-service':
-      return { kind: 'role-instance', service: vm.scope, instance: vm.name };
-    default:
-      return { kind: 'machine', name: vm.name };
+  const kind = state.scopes.get(vm.scope)?.kind;
+  if (kind === 'scale-set') {
+    return { kind: 'instance', scaleSet: vm.scope, instance: vm.name.slice(vm.scope.length + 1) };
   }
+  return kind === 'cloud-service'
+    ? { kind: 'role-instance', service: vm.scope, instance: vm.name }
+    : { kind: 'machine', name: vm.name };
 }
 
 const TYPES = {

@@ -16,6 +16,8 @@ import type { PlatformOutcome } from '../platform/effects.ts';
 import type { ScheduleCommand } from '../platform/schedule.ts';
 import { eventOrUndefined, vmOrUndefined, type Vm } from '../platform/state.ts';
 import type { VmRack } from '../vm-rack.ts';
+import type { KeptMaintenance } from '../state/kept-parts.ts';
+import type { KeptPart } from '../state/state-keeper.ts';
 import { eventViews, viewOf, type EventView } from './event-view.ts';
 
 /** What is asked for when an event is made; what is left out gets the type's default. */
@@ -81,6 +83,7 @@ export interface OperationsContext {
   readonly runner: PlatformRunner;
   readonly clock: Clock;
   readonly random: RandomSource;
+  readonly keptMaintenance: KeptPart<KeptMaintenance | undefined>;
   readonly faults: FaultBoard;
   readonly feed: ActivityFeed;
   readonly credentials: Credentials;
@@ -103,7 +106,7 @@ export function createOperations(context: OperationsContext): Operations {
   return {
     feed,
     service: context.service,
-    maintenance: createMaintenanceRunner({ runner, feed, random }),
+    maintenance: createMaintenanceRunner({ runner, feed, random, clock, kept: context.keptMaintenance }),
     trust: context.credentials,
     clock: createClockVerbs(clock),
     fleet: () => fleetView(context),

@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from '../../common/runtime/clock.ts';
-import type { Authority, Certified } from '../compute/authority.ts';
+import type { Authority, Certified } from './authority.ts';
 import type { MetadataCredentials } from '../metadata/credentials.ts';
+import type { KeptPart } from '../state/state-keeper.ts';
 import { signDocument } from './signed-document.ts';
 import { createTokenKey, type PublishedKey, type TokenKey } from './token-key.ts';
 
@@ -14,11 +15,12 @@ export interface Credentials extends MetadataCredentials {
 /** Whom attested documents are signed by (Azure docs, Instance Metadata Service, "Attested data"). */
 const SIGNER_NAMES = ['metadata.azure.com', '*.metadata.azure.com'];
 
-export function createCredentials(clock: Clock): Credentials {
+/** `kept`: where the authority outlives the run; without it each run has another. */
+export function createCredentials(clock: Clock, kept?: KeptPart<Certified | undefined>): Credentials {
   let authority: Promise<Authority> | undefined;
   let signer: Promise<Certified> | undefined;
   let tokenKey: Promise<TokenKey> | undefined;
-  const theAuthority = async (): Promise<Authority> => await (authority ??= newAuthority());
+  const theAuthority = async (): Promise<Authority> => await (authority ??= newAuthority(kept));
   const theTokenKey = async (): Promise<TokenKey> => await (tokenKey ??= createTokenKey());
   const issueSigner = async (): Promise<Certified> => await (await theAuthority()).issue(SIGNER_NAMES);
   return {
@@ -31,7 +33,10 @@ export function createCredentials(clock: Clock): Credentials {
 }
 
 /** Certificates run in the machine's time, not in a stepped clock's: their clients know no other. */
-async function newAuthority(): Promise<Authority> {
-  const { createAuthority } = await import('../compute/authority.ts');
-  return await createAuthority(systemClock.now());
+async function newAuthority(kept: KeptPart<Certified | undefined> | undefined): Promise<Authority> {
+  const { createAuthority } = await import('./authority.ts');
+  const authority = await createAuthority(systemClock.now(), kept?.found);
+  kept?.provide(() => authority.root);
+  kept?.save();
+  return authority;
 }

@@ -37,12 +37,6 @@ export function createProcessHost(options: ProcessHostOptions): Host {
   const stopping = new AbortController();
   const { clock, report } = options;
 
-  const enqueue = async (slot: Slot, work: () => Promise<void>): Promise<void> => {
-    const done = slot.queue.then(work);
-    slot.queue = done.catch(() => {});
-    await done;
-  };
-
   const boot = async (slot: Slot, eventId: string | undefined): Promise<void> => {
     if (stopping.signal.aborted || slot.isGone) return;
     const boots = await slot.vm.boot();
@@ -77,6 +71,18 @@ export function createProcessHost(options: ProcessHostOptions): Host {
     return slot;
   };
 
+  /** Ends a VM without an event; its slot takes no impact any more. */
+  const end = async (vm: string, detail: string, empty?: (folder: VmFolder) => Promise<void>): Promise<void> => {
+    const slot = slots.get(vm);
+    if (slot === undefined) return;
+    await enqueue(slot, async () => {
+      slot.isGone = true;
+      await slot.vm.kill();
+      await empty?.(slot.folder);
+    });
+    report({ kind: 'vm.gone', vm, eventId: undefined, detail });
+  };
+
   const startVm = async (plan: HostedVmPlan): Promise<void> => {
     const slot = await prepare(plan);
     const leftovers = await slot.vm.endLeftovers();
@@ -93,25 +99,11 @@ export function createProcessHost(options: ProcessHostOptions): Host {
     },
     add: startVm,
     remove: async (vm) => {
-      const slot = slots.get(vm);
-      if (slot === undefined) return;
-      await enqueue(slot, async () => {
-        slot.isGone = true;
-        await slot.vm.kill();
-        await emptyDisks(slot.folder);
-      });
+      await end(vm, 'removed, and its disks with it', emptyDisks);
       slots.delete(vm);
-      report({ kind: 'vm.gone', vm, eventId: undefined, detail: 'removed, and its disks with it' });
     },
     stop: async (vm, isTempLost) => {
-      const slot = slots.get(vm);
-      if (slot === undefined) return;
-      await enqueue(slot, async () => {
-        slot.isGone = true;
-        await slot.vm.kill();
-        if (isTempLost) await emptyTemp(slot.folder);
-      });
-      report({ kind: 'vm.gone', vm, eventId: undefined, detail: 'stopped by its user; its disk stays' });
+      await end(vm, 'stopped by its user; its disk stays', isTempLost ? emptyTemp : undefined);
     },
     impact: async (impact) => {
       const slot = slots.get(impact.vm);
@@ -126,6 +118,13 @@ export function createProcessHost(options: ProcessHostOptions): Host {
       await Promise.all([...slots.values()].map(async (slot) => await endSlot(slot, clock)));
     },
   };
+}
+
+/** What is done to one VM is done one after another. */
+async function enqueue(slot: Slot, work: () => Promise<void>): Promise<void> {
+  const done = slot.queue.then(work);
+  slot.queue = done.catch(() => {});
+  await done;
 }
 
 async function endSlot(slot: Slot, clock: Clock): Promise<void> {

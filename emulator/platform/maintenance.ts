@@ -68,8 +68,8 @@ export function eventGone(plan: MaintenancePlan, eventId: string): MaintenancePl
 /** `under-way` until its last event has gone, also when it was cancelled: what has started goes on to its end. */
 export function stateOf(plan: MaintenancePlan): 'under-way' | 'completed' | 'cancelled' {
   if (plan.steps.some((step) => step.state === 'under-way')) return 'under-way';
-  if (plan.steps.every((step) => step.state === 'over')) return 'completed';
-  return plan.isCancelled ? 'cancelled' : 'under-way';
+  if (plan.isCancelled) return 'cancelled';
+  return plan.steps.every((step) => step.state === 'over') ? 'completed' : 'under-way';
 }
 
 function changeStep(

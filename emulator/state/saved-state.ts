@@ -1,15 +1,8 @@
 import { z } from 'zod';
 import { endImpact } from '../platform/life.ts';
-import {
-  EVENT_SOURCES,
-  EVENT_TYPES,
-  GONE_AS,
-  type FinishedEvent,
-  type GoneAs,
-  type PlatformEvent,
-  type PlatformState,
-  type ScopeState,
-} from '../platform/state.ts';
+import { GONE_AS, type FinishedEvent, type GoneAs, type PlatformState, type ScopeState } from '../platform/state.ts';
+import { keptPartsSchema, type KeptParts } from './kept-parts.ts';
+import { eventSchema, scopeSchema } from './saved-events.ts';
 
 /** What of a platform outlives a restart: its events with their approvals, the incarnations, and which VMs are gone. */
 export interface SavedState {
@@ -18,6 +11,9 @@ export interface SavedState {
   /** By lower-case names. */
   readonly goneVms: Readonly<Record<string, GoneAs>>;
   readonly finished: readonly FinishedEvent[];
+  /** Lower-case names of VMs that the fleet file has and a user has deleted. */
+  readonly removedVms: readonly string[];
+  readonly parts: KeptParts;
 }
 
 type SavedScope = Pick<ScopeState, 'name' | 'isEnabled' | 'incarnation' | 'events'> & {
@@ -26,60 +22,22 @@ type SavedScope = Pick<ScopeState, 'name' | 'isEnabled' | 'incarnation' | 'event
 
 const FORMAT = 'forewarn-emulator-state-1';
 
-const lifeSchema = z.discriminatedUnion('phase', [
-  z.object({ phase: z.literal('scheduled') }),
-  z.object({ phase: z.literal('approved'), startsAtMs: z.number() }),
-  z.object({ phase: z.literal('started'), startedAtMs: z.number(), impactAtMs: z.number() }),
-  z.object({ phase: z.literal('impact'), startedAtMs: z.number(), impactStartedAtMs: z.number() }),
-  z.object({
-    phase: z.literal('lingering'),
-    startedAtMs: z.number(),
-    impactStartedAtMs: z.number(),
-    impactEndedAtMs: z.number(),
-    goneAtMs: z.number(),
-  }),
-]);
-
-const eventSchema = z
-  .object({
-    id: z.string(),
-    type: z.enum(EVENT_TYPES),
-    scope: z.string(),
-    resources: z.array(z.string()),
-    description: z.string(),
-    source: z.enum(EVENT_SOURCES),
-    durationSeconds: z.number(),
-    scheduledAtMs: z.number(),
-    notBeforeMs: z.number().optional(),
-    leaves: z.enum(GONE_AS).optional(),
-    approvals: z.array(z.object({ by: z.string(), atMs: z.number() })),
-    life: lifeSchema,
-  })
-  .transform(({ leaves, ...event }): PlatformEvent => ({
-    ...event,
-    notBeforeMs: event.notBeforeMs,
-    ...(leaves === undefined ? {} : { leaves }),
-  }));
-
 const savedSchema = z.object({
   format: z.literal(FORMAT),
-  scopes: z.array(
-    z.object({
-      name: z.string(),
-      isEnabled: z.boolean(),
-      lastAskedMs: z.number().optional(),
-      incarnation: z.int().positive(),
-      events: z.array(eventSchema),
-    }),
-  ),
+  scopes: z.array(scopeSchema),
   goneVms: z.record(z.string(), z.enum(GONE_AS)),
   finished: z.array(
     z.object({ event: eventSchema, outcome: z.enum(['completed', 'cancelled']), goneAtMs: z.number() }),
   ),
+  removedVms: z.array(z.string()).default([]),
+  parts: keptPartsSchema.default({}),
 });
 
-/** Everything worth keeping of `state`, as text. */
-export function renderState(state: PlatformState): string {
+/** Everything worth keeping of `state`, as text, with what is kept beside it. */
+export function renderState(
+  state: PlatformState,
+  { removedVms = [], parts = {} }: Partial<Pick<SavedState, 'removedVms' | 'parts'>> = {},
+): string {
   const saved: SavedState = {
     format: FORMAT,
     scopes: [...state.scopes.values()].map(({ name, isEnabled, lastAskedMs, incarnation, events }) => ({
@@ -91,6 +49,8 @@ export function renderState(state: PlatformState): string {
     })),
     goneVms: Object.fromEntries(state.goneVms),
     finished: state.finished,
+    removedVms,
+    parts,
   };
   return `${JSON.stringify(saved)}\n`;
 }

@@ -1,15 +1,14 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { describeError, EXIT_USAGE, systemErrorCode, UserError } from '../../common/runtime/errors.ts';
-import type { PlatformState } from '../platform/state.ts';
-import { parseStateOrUndefined, renderState, restoreState } from './saved-state.ts';
+import { parseStateOrUndefined, renderState, type SavedState } from './saved-state.ts';
 
-/** A platform that outlives its process. */
+/** A file that the state of an emulator outlives it in. */
 export interface StateFile {
-  /** What was kept, over the VMs of `fresh`; `fresh` itself when there is nothing yet. Throws a `UserError` for a file of something else. */
-  restore(fresh: PlatformState, now: number): PlatformState;
-  /** Returns once `state` would survive kill -9 and power loss. Throws a `UserError` (`STATE_NOT_KEPT`), and then the old one is kept. */
-  keep(state: PlatformState): void;
+  /** What was kept; undefined when there is nothing yet. Throws a `UserError` for a file of something else. */
+  read(): SavedState | undefined;
+  /** Returns once it would survive kill -9 and power loss. Throws a `UserError` (`STATE_NOT_KEPT`), and then the old one is kept. */
+  write(...state: Parameters<typeof renderState>): void;
 }
 
 /**
@@ -19,25 +18,20 @@ export interface StateFile {
 export function openStateFile(file: string): StateFile {
   const absolute = path.resolve(file);
   return {
-    restore: (fresh, now) => {
+    read: () => {
       const text = readOrUndefined(absolute);
-      if (text === undefined) return fresh;
+      if (text === undefined) return undefined;
       const saved = parseStateOrUndefined(text);
-      if (saved === undefined) {
-        throw new UserError(
-          'STATE_FILE_INVALID',
-          `--state: expected the state of an emulator in ${absolute}, found something else`,
-          {
-            hint: 'give another file, or remove this one to begin anew',
-            exitStatus: EXIT_USAGE,
-          },
-        );
-      }
-      return restoreState(fresh, saved, now);
+      if (saved !== undefined) return saved;
+      throw new UserError(
+        'STATE_FILE_INVALID',
+        `--state: expected the state of an emulator in ${absolute}, found something else`,
+        { hint: 'give another file, or remove this one to begin anew', exitStatus: EXIT_USAGE },
+      );
     },
-    keep: (state) => {
+    write: (...state) => {
       try {
-        replace(absolute, renderState(state));
+        replace(absolute, renderState(...state));
       } catch (error) {
         throw new UserError('STATE_NOT_KEPT', `cannot write the state to ${absolute}: ${describeError(error)}`, {
           hint: 'nothing was changed; it works again as soon as the file can be written',

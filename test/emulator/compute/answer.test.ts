@@ -20,7 +20,7 @@ function compute(): {
   const context = {
     runner,
     random: seededRandom(1),
-    operations: createOperationLog(feed, () => clock.now()),
+    operations: createOperationLog(feed, () => clock.now(), undefined),
     location: 'here',
     url: () => 'https://127.0.0.1:1',
     rack: { remove: async () => {}, stop: async () => {}, start: async () => {} },

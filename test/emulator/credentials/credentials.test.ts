@@ -80,7 +80,7 @@ describe('an attested document', () => {
     await writeFile(ca, await (await fetch(`${emulator.control}/ca.pem`)).text());
     expect(JSON.parse(await opensslVerify(file, ca))).toMatchObject({ nonce: '1234576990', sku: '13-gen2' });
 
-    const { createAuthority } = await import('../../../emulator/compute/authority.ts');
+    const { createAuthority } = await import('../../../emulator/credentials/authority.ts');
     const stranger = path.join(folder, 'stranger.pem');
     await writeFile(stranger, (await createAuthority(Date.now())).certificate);
     await expect(opensslVerify(file, stranger)).rejects.toThrow('Verification failure');

@@ -1,4 +1,4 @@
-import { generateKeyPair } from 'node:crypto';
+import { generateKeyPair, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
 
@@ -8,8 +8,10 @@ export interface Certified {
   readonly key: string;
 }
 
-/** The emulator's own certificate authority. It lives in memory, for one run: nobody else is to trust it for longer. */
+/** The emulator's own certificate authority. It lives as long as the emulator's state: nobody is to trust it for longer. */
 export interface Authority {
+  /** What it is made of again after a restart. */
+  readonly root: Certified;
   /** Its certificate, as PEM: what clients are to trust. */
   readonly certificate: string;
   /** A certificate for a server with these DNS names and IP addresses. */
@@ -22,8 +24,8 @@ const DAY_MS = 86_400_000;
 /** What every TLS client takes; made by OpenSSL in about 0.1 s. */
 const RSA_BITS = 2048;
 
-/** `now` in epoch milliseconds. The library for certificates is loaded only here. */
-export async function createAuthority(now: number): Promise<Authority> {
+/** `now` in epoch milliseconds; `kept` is of an earlier run. The library for certificates is loaded only here. */
+export async function createAuthority(now: number, kept?: Certified): Promise<Authority> {
   const { default: forge } = await import('node-forge');
   const subject = [{ name: 'commonName', value: 'Forewarn emulator CA' }];
   let serial = now;
@@ -45,16 +47,20 @@ export async function createAuthority(now: number): Promise<Authority> {
     certificate.sign(forge.pki.privateKeyFromPem(options.signWith ?? pair.privateKey), forge.md.sha256.create());
     return { certificate: forge.pki.certificateToPem(certificate), key: pair.privateKey };
   };
-  const root = await build({
-    subject,
-    extensions: [
-      { name: 'basicConstraints', cA: true, critical: true },
-      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
-      { name: 'subjectKeyIdentifier' },
-    ],
-    signWith: undefined,
-  });
+  const known = kept !== undefined && lastsLongEnough(kept.certificate, now) ? kept : undefined;
+  const root =
+    known ??
+    (await build({
+      subject,
+      extensions: [
+        { name: 'basicConstraints', cA: true, critical: true },
+        { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+        { name: 'subjectKeyIdentifier' },
+      ],
+      signWith: undefined,
+    }));
   return {
+    root,
     certificate: root.certificate,
     issue: async (names) =>
       await build({
@@ -72,6 +78,11 @@ export async function createAuthority(now: number): Promise<Authority> {
         signWith: root.key,
       }),
   };
+}
+
+/** A whole run's worth is left of it, or nearly. */
+function lastsLongEnough(certificate: string, now: number): boolean {
+  return Date.parse(new X509Certificate(certificate).validTo) - now > (VALID_DAYS / 2) * DAY_MS;
 }
 
 async function newKeyPair(): Promise<{ readonly publicKey: string; readonly privateKey: string }> {
