@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, request } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { getuid } from 'node:process';
@@ -21,6 +20,7 @@ import { callWebhook } from '../../agent/drain/webhook.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { portOf, runsHaproxy, startApplication, startHaproxy, stop } from './drain-haproxy.ts';
+import { ask, canConnect, openTraffic } from './drain-traffic.ts';
 import { NGINX, runsNginx, startNginx, type RunningNginx } from './drain-nginx.ts';
 
 /** One drain over a real thing: what it promises is the same for all of them. */
@@ -288,48 +288,3 @@ export const RIGS: readonly RigKind[] = [
   { name: 'systemd units (over a stand-in for systemctl)', isThere: true, create: unitsRig },
   { name: 'webhook (over an API made up here)', isThere: true, create: webhookRig },
 ];
-
-/** A request whose answer does not end; resolves once it has begun. */
-export async function openTraffic(port: number): Promise<{ close(): Promise<void> }> {
-  const socket: Socket = connect(port, '127.0.0.1');
-  socket.on('error', () => {});
-  await once(socket, 'connect');
-  socket.write('GET /endless HTTP/1.1\r\nHost: x\r\n\r\n');
-  await once(socket, 'data');
-  return {
-    close: async () => {
-      if (socket.closed) return;
-      socket.destroy();
-      await once(socket, 'close');
-    },
-  };
-}
-
-export async function ask(port: number): Promise<{ status: number; body: string }> {
-  return await new Promise((resolve, reject) => {
-    const outgoing = request({ port, host: '127.0.0.1', agent: false }, (response) => {
-      let body = '';
-      response.on('data', (chunk: Buffer) => {
-        body += chunk.toString();
-      });
-      response.on('end', () => {
-        resolve({ status: response.statusCode ?? 0, body });
-      });
-    });
-    outgoing.on('error', reject);
-    outgoing.end();
-  });
-}
-
-async function canConnect(port: number): Promise<boolean> {
-  return await new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => {
-      resolve(false);
-    });
-  });
-}

@@ -12,7 +12,8 @@ import { haproxyStateFile } from '../../agent/drain/haproxy-state-file.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { runsHaproxy, startHaproxy } from './drain-haproxy.ts';
 import { runsNginx, startNginx, type RunningNginx } from './drain-nginx.ts';
-import { ask, directNginx, HAPROXY_DEFAULTS, openTraffic, RIGS, type Rig } from './drain-rigs.ts';
+import { directNginx, HAPROXY_DEFAULTS, RIGS, type Rig } from './drain-rigs.ts';
+import { ask, openTraffic } from './drain-traffic.ts';
 
 const WITHIN = { timeout: 10_000, interval: 20 } as const;
 

@@ -103,9 +103,9 @@ describe.skipIf(!runsActivate)('an agent whose gate is a socket of systemd (need
 
 /** Counts what probes are told; the returned function stops and waits for the last. */
 function probeEvery(address: string, counts: Map<number, number>): () => Promise<void> {
-  let isStopped = false;
+  const stopped = new AbortController();
   const run = async (): Promise<void> => {
-    while (!isStopped) {
+    while (!stopped.signal.aborted) {
       const status = await probeGate(address);
       counts.set(status, (counts.get(status) ?? 0) + 1);
       await sleep(PROBE_EVERY_MS);
@@ -113,7 +113,7 @@ function probeEvery(address: string, counts: Map<number, number>): () => Promise
   };
   const running = run();
   return async () => {
-    isStopped = true;
+    stopped.abort();
     await running;
   };
 }
