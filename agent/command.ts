@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { configCommand } from './config-command.ts';
+import { historyCommand } from './history/command.ts';
 import { operatorCommands } from './operator-commands.ts';
 import { privilegedCommand } from './privileged-command.ts';
 
@@ -42,6 +43,7 @@ Examples:
     });
   agent.addCommand(doctorCommand(context, DEFAULT_CONFIG));
   agent.addCommand(configCommand(context));
+  agent.addCommand(historyCommand(context));
   agent.addCommand(privilegedCommand());
   return agent;
 }

@@ -13,6 +13,8 @@ import { openDrains, type OpenDrains } from './drain/open-drains.ts';
 import { restoreAll } from './drain/all-drains.ts';
 import { drainForShutdown, isMachineStopping } from './drain-for-shutdown.ts';
 import { dryRunDrains, dryRunJournal, dryRunSettings } from './dry-run.ts';
+import { explainStart } from './history/explain-start.ts';
+import { keepHistory, type History } from './history/keep-history.ts';
 import { learnIdentity } from './identity.ts';
 import { openJournal, type Journal } from './journal/journal.ts';
 import { findEndpoint, type Endpoint } from './metadata/endpoint.ts';
@@ -22,6 +24,7 @@ import { openWitness } from './open-witness.ts';
 import { runOnVm, type RunningAgent } from './run-on-vm.ts';
 import { loadAgentSettings, SAFE_ABSENCE_MS } from './settings.ts';
 import type { AgentTools } from './tools.ts';
+import { allWitnesses } from './witness.ts';
 
 /** A poll takes two minutes at most (the first one); without the end of one for longer than this nothing is watched any more. */
 const PROGRESS_WITHIN_MS = 150_000;
@@ -75,7 +78,6 @@ async function serve(tools: AgentTools, closers: Closers): Promise<void> {
     await drains.close();
   });
   const metrics = settings.http?.metrics === true ? await loadMetrics(tools) : undefined;
-  const witness = await openWitness(tools, metrics);
   const vm: { running?: RunningAgent } = {};
   const view = await openView(tools, vm, metrics, closers);
   if (journal.isDamaged) log.warn({ state: settings.state }, 'the journal holds nothing that can be read');
@@ -83,6 +85,12 @@ async function serve(tools: AgentTools, closers: Closers): Promise<void> {
     const chosenMs = settings.events.absentFor;
     log.warn({ chosenMs, safeMs: SAFE_ABSENCE_MS }, 'events.absentFor is short: an event may be taken for ended');
   }
+  const history = keepHistory(settings.state, { clock, log });
+  closers.add(async () => {
+    await history.idle();
+  });
+  tellStart(tools, history, journal);
+  const witness = allWitnesses([history.witness, await openWitness(tools, metrics)]);
   const notifier = createServiceNotifier(tools.environment, { log });
   closers.add(async () => {
     await notifier.idle();
@@ -117,6 +125,16 @@ async function serve(tools: AgentTools, closers: Closers): Promise<void> {
   if (!(await isMachineStopping(tools.environment))) return;
   const { detection: detectionMs = 0 } = settings.gate ?? {};
   await drainForShutdown(drains.drains, { detectionMs, timeoutMs: settings.drain.timeout }, { clock, log, notifier });
+}
+
+/** After a reboot the log and the history say which event was most likely the reason, and what remains to be done. */
+function tellStart({ log, agentVersion }: AgentTools, history: History, journal: Journal): void {
+  const reasons = explainStart(journal.found);
+  for (const { eventId, detail } of reasons) {
+    log.info({ event_id: eventId, detail }, 'the journal knows of an event');
+    history.note({ kind: 'agent.started', eventId, detail: `version ${agentVersion}: ${detail}` });
+  }
+  if (reasons.length === 0) history.note({ kind: 'agent.started', detail: `version ${agentVersion}` });
 }
 
 /** In a dry run what is drained is only looked at, and no gate is opened that a balancer could ask. */
