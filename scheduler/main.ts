@@ -48,7 +48,14 @@ export async function runScheduler(
   const settings = await readSchedulerSettings(options.config, options.environment, options.folder);
   const log = createLog('scheduler', settings.logLevel);
   log.info(
-    { settings: { ...settings, store: withoutPassword(settings.store), unmanaged: [...settings.unmanaged] } },
+    {
+      settings: {
+        ...settings,
+        store: withoutPassword(settings.store),
+        unmanaged: [...settings.unmanaged],
+        calendars: [...(settings.calendars?.keys() ?? [])],
+      },
+    },
     'starting',
   );
   const scheduler = await startScheduler(settings, log, systemClock);
@@ -105,6 +112,7 @@ async function open(opening: Opening): Promise<Scheduler> {
     perform: performer(http, rollouts),
     publish: watch.publish,
     replica: settings.replica,
+    calendars: settings.calendars,
   });
   closers.add(async () => {
     await engine.close();
@@ -148,6 +156,7 @@ async function open(opening: Opening): Promise<Scheduler> {
     log: log.child({ part: 'api' }),
     engine,
     registry,
+    calendars: settings.calendars,
     unmanaged: settings.unmanaged,
     refusals: () => coordination.refusals(),
     listening: () => listening,

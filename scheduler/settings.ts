@@ -6,7 +6,9 @@ import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
 import { formatAddress, isLoopback, listenAddressSchema, type ListenAddress } from '../common/runtime/listen.ts';
 import { LOG_LEVELS } from '../common/runtime/log.ts';
 import { loadSettings, parseSettings } from '../common/runtime/settings.ts';
+import { calendarsSchema, toCalendars } from './blackout-settings.ts';
 import { agentsSchema, isEnrolmentRequired } from './enrolment/settings.ts';
+import type { Calendars } from './recurrence/blackout.ts';
 import { replicaOf, replicaSchema } from './replicas/settings.ts';
 import { storeSchema, storeSettingsOf, type StoreSettings } from './store/settings.ts';
 import type { Replica } from './store/store.ts';
@@ -29,6 +31,7 @@ const schema = z.strictObject({
     .strictObject({ unmanaged: z.array(z.string().min(1).max(256)).max(10_000).default([]) })
     .default({ unmanaged: [] }),
   agents: agentsSchema,
+  calendars: calendarsSchema,
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).default({ level: 'info' }),
 });
 
@@ -45,6 +48,8 @@ export interface SchedulerSettings {
   readonly unmanaged: ReadonlySet<string>;
   /** Agents must prove which VM they are. */
   readonly enrolmentRequired: boolean;
+  /** Blackout calendars, which recurrences refer to by name. */
+  readonly calendars?: Calendars;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -76,6 +81,7 @@ export async function readSchedulerSettings(
     allowPrivate: raw.http.allowPrivate,
     unmanaged: new Set(raw.coordination.unmanaged.map(canonicalName)),
     enrolmentRequired: isEnrolmentRequired(raw.agents, raw.listen),
+    calendars: toCalendars(raw.calendars),
     logLevel: raw.log.level,
   };
 }

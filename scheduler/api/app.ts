@@ -7,6 +7,7 @@ import { addEnrolmentRoutes } from './enrolment-routes.ts';
 import { addFleetRoutes } from './fleet-routes.ts';
 import { addJobRoutes } from './job-routes.ts';
 import type { ApiParts } from './parts.ts';
+import { addPreviewRoutes } from './preview-routes.ts';
 
 const API_VERSIONS = ['2016-03-01', '2016-01-01', '2014-08-01-preview'];
 
@@ -39,6 +40,7 @@ export function createApp(parts: ApiParts): Express {
   });
   addCollectionRoutes(app, parts);
   addJobRoutes(app, parts);
+  addPreviewRoutes(app, parts);
   addFleetRoutes(app, parts);
   addEnrolmentRoutes(app, parts.enrolment);
   app.use((request) => {

@@ -2,6 +2,7 @@ import type { Express } from 'express';
 import { writeJob, type Job, type CollectionRef, type JobCollection, type JobRef } from '../jobs/job.ts';
 import { refuseJob } from '../jobs/quota.ts';
 import { badRequest, conflict, jobNotFound } from './api-error.ts';
+import { assertCalendarsKnown } from './blackouts.ts';
 import { endpoint } from './endpoint.ts';
 import type { ApiParts } from './parts.ts';
 import { assertName, COLLECTION, needCollection } from './collection-routes.ts';
@@ -100,7 +101,7 @@ async function needJob({ store }: ApiParts, ref: JobRef): Promise<Job> {
 
 /** Called inside the store's transaction; what it throws reaches the client and nothing is written. */
 function change(
-  { clock, random }: ApiParts,
+  { clock, random, calendars }: ApiParts,
   from: {
     readonly ref: JobRef;
     readonly collection: JobCollection;
@@ -111,6 +112,7 @@ function change(
 ): Job {
   const { collection, current } = from;
   if (current !== undefined) assertOpen(current);
+  assertCalendarsKnown(wanted.definition, calendars);
   const refusal = refuseJob(collection, wanted.definition, from.siblings);
   if (refusal !== undefined) throw conflict(refusal);
   const ref: JobRef = {
@@ -119,7 +121,7 @@ function change(
     collection: collection.collection,
     job: current?.job ?? from.ref.job,
   };
-  const job = writeJob(current, { ref, ...wanted }, clock.now(), random.uuid());
+  const job = writeJob(current, { ref, ...wanted, calendars }, clock.now(), random.uuid());
   if (current === undefined && job.state === 'enabled' && job.nextAtMs === undefined) {
     throw badRequest("The field 'properties.recurrence' is not valid: it ends before its first occurrence.");
   }

@@ -5,6 +5,7 @@ import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Enrolment } from '../enrolment/enrolment.ts';
+import type { Calendars } from '../recurrence/blackout.ts';
 import type { Registry } from '../gateway/registry.ts';
 import type { Store } from '../store/store.ts';
 
@@ -17,6 +18,8 @@ export interface ApiParts {
   readonly engine: Pick<Engine, 'wake' | 'runNow'>;
   readonly registry: Registry;
   readonly enrolment: Enrolment;
+  /** Blackout calendars of the settings. */
+  readonly calendars?: Calendars | undefined;
   /** Canonical names of the VMs that have no agent. */
   readonly unmanaged: ReadonlySet<string>;
   /** How many commands of agents were refused, by reason. */

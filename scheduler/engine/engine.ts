@@ -6,6 +6,7 @@ import { executionByHand, type Execution, type Job } from '../jobs/job.ts';
 import { createHeartbeat, type ReplicaHeartbeat } from '../replicas/heartbeat.ts';
 import type { Claim, ClaimPlan, Replica, Store } from '../store/store.ts';
 import type { Publish } from '../watch.ts';
+import type { Calendars } from '../recurrence/blackout.ts';
 import { describeExecution, endingOf, type ActionOutcome } from './ending.ts';
 import { createClaimPlan } from './plan.ts';
 
@@ -20,6 +21,8 @@ export interface EngineParts {
   readonly log: Log;
   readonly perform: PerformAction;
   readonly publish: Publish;
+  /** Blackout calendars of the settings. */
+  readonly calendars?: Calendars | undefined;
   readonly replica: Replica;
 }
 
@@ -79,7 +82,7 @@ class StoreEngine implements Engine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    this.#plan = createClaimPlan(parts.random);
+    this.#plan = createClaimPlan(parts.random, parts.calendars);
     this.#heartbeat = createHeartbeat({
       ...parts,
       store: parts.store,

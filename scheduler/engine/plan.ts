@@ -1,7 +1,8 @@
 import type { RandomSource } from '../../common/runtime/random.ts';
 import { occurrenceOf, timetableOf, type Execution, type Job } from '../jobs/job.ts';
 import { parseTimeSpanOrUndefined } from '../jobs/retry.ts';
-import { nextOccurrence } from '../recurrence.ts';
+import { excludedBy, nextOccurrence, type Timetable } from '../recurrence.ts';
+import type { Calendars } from '../recurrence/blackout.ts';
 import type { ClaimPlan } from '../store/store.ts';
 
 /** Why an occurrence was not run: stable words, in the history and its filter. */
@@ -14,6 +15,8 @@ export type PostponedReason =
   | 'StillRunning'
   /** As many wait already as `overlap: queue` lets wait: one. */
   | 'AlreadyQueued'
+  /** A blackout calendar or an excluded date covers it, and did not yet when it was put on the calendar. */
+  | 'Excluded'
   /** A later occurrence was due at the same time, and `overlap: cancel` keeps the newest. */
   | 'Superseded';
 
@@ -27,10 +30,10 @@ const MAX_MISSED = 1000;
 const MAX_ENTRIES = 100;
 
 /** Decides, from a job's own choices, what becomes of its occurrences that are due. */
-export function createClaimPlan(random: RandomSource): ClaimPlan {
+export function createClaimPlan(random: RandomSource, calendars?: Calendars): ClaimPlan {
   return {
     asksForUnfinished: (job) => (job.definition.runs?.overlap ?? 'allow') !== 'allow',
-    occurrences: (job, at) => planOccurrences(job, { ...at, random }),
+    occurrences: (job, at) => planOccurrences(job, { ...at, random, calendars }),
     pending: (job, execution, nowMs) => planPending(job, execution, nowMs),
   };
 }
@@ -46,14 +49,22 @@ interface Situation {
   readonly nowMs: number;
   readonly unfinished: readonly Execution[];
   readonly random: RandomSource;
+  readonly calendars: Calendars | undefined;
 }
 
 type Planned = ReturnType<ClaimPlan['occurrences']>;
 
 function planOccurrences(job: Job, situation: Situation): Planned {
   const { nowMs, random } = situation;
-  const due = dueUntil(job, nowMs);
-  const chosen = new Set(choose(job, due, nowMs));
+  const timetable = timetableOf(job.definition, job.anchorMs, situation.calendars);
+  const due = dueUntil(job, timetable, nowMs);
+  const chosen = new Set(
+    choose(
+      job,
+      due.filter((dueMs) => excludedBy(timetable, dueMs) === undefined),
+      nowMs,
+    ),
+  );
   const left = (job.definition.recurrence?.count ?? Number.POSITIVE_INFINITY) - job.made;
   const active = situation.unfinished.filter((execution) => execution.action === 'main' && !execution.byHand);
   const executions: Execution[] = [];
@@ -63,6 +74,10 @@ function planOccurrences(job: Job, situation: Situation): Planned {
   for (const dueMs of due) {
     // The count is used up: what would come after was never to be.
     if (made - job.made >= left) break;
+    if (excludedBy(timetable, dueMs) !== undefined) {
+      postponed.push({ dueMs, reason: 'Excluded' });
+      continue;
+    }
     if (!chosen.has(dueMs)) {
       postponed.push({ dueMs, reason: isInWindow(job, dueMs, nowMs) ? 'Missed' : 'OutsideWindow' });
       continue;
@@ -79,7 +94,7 @@ function planOccurrences(job: Job, situation: Situation): Planned {
   }
   const afterMs = Math.max(nowMs, due.at(-1) ?? nowMs);
   const isOnce = job.definition.recurrence === undefined;
-  const nextAtMs = isOnce ? undefined : nextOccurrence(timetableOf(job.definition, job.anchorMs), { afterMs, made });
+  const nextAtMs = isOnce ? undefined : nextOccurrence(timetable, { afterMs, made });
   const isOver = nextAtMs === undefined && executions.length === 0 && active.length === 0;
   return {
     job: { ...job, made, nextAtMs, state: isOver ? 'completed' : job.state },
@@ -89,11 +104,10 @@ function planOccurrences(job: Job, situation: Situation): Planned {
 }
 
 /** The due instants of a job up to now, the oldest first: almost always one. */
-function dueUntil(job: Job, nowMs: number): readonly number[] {
+function dueUntil(job: Job, timetable: Timetable, nowMs: number): readonly number[] {
   const first = job.nextAtMs ?? nowMs;
   const due = [first];
   if (job.definition.recurrence === undefined) return due;
-  const timetable = timetableOf(job.definition, job.anchorMs);
   while (due.length < MAX_MISSED) {
     const nextMs = nextOccurrence(timetable, { afterMs: due.at(-1) ?? first, made: job.made });
     if (nextMs === undefined || nextMs > nowMs) break;
@@ -163,6 +177,8 @@ function describeReason(reason: PostponedReason): string {
       return 'StillRunning: the occurrence before it was not over, and the job says runs.overlap: skip.';
     case 'AlreadyQueued':
       return 'AlreadyQueued: another occurrence waits already for the one that runs (runs.overlap: queue).';
+    case 'Excluded':
+      return 'Excluded: a blackout calendar or an excluded date of the job covers its time (forewarn job next says which).';
     case 'Superseded':
       return 'Superseded: a later occurrence was due as well, and the job says runs.overlap: cancel.';
     default:

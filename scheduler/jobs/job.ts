@@ -197,7 +197,7 @@ export interface JobWrite {
   /** Undefined: as it is, or enabled if it is new. */
   readonly state: 'enabled' | 'disabled' | undefined;
   /** The blackout calendars of the settings. */
-  readonly calendars?: Calendars;
+  readonly calendars?: Calendars | undefined;
 }
 
 /**

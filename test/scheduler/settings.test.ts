@@ -22,6 +22,7 @@ describe('the settings of the scheduler', () => {
       allowPrivate: false,
       unmanaged: new Set(),
       enrolmentRequired: false,
+      calendars: new Map(),
       logLevel: 'info',
     });
   });
@@ -45,6 +46,7 @@ describe('the settings of the scheduler', () => {
       allowPrivate: true,
       unmanaged: new Set(['web_9']),
       enrolmentRequired: false,
+      calendars: new Map(),
       logLevel: 'warn',
     });
   });
