@@ -20,6 +20,7 @@ import { callWebhook } from '../../agent/drain/webhook.ts';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { portOf, runsHaproxy, startApplication, startHaproxy, stop } from './drain-haproxy.ts';
+import { standInSystemd } from './drain-systemd.ts';
 import { ask, canConnect, openTraffic } from './drain-traffic.ts';
 import { NGINX, runsNginx, startNginx, type RunningNginx } from './drain-nginx.ts';
 
@@ -115,7 +116,7 @@ function haproxyRig(change: Partial<HaproxyOptions>): () => Promise<Rig> {
   };
 }
 
-async function nginxRig(make: (nginx: RunningNginx, claims: Claims) => Drain): Promise<Rig> {
+export async function nginxRig(make: (nginx: RunningNginx, claims: Claims) => Drain): Promise<Rig> {
   const nginx = await startNginx();
   return {
     drain: make(nginx, await openClaims(path.join(nginx.folder, 'claims.json'))),
@@ -165,25 +166,8 @@ export function byCommand(
   });
 }
 
-/** systemd does not run where tests do: a stand-in that knows one unit, as a file. */
 async function unitsRig(): Promise<Rig> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'forewarn-units-'));
-  const program = path.join(folder, 'systemctl');
-  const unit = path.join(folder, 'web.service');
-  await writeFile(unit, 'active');
-  await writeFile(
-    program,
-    `#!/bin/sh
-for last; do :; done
-case "$*" in
-  *' stop '*) echo inactive >"${folder}/$last" ;;
-  *' start '*) echo active >"${folder}/$last" ;;
-  *) [ -e "${folder}/$last" ] && load=loaded || load=not-found
-     echo "LoadState=$load"; echo "ActiveState=$(cat "${folder}/$last" 2>/dev/null || echo inactive)" ;;
-esac
-`,
-    { mode: 0o755 },
-  );
+  const { folder, program, unit } = await standInSystemd();
   return {
     drain: unitsDrain({
       names: ['web.service'],

@@ -13,11 +13,12 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { runsHaproxy, startHaproxy } from './drain-haproxy.ts';
 import { runsNginx, startNginx, type RunningNginx } from './drain-nginx.ts';
 import { directNginx, HAPROXY_DEFAULTS, RIGS, type Rig } from './drain-rigs.ts';
+import { RECIPE_RIGS } from './drain-recipe-rigs.ts';
 import { ask, openTraffic } from './drain-traffic.ts';
 
 const WITHIN = { timeout: 10_000, interval: 20 } as const;
 
-for (const kind of RIGS) {
+for (const kind of [...RIGS, ...RECIPE_RIGS]) {
   describe.skipIf(!kind.isThere)(`the drain contract on ${kind.name}`, () => {
     let rig: Rig;
     beforeEach(async () => {
