@@ -1,11 +1,13 @@
 import type { Readable } from 'node:stream';
 import { request, type Agent } from 'undici';
+import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, systemErrorCode } from '../../common/runtime/errors.ts';
 import type { HttpAction } from '../jobs/definition.ts';
 import { formatMs } from '../jobs/instant.ts';
 import type { Claim } from '../store/store.ts';
 import type { ActionOutcome } from '../engine/ending.ts';
 import { AddressRefusedError, createGuardedAgent, refuseLiteral } from './guarded-agent.ts';
+import { Ramp } from './ramp.ts';
 import { statusName } from './status-names.ts';
 
 /** Not configurable (Azure Scheduler, "Limits and Defaults"): whoever works longer answers 202 at once. */
@@ -28,20 +30,36 @@ export interface HttpPerformer {
  * Performs HTTP actions. Any 2xx is success; everything else, redirects included, is a failure: following one would send
  * the job's headers, and with them its secrets, to wherever the answer says.
  */
-export function createHttpPerformer(allowPrivate: boolean): HttpPerformer {
+export function createHttpPerformer(allowPrivate: boolean, clock: Clock = systemClock): HttpPerformer {
   const agent = createGuardedAgent(allowPrivate);
+  const ramp = new Ramp(clock);
   return {
     perform: async (action, claim, signal) => {
       const host = hostOf(action.request.uri);
+      const origin = originOf(action.request.uri);
+      await ramp.enter(origin);
+      // One signal for both reasons to stop; composed ones cost as much as the request.
+      const limit = new AbortController();
+      const stop = (): void => {
+        limit.abort(signal.reason);
+      };
+      signal.addEventListener('abort', stop, { once: true });
+      const cancelLimit = clock.after(HTTP_TIMEOUT_MS, () => {
+        limit.abort(new DOMException('The operation has timed out', 'TimeoutError'));
+      });
       try {
-        const message = await exchange({ agent, allowPrivate, action, claim, signal });
-        return message;
+        if (signal.aborted) return undefined;
+        return await exchange({ agent, allowPrivate, action, claim, signal: limit.signal });
       } catch (error) {
         if (signal.aborted) return undefined;
         return {
           status: 'failed',
           message: `Http Action - Request to host '${host}' failed: ${describeFailure(error, host)}`,
         };
+      } finally {
+        cancelLimit();
+        signal.removeEventListener('abort', stop);
+        ramp.leave(origin);
       }
     },
     close: async () => {
@@ -67,7 +85,7 @@ async function exchange({ agent, allowPrivate, action, claim, signal }: Exchange
     method: method.toUpperCase(),
     headers: [...Object.entries(identityHeaders(claim)), ...Object.entries(headers ?? {})].flat(),
     body: body ?? null,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(HTTP_TIMEOUT_MS)]),
+    signal,
     headersTimeout: HTTP_TIMEOUT_MS,
     bodyTimeout: HTTP_TIMEOUT_MS,
   });
@@ -135,6 +153,10 @@ function findRefusal(error: unknown): AddressRefusedError | undefined {
   if (error instanceof AddressRefusedError) return error;
   if (error instanceof AggregateError) return error.errors.map(findRefusal).find((found) => found !== undefined);
   return error instanceof Error && error.cause !== undefined ? findRefusal(error.cause) : undefined;
+}
+
+function originOf(uri: string): string {
+  return URL.canParse(uri) ? new URL(uri).origin : uri;
 }
 
 function hostOf(uri: string): string {

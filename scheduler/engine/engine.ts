@@ -38,9 +38,14 @@ export interface Engine {
 }
 
 /** Claimed in one transaction: one fsync for all of them. More would only keep the first waiting for the last. */
-const CLAIM_BATCH = 250;
+const CLAIM_BATCH = 500;
 /** Executions at a time; more wait in the store. Each holds a socket or a rollout. */
 const MAX_RUNNING = 1000;
+/**
+ * So much before its time a job is claimed: a thousand that are due at one instant are then in the store already, and only
+ * their requests are left to be sent. A change of a job in this last moment comes too late for that occurrence.
+ */
+const CLAIM_AHEAD_MS = 500;
 /** Longest sleep. Nothing is read then, only compared: it bounds the delay after the wall clock was set forward. */
 const MAX_SLEEP_MS = 30_000;
 /** Wait before the store is asked again after it failed. */
@@ -146,10 +151,15 @@ class StoreEngine implements Engine {
         const claimed = await this.#claim(room);
         this.#cancel(claimed.cancelled);
         for (const claim of claimed.claims) this.#launch(claim);
-        const waitMs = claimed.nextDueMs === undefined ? undefined : claimed.nextDueMs - claimed.nowMs;
-        if (waitMs === undefined) return;
-        if (waitMs > 0 || claimed.claims.length === 0) {
-          this.#arm(claimed.nowMs + (waitMs > 0 ? waitMs : CONTENDED_MS));
+        if (claimed.nextDueMs === undefined) return;
+        const claimAtMs = claimed.nextDueMs - CLAIM_AHEAD_MS;
+        if (claimAtMs > claimed.nowMs) {
+          this.#arm(claimAtMs);
+          return;
+        }
+        if (claimed.claims.length === 0) {
+          // Due, but taken by another replica at this moment; or near, but to be looked at when its time has come.
+          this.#arm(Math.max(claimed.nextDueMs, claimed.nowMs + CONTENDED_MS));
           return;
         }
       }
@@ -171,6 +181,7 @@ class StoreEngine implements Engine {
       return await executions.claimDue({
         limit,
         plan: this.#plan,
+        aheadMs: CLAIM_AHEAD_MS,
         regionsOfOthers: this.#heartbeat.regionsOfOthers(),
       });
     } catch (error) {
@@ -229,6 +240,7 @@ class StoreEngine implements Engine {
 
   async #execute(claim: Claim, signal: AbortSignal): Promise<void> {
     const { store, clock, publish, random } = this.#parts;
+    if (!(await this.#untilDue(claim.execution.startedAtMs ?? 0, signal))) return;
     publish({ kind: 'job.started', detail: describeExecution(claim) });
     const outcome = await this.#parts.perform(actionOf(claim), signal);
     if (outcome === undefined || signal.aborted) return;
@@ -244,6 +256,15 @@ class StoreEngine implements Engine {
       kind: outcome.status === 'failed' ? 'job.failed' : 'job.completed',
       detail: `${describeExecution(claim)}: ${outcome.message.slice(0, 300)}`,
     });
+  }
+
+  /** False when it is interrupted before. */
+  async #untilDue(atMs: number, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#parts;
+    for (let waitMs = atMs - clock.now(); waitMs > 0; waitMs = atMs - clock.now()) {
+      if (!(await clock.sleep(waitMs, signal))) return false;
+    }
+    return !signal.aborted;
   }
 
   /** The action was performed and must not be performed again only because the disk was full for a while. */

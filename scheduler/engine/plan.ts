@@ -3,7 +3,7 @@ import { occurrenceOf, timetableOf, type Execution, type Job } from '../jobs/job
 import { parseTimeSpanOrUndefined } from '../jobs/retry.ts';
 import { excludedBy, nextOccurrence, type Timetable } from '../recurrence.ts';
 import type { Calendars } from '../recurrence/blackout.ts';
-import type { ClaimPlan } from '../store/store.ts';
+import type { ClaimPlan, JobPlan } from '../store/store.ts';
 
 /** Why an occurrence was not run: stable words, in the history and its filter. */
 export type PostponedReason =
@@ -52,10 +52,12 @@ interface Situation {
   readonly calendars: Calendars | undefined;
 }
 
-type Planned = ReturnType<ClaimPlan['occurrences']>;
-
-function planOccurrences(job: Job, situation: Situation): Planned {
-  const { nowMs, random } = situation;
+function planOccurrences(job: Job, situation: Situation): JobPlan | undefined {
+  const { random } = situation;
+  const isEarly = (job.nextAtMs ?? 0) > situation.nowMs;
+  // What overlaps, and what is in its window, is known when the time has come.
+  if (isEarly && job.definition.runs !== undefined) return undefined;
+  const nowMs = isEarly ? (job.nextAtMs ?? 0) : situation.nowMs;
   const timetable = timetableOf(job.definition, job.anchorMs, situation.calendars);
   const due = dueUntil(job, timetable, nowMs);
   const chosen = new Set(

@@ -1,10 +1,24 @@
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Execution, Job } from '../jobs/job.ts';
+import type { BulkUpdate } from './bulk.ts';
 import { fromRow, insertExecutions, readJobs, saveProgress } from './execution-rows.ts';
 import { fromJobRow, selectJobs } from './jobs.ts';
-import { lockFreeRows, rowsOf, type SqlStore } from './sql.ts';
+import { lockFreeRows, type SqlStore } from './sql.ts';
 import type { Claim, Claimed, ClaimRequest } from './store.ts';
 import type { Tables } from './tables.ts';
+
+const START: BulkUpdate = {
+  table: 'executions',
+  set: {
+    status: 'text',
+    owner: 'text',
+    started_at: 'bigint',
+    ended_at: 'bigint',
+    message: 'text',
+    reason: 'text',
+  },
+  match: { id: 'text' },
+};
 
 /** Everything that is due, up to a limit, in one transaction of a handful of statements, however much it is. */
 export async function claimDue(store: SqlStore, request: ClaimRequest): Promise<Claimed> {
@@ -65,17 +79,9 @@ async function claimPending(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep
     jobs.set(job.id, plan.job);
     started.push(plan.execution);
   }
-  const updates = rowsOf(
-    store.dialect,
-    {
-      id: 'text',
-      status: 'text',
-      owner: 'text',
-      started_at: 'bigint',
-      ended_at: 'bigint',
-      message: 'text',
-      reason: 'text',
-    },
+  await store.bulk.update(
+    tx,
+    START,
     started.map((execution) => ({
       id: execution.id,
       status: execution.status,
@@ -86,8 +92,6 @@ async function claimPending(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep
       reason: execution.reason ?? null,
     })),
   );
-  await sql`update executions set status = v.status, owner = v.owner, started_at = v.started_at, ended_at = v.ended_at,
-    message = v.message, reason = v.reason from ${updates} where executions.id = v.id`.execute(tx);
   await saveProgress(store, tx, changed);
   return { claims: toClaims(jobs, started), taken: rows.length };
 }
@@ -99,7 +103,7 @@ async function claimByCalendar(
 ): Promise<Taken & { readonly cancelled: readonly string[] }> {
   if (step.limit <= 0) return { claims: [], taken: 0, cancelled: [] };
   let query = selectJobs(tx)
-    .where('jobs.next_at', '<=', step.nowMs)
+    .where('jobs.next_at', '<=', step.nowMs + (step.aheadMs ?? 0))
     .where('jobs.state', '=', 'enabled')
     .where('collections.state', '=', 'Enabled');
   if (step.regionsOfOthers.length > 0) query = query.where('collections.region', 'not in', step.regionsOfOthers);
@@ -113,9 +117,9 @@ async function claimByCalendar(
     tx,
     due.filter((job) => step.plan.asksForUnfinished(job)),
   );
-  const plans = due.map((job) =>
-    step.plan.occurrences(job, { nowMs: step.nowMs, unfinished: unfinished.get(job.id) ?? [] }),
-  );
+  const plans = due
+    .map((job) => step.plan.occurrences(job, { nowMs: step.nowMs, unfinished: unfinished.get(job.id) ?? [] }))
+    .filter((plan) => plan !== undefined);
   const executions = plans.flatMap((plan) => plan.executions);
   const cancelled = plans.flatMap((plan) => plan.cancelled);
   await saveProgress(

@@ -1,7 +1,8 @@
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Execution, Job } from '../jobs/job.ts';
+import type { BulkUpdate } from './bulk.ts';
 import { insertExecutions, readJobs, saveProgress } from './execution-rows.ts';
-import { rowsOf, type SqlStore } from './sql.ts';
+import type { SqlStore } from './sql.ts';
 import type { Tables } from './tables.ts';
 
 /** The end of an execution, what follows it (a retry, an error action), and what it means for its job. */
@@ -10,6 +11,12 @@ export interface Ending {
   readonly follow: readonly Execution[];
   readonly settle: (job: Job) => Job;
 }
+
+/**
+ * How long a burst is gathered at most. A commit waits for the disk, and with SQLite nothing else happens meanwhile: requests
+ * that are still to be sent come first, and nobody waits for an ending.
+ */
+const MAX_GATHER_MS = 50;
 
 /** Endings in one transaction; a longer one would hold up the claims beside it. */
 const MAX_BATCH = 500;
@@ -26,6 +33,15 @@ export function createEndings(store: SqlStore): (ending: Ending) => Promise<bool
   const waiting: Waiting[] = [];
   let work: Promise<void> | undefined;
 
+  /** In a burst every turn of the event loop brings more; one that brings none ends the wait. */
+  const gatherMore = async (): Promise<void> => {
+    const untilMs = store.clock.monotonic() + MAX_GATHER_MS;
+    for (let count = 0; waiting.length > count && store.clock.monotonic() < untilMs;) {
+      count = waiting.length;
+      await store.gather();
+    }
+  };
+
   const storeBatch = async (): Promise<void> => {
     let batch: readonly Waiting[] | undefined;
     // Taken as late as can be, and once: what came while the transaction before it was committed is in it.
@@ -39,7 +55,10 @@ export function createEndings(store: SqlStore): (ending: Ending) => Promise<bool
   };
 
   const storeAll = async (): Promise<void> => {
-    while (waiting.length > 0) await storeBatch();
+    while (waiting.length > 0) {
+      await gatherMore();
+      await storeBatch();
+    }
     work = undefined;
   };
 
@@ -50,6 +69,15 @@ export function createEndings(store: SqlStore): (ending: Ending) => Promise<bool
     });
 }
 
+/** Only what still runs, under the attempt that ends. */
+const END: BulkUpdate = {
+  table: 'executions',
+  set: { status: 'text', ended_at: 'bigint', message: 'text', reason: 'text' },
+  match: { id: 'text', attempt: 'bigint' },
+  only: { status: 'running' },
+  clear: ['owner'],
+};
+
 /** Resolves with the ids of those whose attempt was still the valid one. */
 async function endAll(store: SqlStore, tx: Kysely<Tables>, batch: readonly Ending[]): Promise<ReadonlySet<string>> {
   // Jobs before executions, as everywhere: whoever locks in another order waits in a circle.
@@ -58,9 +86,9 @@ async function endAll(store: SqlStore, tx: Kysely<Tables>, batch: readonly Endin
     tx,
     batch.map(({ ended }) => ended.jobId),
   );
-  const rows = rowsOf(
-    store.dialect,
-    { id: 'text', attempt: 'bigint', status: 'text', ended_at: 'bigint', message: 'text', reason: 'text' },
+  const done = await store.bulk.update(
+    tx,
+    END,
     batch.map(({ ended }) => ({
       id: ended.id,
       attempt: ended.attempt,
@@ -70,11 +98,6 @@ async function endAll(store: SqlStore, tx: Kysely<Tables>, batch: readonly Endin
       reason: ended.reason ?? null,
     })),
   );
-  const result = await sql<{ id: string }>`update executions set status = v.status, ended_at = v.ended_at,
-    message = v.message, reason = v.reason, owner = null from ${rows}
-    where executions.id = v.id and executions.attempt = v.attempt and executions.status = 'running'
-    returning executions.id`.execute(tx);
-  const done = new Set(result.rows.map((row) => row.id));
   const changed = new Map<string, Job>();
   const follow: Execution[] = [];
   for (const ending of batch) {

@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
 import { z } from 'zod';
 import type { Execution, Job } from '../jobs/job.ts';
+import type { BulkUpdate } from './bulk.ts';
 import { fromJobRow, selectJobs } from './jobs.ts';
 import { lockRows, rowsOf, type ColumnType, type SqlStore } from './sql.ts';
 import type { ExecutionsTable, Tables } from './tables.ts';
@@ -27,34 +28,39 @@ const COLUMNS = {
   reason: 'text',
 } as const satisfies Record<string, ColumnType>;
 
-const NAMES = sql.join(Object.keys(COLUMNS).map((name) => sql.ref(name)));
-
-/** Adds executions in one statement; the running ones are this owner's. */
+/** Adds executions; the running ones are this owner's. */
 export async function insertExecutions(
   store: SqlStore,
   tx: Kysely<Tables>,
   executions: readonly Execution[],
 ): Promise<void> {
-  if (executions.length === 0) return;
-  const rows = executions.map((execution) => toRow(execution, store.owner));
-  await sql`insert into executions (${NAMES}) select ${NAMES} from ${rowsOf(store.dialect, COLUMNS, rows)}`.execute(tx);
+  await store.bulk.insert(
+    tx,
+    'executions',
+    COLUMNS,
+    executions.map((execution) => toRow(execution, store.owner)),
+  );
 }
 
-/** Writes how far jobs have come, in one statement; their definitions and names are not touched. */
+const PROGRESS: BulkUpdate = {
+  table: 'jobs',
+  set: {
+    state: 'text',
+    next_at: 'bigint',
+    made: 'bigint',
+    execution_count: 'bigint',
+    failure_count: 'bigint',
+    faulted_count: 'bigint',
+    last_execution_at: 'bigint',
+  },
+  match: { id: 'text' },
+};
+
+/** Writes how far jobs have come; their definitions and names are not touched. */
 export async function saveProgress(store: SqlStore, tx: Kysely<Tables>, jobs: readonly Job[]): Promise<void> {
-  if (jobs.length === 0) return;
-  const rows = rowsOf(
-    store.dialect,
-    {
-      id: 'text',
-      state: 'text',
-      next_at: 'bigint',
-      made: 'bigint',
-      execution_count: 'bigint',
-      failure_count: 'bigint',
-      faulted_count: 'bigint',
-      last_execution_at: 'bigint',
-    },
+  await store.bulk.update(
+    tx,
+    PROGRESS,
     jobs.map((job) => ({
       id: job.id,
       state: job.state,
@@ -66,17 +72,23 @@ export async function saveProgress(store: SqlStore, tx: Kysely<Tables>, jobs: re
       last_execution_at: job.lastExecutionAtMs ?? null,
     })),
   );
-  await sql`update jobs set state = v.state, next_at = v.next_at, made = v.made, execution_count = v.execution_count,
-    failure_count = v.failure_count, faulted_count = v.faulted_count, last_execution_at = v.last_execution_at
-    from ${rows} where jobs.id = v.id`.execute(tx);
 }
 
 /** The jobs with these ids, locked in the order of their ids, so that two replicas never wait for each other in a circle. */
-export async function readJobs(store: SqlStore, tx: Kysely<Tables>, ids: Iterable<string>): Promise<Map<string, Job>> {
-  const wanted = [...new Set(ids)];
+export async function readJobs(
+  store: SqlStore,
+  tx: Kysely<Tables>,
+  jobIds: Iterable<string>,
+): Promise<Map<string, Job>> {
+  const wanted = [...new Set(jobIds)];
   if (wanted.length === 0) return new Map();
+  const ids = rowsOf(
+    store.dialect,
+    { id: 'text' },
+    wanted.map((id) => ({ id })),
+  );
   const rows = await selectJobs(tx)
-    .where('jobs.id', 'in', wanted)
+    .where(sql<boolean>`jobs.id in (select v.id from ${ids})`)
     .orderBy('jobs.id')
     .modifyEnd(lockRows(store.dialect, 'jobs'))
     .execute();

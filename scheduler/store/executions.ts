@@ -6,6 +6,9 @@ import { rowsOf, type SqlStore } from './sql.ts';
 import type { ExecutionStore, HistoryPage } from './store.ts';
 import type { Tables } from './tables.ts';
 
+/** Executions looked at in one statement when old ones are deleted. */
+const PRUNE_SLICE = 1000;
+
 /** Executions and their history in SQL. */
 export function createExecutionStore(store: SqlStore): ExecutionStore {
   const { db } = store;
@@ -32,7 +35,7 @@ export function createExecutionStore(store: SqlStore): ExecutionStore {
     history: async (jobId, page) => await history(db, jobId, page),
     prune: async (beforeMs, keep) => {
       await store.write(async (tx) => {
-        await tx.deleteFrom('executions').where('ended_at', '<', beforeMs).execute();
+        await pruneByAge(tx, beforeMs);
         await pruneByCount(tx, keep);
       });
     },
@@ -47,7 +50,7 @@ export async function handBackWhere(
 ): Promise<number> {
   const nowMs = await store.now(tx);
   const result =
-    await sql`update executions set status = 'pending', attempt = attempt + 1, run_at = ${nowMs}, owner = null
+    await sql`update executions set status = 'pending', attempt = attempt + 1, run_at = case when due_at > ${nowMs} then due_at else ${nowMs} end, owner = null
     where ended_at is null and status = 'running' and (${condition})`.execute(tx);
   const count = Number(result.numAffectedRows ?? 0n);
   if (count > 0) await store.tell(tx, { kind: 'due' });
@@ -63,6 +66,18 @@ async function history(db: Kysely<Tables>, jobId: string, page: HistoryPage) {
   query = query.orderBy('started_at', 'desc').orderBy('number', 'desc').limit(page.top).offset(page.skip);
   const rows = await query.execute();
   return rows.map((row) => ({ execution: fromRow(row), number: row.number }));
+}
+
+/** Numbers rise with time, so what is old is in front: no index of its own, which every execution would have to pay for. */
+async function pruneByAge(tx: Kysely<Tables>, beforeMs: number): Promise<void> {
+  for (;;) {
+    const oldest = tx.selectFrom('executions').select(['number', 'ended_at']).orderBy('number').limit(PRUNE_SLICE);
+    const result = await tx
+      .deleteFrom('executions')
+      .where('number', 'in', tx.selectFrom(oldest.as('oldest')).select('number').where('ended_at', '<', beforeMs))
+      .executeTakeFirst();
+    if (result.numDeletedRows === 0n) return;
+  }
 }
 
 async function pruneByCount(tx: Kysely<Tables>, keep: number): Promise<void> {

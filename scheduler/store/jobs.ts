@@ -16,6 +16,7 @@ import { lockRows, type SqlStore } from './sql.ts';
 import type { JobStore } from './store.ts';
 import type { CollectionsTable, JobsTable, Tables } from './tables.ts';
 
+const jobStateSchema = z.enum(JOB_STATES);
 const tagsSchema = z.record(z.string(), z.string());
 
 /** Job collections and jobs in SQL. */
@@ -116,7 +117,7 @@ export function fromJobRow(row: JobRow): Job {
     collection: row.collection,
     job: row.name,
     definition: parseDefinition(row.definition),
-    state: z.enum(JOB_STATES).parse(row.state),
+    state: jobStateSchema.parse(row.state),
     anchorMs: row.anchor_at,
     nextAtMs: row.next_at ?? undefined,
     made: row.made,

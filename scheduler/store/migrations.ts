@@ -141,10 +141,8 @@ async function addReplicas(db: Kysely<unknown>, dialect: SqlDialect): Promise<vo
     .alterTable('agreements')
     .addColumn('term', 'bigint', (column) => column.notNull().defaultTo(0))
     .execute();
-  // History is long and what is under way is short: these two hold the short part only.
+  // History is long and what is under way is short: this holds the short part only.
   await sql`create index executions_under_way on executions (status, run_at) where ended_at is null`.execute(db);
-  await sql`create index executions_of_job_under_way on executions (job_id) where ended_at is null`.execute(db);
-  await sql`create index executions_ended on executions (ended_at) where ended_at is not null`.execute(db);
   await db.schema.dropIndex('executions_by_status').execute();
   await db.schema.dropIndex('jobs_by_due').execute();
   // Kept apart by what never changes while a job waits, so that a million jobs without a next time cost nothing.

@@ -1,11 +1,12 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import type { Pool, PoolConfig } from 'pg';
-import type { Clock } from '../../common/runtime/clock.ts';
+import { nextTurn, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import { assembleStore } from './assemble.ts';
+import { postgresBulk } from './bulk.ts';
 import { createDatabaseClock, type DatabaseClock } from './database-clock.ts';
 import { migrationsFor } from './migrations.ts';
 import { createListener, tellOthers } from './postgres-news.ts';
@@ -100,6 +101,8 @@ export async function openPostgresDatabase(
       owner,
       clock: databaseClock,
       now,
+      gather: nextTurn,
+      bulk: postgresBulk,
       write: async (work) => await transact(db, work),
       tell: async (tx, news) => {
         await tellOthers(tx, owner, news);

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { Clock } from '../../common/runtime/clock.ts';
+import type { BulkSql } from './bulk.ts';
 import type { StoreNews } from './store.ts';
 import type { Tables } from './tables.ts';
 
@@ -18,6 +19,9 @@ export interface SqlStore {
    * after a deadlock (PostgreSQL).
    */
   write<Result>(work: (tx: Kysely<Tables>) => Promise<Result>): Promise<Result>;
+  /** Resolves when whoever was made ready by the same events has asked as well. */
+  gather(): Promise<void>;
+  readonly bulk: BulkSql;
   /** The time that decides, inside a transaction: the database's own where replicas could differ. */
   now(tx: Kysely<Tables>): Promise<number>;
   /** Tells the other replicas, when the transaction commits. */

@@ -1,15 +1,19 @@
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { nextTurn, systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import { systemRandom, type RandomSource } from '../../common/runtime/random.ts';
 import { assembleStore } from './assemble.ts';
+import { sqliteBulk } from './bulk.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { migrationsFor } from './migrations.ts';
 import type { SqlStore } from './sql.ts';
 import type { Store } from './store.ts';
 import type { Tables } from './tables.ts';
+
+/** Statements kept prepared; the first are those of the hot paths. */
+const MAX_PREPARED = 200;
 
 export interface SqliteOptions {
   readonly clock: Clock;
@@ -61,6 +65,8 @@ export async function openSqliteDatabase(
     owner: random.uuid(),
     clock,
     write: createGroupCommit({ db, isInTransaction: () => database.isTransaction, gather }),
+    gather,
+    bulk: sqliteBulk(database),
     now: async () => await Promise.resolve(clock.now()),
     tell: async () => {},
   };
@@ -104,15 +110,17 @@ function unusable(file: string, cause: unknown, hint: string | undefined): UserE
 
 /**
  * `node:sqlite` in the form Kysely's SQLite dialect knows: parameters as one array, and `reader` for statements that return
- * rows. Statements are prepared anew each time: what is frequent comes in batches, a few statements for many rows.
+ * rows. What is frequent comes in batches, a few statements of constant text, so most are prepared once.
  */
 function adaptDatabase(database: DatabaseSync): SqliteDatabase {
+  const prepared = new Map<string, StatementSync>();
   return {
     close: () => {
       database.close();
     },
     prepare: (sql) => {
-      const statement = database.prepare(sql);
+      const statement = prepared.get(sql) ?? database.prepare(sql);
+      if (prepared.size < MAX_PREPARED) prepared.set(sql, statement);
       return {
         reader: statement.columns().length > 0,
         all: (parameters) => statement.all(...parameters.map(toInput)),

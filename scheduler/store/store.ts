@@ -77,20 +77,22 @@ export interface Claim {
   readonly execution: Execution;
 }
 
+export interface JobPlan {
+  readonly job: Job;
+  readonly executions: readonly Execution[];
+  /** Ids of executions under way that are to be ended. */
+  readonly cancelled: readonly string[];
+}
+
 /** Decides what becomes of what is due. Pure and quick: it runs inside the transaction that claims. */
 export interface ClaimPlan {
   /** Whether `occurrences` needs to know what of this job is under way; it is read only then. */
   asksForUnfinished(job: Job): boolean;
-  /** For a job that is due by its calendar: the job as it goes on, and the executions to add. */
-  occurrences(
-    job: Job,
-    at: { readonly nowMs: number; readonly unfinished: readonly Execution[] },
-  ): {
-    readonly job: Job;
-    readonly executions: readonly Execution[];
-    /** Ids of executions under way that are to be ended. */
-    readonly cancelled: readonly string[];
-  };
+  /**
+   * For a job that is due by its calendar, or will be within `ahead`: the job as it goes on, and the executions to add.
+   * Undefined: not before its time, for what becomes of it depends on how things are then.
+   */
+  occurrences(job: Job, at: { readonly nowMs: number; readonly unfinished: readonly Execution[] }): JobPlan | undefined;
   /** For a pending execution whose time has come: running, or postponed. */
   pending(job: Job, execution: Execution, nowMs: number): { readonly job: Job; readonly execution: Execution };
 }
@@ -99,6 +101,8 @@ export interface ClaimRequest {
   /** How many jobs and pending executions at most. */
   readonly limit: number;
   readonly plan: ClaimPlan;
+  /** Jobs that will be due within so many milliseconds are claimed too; whoever has claimed them waits for their time. */
+  readonly aheadMs?: number;
   /** Canonical regions whose collections are left to other replicas. */
   readonly regionsOfOthers: readonly string[];
 }
