@@ -137,7 +137,7 @@ async function probeUntilStopped(member: Member, options: PoolOptions): Promise<
     const hasAnswered = await probeOnce(target, probe.intervalMs * PROBE_TIMEOUT_SHARE, clock);
     if (stopping.aborted) return;
     const wasUp = member.health.isUp;
-    member.health = afterProbe(member.health, hasAnswered, probe.threshold);
+    if (hasAnswered !== undefined) member.health = afterProbe(member.health, hasAnswered, probe.threshold);
     if (member.health.isUp !== wasUp) options.onChange({ vm: member.instance.vm, isUp: member.health.isUp });
     await clock.sleep(Math.max(0, probe.intervalMs - (clock.monotonic() - startedMs)), stopping);
   }

@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import type { Clock } from '../../common/runtime/clock.ts';
+import { nextTurn, type Clock } from '../../common/runtime/clock.ts';
 
 /** A health probe: what is asked of an instance. */
 export interface ProbeTarget {
@@ -8,12 +8,17 @@ export interface ProbeTarget {
   readonly path: string;
 }
 
+/** A time-out that fires later than it should by this share of itself tells of the prober, not of the probed. */
+const OWN_DELAY_SHARE = 0.25;
+
 /**
  * Asks once, over a connection of its own: true for status 200 within `timeoutMs`, false for anything else (Azure docs, Load
  * Balancer health probes, HTTP probe). A probe over a kept connection would go on talking to a server that has stopped
- * listening.
+ * listening. Undefined when this process itself had no time to look: on a busy machine an answer that nobody has read yet must
+ * not take a healthy instance out of rotation.
  */
-export async function probeOnce(target: ProbeTarget, timeoutMs: number, clock: Clock): Promise<boolean> {
+export async function probeOnce(target: ProbeTarget, timeoutMs: number, clock: Clock): Promise<boolean | undefined> {
+  const startedMs = clock.monotonic();
   return await new Promise((resolve) => {
     const outgoing = request({
       host: target.host,
@@ -22,13 +27,16 @@ export async function probeOnce(target: ProbeTarget, timeoutMs: number, clock: C
       agent: false,
       headers: { connection: 'close', 'user-agent': 'Load Balancer Agent' },
     });
-    const finish = (hasAnswered: boolean): void => {
+    const finish = (hasAnswered: boolean | undefined): void => {
       cancel();
       resolve(hasAnswered);
       outgoing.destroy();
     };
     const cancel = clock.after(timeoutMs, () => {
-      finish(false);
+      const lateMs = clock.monotonic() - startedMs - timeoutMs;
+      void afterReading(() => {
+        finish(lateMs > timeoutMs * OWN_DELAY_SHARE ? undefined : false);
+      });
     });
     outgoing.on('error', () => {
       finish(false);
@@ -38,4 +46,10 @@ export async function probeOnce(target: ProbeTarget, timeoutMs: number, clock: C
     });
     outgoing.end();
   });
+}
+
+/** Timers come before what has arrived; the next turn reads that, and an answer among it counts. Never rejects. */
+async function afterReading(judge: () => void): Promise<void> {
+  await nextTurn();
+  judge();
 }

@@ -16,23 +16,26 @@ import { createServer } from 'node:http';
 import { existsSync, writeFileSync } from 'node:fs';
 const { FOREWARN_VM_PORT_HTTP: port, FOREWARN_VM_NAME: name, FOREWARN_VM_DISK: disk } = process.env;
 const isBroken = () => existsSync(disk + '/broken');
-createServer((request, response) => {
+const server = createServer((request, response) => {
   if (request.url === '/healthz') { response.writeHead(isBroken() ? 503 : 200).end(); return; }
   if (request.url === '/break') writeFileSync(disk + '/broken', '');
   setTimeout(() => response.end(process.argv[2] + ' ' + name), 30);
-}).listen(Number(port), '127.0.0.1');
+});
+// Never: a time-out that fires while a busy machine has the next request under way would lose it, whoever balances.
+server.keepAliveTimeout = 0;
+server.listen(Number(port), '127.0.0.1');
 `;
 
-/** Probes are given time: on a busy machine a late answer would empty the rotation, and that is not what is tested. */
+/** Probes are given time: on a busy machine late answers of the application would empty the rotation, which is not tested here. */
 function roles(version: string, instances: number, more = ''): string {
-  const interval = more === '' ? '1s' : '400ms';
+  const [interval, threshold] = more === '' ? ['1s', 3] : ['400ms', 2];
   return `
     - name: Front
       kind: web
       instances: ${instances}
       ports: [http]
       serves: http
-      probe: { port: http, path: /healthz, interval: ${interval}, threshold: 2 ${more} }
+      probe: { port: http, path: /healthz, interval: ${interval}, threshold: ${threshold} ${more} }
       run: { app: [node, app.mjs, ${version}] }
 `;
 }
