@@ -50,6 +50,60 @@ describe('the health gate', () => {
     expect(await probe()).toContain('out of rotation');
   });
 
+  // What each of them sends is from its documentation: "Azure Load Balancer health probes", "Application Gateway health
+  // monitoring overview", "Traffic Manager endpoint monitoring".
+  it.each([
+    ['Azure Load Balancer', 'GET /probe HTTP/1.1\r\nHost: 10.0.0.4:80\r\nUser-Agent: Load Balancer Agent\r\n\r\n'],
+    ['Application Gateway', 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n'],
+    ['Traffic Manager', 'GET /health?x=1 HTTP/1.1\r\nHost: www.contoso.com\r\nAccept: */*\r\n\r\n'],
+    ['HAProxy with http-check send meth GET', 'GET / HTTP/1.0\r\n\r\n'],
+    ['a prober that leaves Host out', 'GET / HTTP/1.1\r\n\r\n'],
+  ])('answers a probe of %s by the rotation, and closes', async (_name, request) => {
+    expect(await ask(request)).toMatch(/^HTTP\/1\.1 503 /);
+    await gate.restore();
+    expect(await ask(request)).toMatch(/^HTTP\/1\.1 200 [\s\S]*connection: close/i);
+  });
+
+  it('answers HEAD without a body', async () => {
+    await gate.restore();
+    const answer = await ask('HEAD / HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer.endsWith('\r\n\r\n')).toBe(true);
+  });
+
+  it('answers with the status and the text that a balancer was told to expect', async () => {
+    const own = await openHealthGate({ host: '127.0.0.1', port: 0 }, async () => isUp, {
+      clock: systemClock,
+      answer: { status: 218, body: 'healthy: yes' },
+    });
+    await own.restore();
+    const address = gate.address.port;
+    expect(address).not.toBe(own.address.port);
+    const told = await fetch(`http://127.0.0.1:${own.address.port}/`);
+    expect([told.status, await told.text()]).toEqual([218, 'healthy: yes']);
+    await own.start();
+    expect((await fetch(`http://127.0.0.1:${own.address.port}/`)).status).toBe(503);
+    await own.close();
+  });
+
+  it('answers the probe that it has taken before it ends', async () => {
+    let letGo: (isUp: boolean) => void = () => {};
+    const slow = await openHealthGate(
+      { host: '127.0.0.1', port: 0 },
+      async () =>
+        await new Promise<boolean>((resolve) => {
+          letGo = resolve;
+        }),
+      { clock: systemClock, isOpen: true },
+    );
+    const answer = fetch(`http://127.0.0.1:${slow.address.port}/`);
+    await expect.poll(() => letGo.length).toBe(1);
+    const closed = slow.close();
+    letGo(true);
+    expect((await answer).status).toBe(200);
+    await closed;
+  });
+
   it('can be read and not written', async () => {
     await gate.restore();
     expect(await ask('POST /drainz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n')).toMatch(/^HTTP\/1\.1 405 /);
@@ -57,7 +111,9 @@ describe('the health gate', () => {
   });
 
   it('names its setting when the port is taken', async () => {
-    await expect(openHealthGate(gate.address, async () => true, { clock: systemClock })).rejects.toThrow('(setting gate.listen)');
+    await expect(openHealthGate(gate.address, async () => true, { clock: systemClock })).rejects.toThrow(
+      '(setting gate.listen)',
+    );
   });
 });
 
