@@ -70,11 +70,14 @@ Examples:
   forewarn emulator --fleet examples/metadata/fleet.yaml   every setting of the metadata service, with its tokens and keys
 
 The commands find a running emulator by --control, then FOREWARN_CONTROL, then http://127.0.0.1:7070.
-One that listens beyond loopback asks for a token; the fleet file then says (the file holds 16 characters or more):
+One that listens beyond loopback asks for a token, on TLS; the fleet file then says (the token has 16 characters or more):
   control: 0.0.0.0:7070
   controlToken: { file: control.token }    (umask 077; openssl rand -hex 32 > control.token)
+  controlTls: { caFile: control-ca.pem }   certified by the emulator's own authority, whose certificate is written there;
+                                           or your own { certificate: FILE, key: FILE }; or off, behind a tunnel
   controlHosts: [emulator.test]            names that it is reached by; its addresses are known
-and the commands show it: --token-file control.token, or FOREWARN_CONTROL_TOKEN_FILE.`;
+and the commands show the one and trust the other: --control https://HOST:7070 --token-file control.token
+--ca control-ca.pem, or FOREWARN_CONTROL, FOREWARN_CONTROL_TOKEN_FILE and FOREWARN_CA.`;
 
 const KINDS = [
   { name: 'freeze', type: 'Freeze', summary: 'announce that VMs will be paused', extra: ' --duration 9s' },

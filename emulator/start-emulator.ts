@@ -11,10 +11,11 @@ import { createActivityFeed, type ActivityFeed } from './activity.ts';
 import { fleetOfBeginning, serviceBeginning, type ServiceBeginning } from './cloud-service/kept-service.ts';
 import { startService } from './cloud-service/start-service.ts';
 import { readControlAccess } from './control/control-access.ts';
+import { controlCertificate } from './control/control-tls.ts';
 import type { ControlAccess } from './control/control-guard.ts';
 import { startControlServer } from './control/control-server.ts';
 import { createOperations, type Operations } from './control/operations.ts';
-import { createCredentials } from './credentials/credentials.ts';
+import { createCredentials, type Credentials } from './credentials/credentials.ts';
 import { createFaultBoard } from './fault-board.ts';
 import { createPortPicker } from './free-ports.ts';
 import { resolveCommand, type EmulatedVm, type ProgramFiles } from './emulated-vm.ts';
@@ -142,7 +143,7 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
     publicAddress,
   });
   const compute = await startCompute({ ...whole, kept: keeper.part('operations') });
-  const control = await openControl(fleet, operations, access, closers);
+  const control = await openControl({ fleet, operations, access, credentials }, closers);
   const close = async (): Promise<void> => {
     await closers.close();
   };
@@ -210,12 +211,18 @@ async function networksOf(
 }
 
 async function openControl(
-  fleet: Fleet,
-  operations: Operations,
-  access: ControlAccess,
+  context: {
+    readonly fleet: Fleet;
+    readonly operations: Operations;
+    readonly access: ControlAccess;
+    readonly credentials: Credentials;
+  },
   closers: Closers,
 ): Promise<string> {
-  const server = await startControlServer(fleet.control, operations, access);
+  const { fleet, operations, access, credentials } = context;
+  const place = { listen: fleet.control, hosts: access.hosts };
+  const certificate = await controlCertificate(fleet.controlAccess.tls, place, async () => await credentials.authority());
+  const server = await startControlServer(fleet.control, operations, { access, certificate });
   closers.add(async () => {
     await server.close();
   });

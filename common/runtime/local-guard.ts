@@ -14,20 +14,25 @@ export function refuseForeignRequest(
   isAlsoOwn: (host: string) => boolean = () => false,
 ): string | undefined {
   const host = request.headers.host;
-  if (host === undefined || !(isOwnHost(host, listening) || isAlsoOwn(host))) {
+  if (host === undefined || !(isOwnHost(host, listening, isOnTls(request) ? 443 : 80) || isAlsoOwn(host))) {
     return `Host ${JSON.stringify(host ?? '')} is not an address of this server`;
   }
   const origin = request.headers.origin;
-  if (origin !== undefined && origin !== `http://${host}`) {
+  const scheme = isOnTls(request) ? 'https' : 'http';
+  if (origin !== undefined && origin !== `${scheme}://${host}`) {
     return `requests from pages of ${JSON.stringify(origin)} are not accepted`;
   }
   if (request.headers['sec-fetch-site'] === 'cross-site') return 'requests from pages of other sites are not accepted';
   return undefined;
 }
 
-function isOwnHost(host: string, listening: ListenAddress): boolean {
+function isOnTls(request: IncomingMessage): boolean {
+  return 'encrypted' in request.socket && request.socket.encrypted === true;
+}
+
+function isOwnHost(host: string, listening: ListenAddress, defaultPort: number): boolean {
   const match = /^(?:\[([0-9a-f:]+)\]|([a-z0-9.-]+))(?::(\d+))?$/i.exec(host);
   const name = match?.[1] ?? match?.[2];
-  if (match === null || name === undefined || Number(match[3] ?? 80) !== listening.port) return false;
+  if (match === null || name === undefined || Number(match[3] ?? defaultPort) !== listening.port) return false;
   return name === listening.host || (isLoopback(listening.host) && name.toLowerCase() === 'localhost');
 }

@@ -1,6 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { CommandContext } from '../../common/runtime/command.ts';
-import { EXIT_FAILURE, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
+import { describeError, EXIT_FAILURE, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import { requestJson, type JsonRequest } from '../../common/runtime/http-json.ts';
 import { readTokenFile } from '../control/control-token.ts';
 import type { CommonOptions } from './options.ts';
@@ -17,22 +18,54 @@ const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.st
 export interface ControlApi {
   readonly url: string;
   readonly token: string | undefined;
+  /** Certificate (PEM) that it is certified by, where it is not one that everybody trusts. */
+  readonly ca?: string | undefined;
 }
 
-/** Where it is, and the token to show: option `--token-file`, then `FOREWARN_CONTROL_TOKEN_FILE`, else none. */
+/**
+ * Where it is, the token to show and the certificate to trust: options `--control`, `--token-file` and `--ca`, then
+ * `FOREWARN_CONTROL`, `FOREWARN_CONTROL_TOKEN_FILE` and `FOREWARN_CA`, else none.
+ */
 export async function controlApi(context: CommandContext, options: CommonOptions): Promise<ControlApi> {
   const url = controlUrl(context, options.control);
-  const fromEnvironment = context.environment['FOREWARN_CONTROL_TOKEN_FILE'];
-  if (options.tokenFile !== undefined) return { url, token: await readTokenFile(options.tokenFile, '--token-file') };
-  if (fromEnvironment === undefined || fromEnvironment === '') return { url, token: undefined };
-  return { url, token: await readTokenFile(fromEnvironment, 'FOREWARN_CONTROL_TOKEN_FILE') };
+  const fileOf = async (
+    option: string | undefined,
+    names: { readonly option: string; readonly variable: string },
+    read: typeof readTokenFile,
+  ): Promise<string | undefined> => {
+    const fromEnvironment = context.environment[names.variable];
+    if (option !== undefined) return await read(option, names.option);
+    if (fromEnvironment === undefined || fromEnvironment === '') return undefined;
+    return await read(fromEnvironment, names.variable);
+  };
+  const token = { option: '--token-file', variable: 'FOREWARN_CONTROL_TOKEN_FILE' };
+  return {
+    url,
+    token: await fileOf(options.tokenFile, token, readTokenFile),
+    ca: await fileOf(options.ca, { option: '--ca', variable: 'FOREWARN_CA' }, readCertificateFile),
+  };
+}
+
+async function readCertificateFile(file: string, setting: string): Promise<string> {
+  const hint = "give the certificate of the server's authority: caFile of its controlTls";
+  try {
+    const text = await readFile(file, 'utf8');
+    if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  } catch (error) {
+    const message = `${setting}: cannot read ${file}: ${describeError(error)}`;
+    throw new UserError('BAD_CA_FILE', message, { hint, exitStatus: EXIT_USAGE, cause: error });
+  }
+  throw new UserError('BAD_CA_FILE', `${setting}: expected a certificate as PEM in ${file}`, {
+    hint,
+    exitStatus: EXIT_USAGE,
+  });
 }
 
 /** The control API's address: option, then `FOREWARN_CONTROL`, then the default. Throws a `UserError` for what is no URL. */
 function controlUrl(context: CommandContext, option: string | undefined): string {
   const text = option ?? context.environment['FOREWARN_CONTROL'] ?? DEFAULT_CONTROL;
   const url = URL.parse(text.includes('://') ? text : `http://${text}`);
-  if (url?.protocol !== 'http:') {
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     const message = `expected the emulator's control address like ${DEFAULT_CONTROL}, got ${JSON.stringify(text)}`;
     throw new UserError('BAD_ADDRESS', message, { exitStatus: EXIT_USAGE });
   }
@@ -41,14 +74,14 @@ function controlUrl(context: CommandContext, option: string | undefined): string
 
 /** One request; a refusal becomes a `UserError` with the emulator's own words. */
 export async function callControl<Schema extends z.ZodType>(
-  { url, token }: ControlApi,
-  wanted: Omit<JsonRequest, 'timeoutMs' | 'token'> & { readonly timeoutMs?: number },
+  { url, token, ca }: ControlApi,
+  wanted: Omit<JsonRequest, 'timeoutMs' | 'token' | 'ca'> & { readonly timeoutMs?: number },
   schema: Schema,
 ): Promise<z.output<Schema>> {
   const naming = { what: 'emulator', option: '--control URL (or FOREWARN_CONTROL)' };
   const response = await requestJson(
     { kind: 'http', url },
-    { ...wanted, token, timeoutMs: wanted.timeoutMs ?? TIMEOUT_MS },
+    { ...wanted, token, ca, timeoutMs: wanted.timeoutMs ?? TIMEOUT_MS },
     naming,
   );
   if (response.status >= 400) {

@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 export interface CommonOptions {
   readonly control?: string;
   readonly tokenFile?: string;
+  readonly ca?: string;
   readonly json?: boolean;
 }
 
@@ -21,11 +22,22 @@ function tokenFileOption(): Option {
   );
 }
 
+function caOption(): Option {
+  return new Option(
+    '--ca <file>',
+    'certificate that an emulator at https:// is certified by (default: FOREWARN_CA, else what Node.js trusts)',
+  );
+}
+
 function jsonOption(): Option {
   return new Option('--json', 'print JSON');
 }
 
 /** A command that asks the control API: where it is, how it lets us in, and how to print what it says. */
 export function clientCommand(name: string): Command {
-  return new Command(name).addOption(controlOption()).addOption(tokenFileOption()).addOption(jsonOption());
+  return new Command(name)
+    .addOption(controlOption())
+    .addOption(tokenFileOption())
+    .addOption(caOption())
+    .addOption(jsonOption());
 }

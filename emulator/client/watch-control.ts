@@ -13,12 +13,15 @@ export interface Watching {
 
 /** Watches an emulator by its control API: `listener` gets each activity as JSON. */
 export function watchControl(
-  { url, token }: ControlApi,
+  { url, token, ca }: ControlApi,
   options: { readonly isRecent: boolean },
   listener: (text: string) => void,
 ): Watching {
   const address = `${url.replace(/^http/, 'ws')}/watch?recent=${options.isRecent}`;
-  const socket = new WebSocket(address, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } });
+  const socket = new WebSocket(address, {
+    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+    ...(ca === undefined ? {} : { ca }),
+  });
   let isStopped = false;
   socket.on('message', (data: Buffer) => {
     listener(data.toString('utf8'));

@@ -1,7 +1,15 @@
-import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { formatAddress, listen, type ListenAddress } from '../../common/runtime/listen.ts';
+import type { Certified } from '../credentials/authority.ts';
 import { createControlApp } from './control-app.ts';
 import { refuseControlRequest, type ControlAccess, type Refusal } from './control-guard.ts';
 import type { Operations } from './operations.ts';
@@ -23,12 +31,12 @@ export interface ControlServer {
 export async function startControlServer(
   wanted: ListenAddress,
   operations: Operations,
-  access: ControlAccess,
+  { access, certificate }: { readonly access: ControlAccess; readonly certificate: Certified | undefined },
 ): Promise<ControlServer> {
   const app = createControlApp(operations);
   // What it really listens on is known only once it does; before that no request can come.
   let address = wanted;
-  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+  const server = await createHttpServer(certificate, (request, response) => {
     const refusal = refuseControlRequest(request, address, access);
     if (refusal === undefined) app(request, response);
     else refuse(response, refusal);
@@ -50,7 +58,7 @@ export async function startControlServer(
     // A connection could not be accepted (no file left for it): its client sees that; the others go on.
   });
   return {
-    url: `http://${formatAddress(address)}`,
+    url: `${certificate === undefined ? 'http' : 'https'}://${formatAddress(address)}`,
     close: async () => {
       for (const watcher of sockets.clients) watcher.terminate();
       await new Promise<void>((resolve) => {
@@ -61,6 +69,17 @@ export async function startControlServer(
       });
     },
   };
+}
+
+/** Whoever never speaks TLS is not heard of again after Node's own time limit for handshakes. */
+async function createHttpServer(certificate: Certified | undefined, listener: RequestListener): Promise<Server> {
+  if (certificate === undefined) return createServer(listener);
+  const https = await import('node:https');
+  const server = https.createServer({ cert: certificate.certificate, key: certificate.key }, listener);
+  server.on('tlsClientError', () => {
+    // Plain HTTP, or a client that does not trust the certificate: it knows better than we why it left.
+  });
+  return server;
 }
 
 function watch(watcher: WebSocket, operations: Operations, withRecent: boolean): void {

@@ -56,7 +56,7 @@ beforeAll(async () => {
   await writeFile(path.join(folder, 'token'), `${TOKEN}\n`, { mode: 0o600 });
   // Only loopback is asked below: a wildcard is the one address beyond loopback that every machine has.
   emulator = await start(
-    'control: 0.0.0.0:0\ncontrolToken: { file: token }\ncontrolHosts: [emulator.test, "mapped.test:8000"]',
+    'control: 0.0.0.0:0\ncontrolTls: off\ncontrolToken: { file: token }\ncontrolHosts: [emulator.test, "mapped.test:8000"]',
   );
 });
 afterAll(async () => {

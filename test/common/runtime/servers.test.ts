@@ -50,7 +50,7 @@ describe('listen', () => {
 describe('the guard of local servers', () => {
   const listening = { host: '127.0.0.1', port: 7070 };
   const refuse = (headers: Record<string, string>): string | undefined =>
-    refuseForeignRequest({ headers } as unknown as IncomingMessage, listening);
+    refuseForeignRequest({ headers, socket: {} } as unknown as IncomingMessage, listening);
 
   it.each([
     { host: '127.0.0.1:7070' },
