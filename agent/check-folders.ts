@@ -5,20 +5,26 @@ import { HOOK_PHASES } from './core/hook-phase.ts';
 import type { AgentSettings } from './settings.ts';
 
 /**
- * Refuses hook and task folders that are not there, and folders of phases that do not exist: a misspelt name would mean that
+ * Refuses folders of hooks, tasks and privileged files that are not there, and folders of phases that do not exist: a misspelt name would mean that
  * a hook which was to guard an approval is never asked. Throws one `UserError` with every problem.
  */
-export async function assertFolders(settings: Pick<AgentSettings, 'hooks' | 'tasks'>): Promise<void> {
+export async function assertFolders(settings: Pick<AgentSettings, 'hooks' | 'tasks' | 'privileged'>): Promise<void> {
   const problems: string[] = [];
   if (settings.hooks !== undefined) {
     const { folder } = settings.hooks;
     const missing = await describeMissing('hooks.folder', folder);
-    if (missing === undefined) problems.push(...(await unknownPhases(folder)));
+    if (missing === undefined) problems.push(...(await unknownPhases('hooks.folder', folder, [])));
     else problems.push(missing);
   }
   if (settings.tasks !== undefined) {
     const missing = await describeMissing('tasks.folder', settings.tasks.folder);
     if (missing !== undefined) problems.push(missing);
+  }
+  if (settings.privileged !== undefined) {
+    const { folder } = settings.privileged;
+    const missing = await describeMissing('privileged.folder', folder);
+    if (missing === undefined) problems.push(...(await unknownPhases('privileged.folder', folder, ['tasks'])));
+    else problems.push(missing);
   }
   if (problems.length > 0) throw new UserError('FOLDER_UNUSABLE', problems.join('\n'), { exitStatus: EXIT_USAGE });
 }
@@ -34,13 +40,13 @@ async function describeMissing(setting: string, folder: string): Promise<string 
   }
 }
 
-async function unknownPhases(folder: string): Promise<readonly string[]> {
-  const known: readonly string[] = HOOK_PHASES;
+async function unknownPhases(setting: string, folder: string, besides: readonly string[]): Promise<readonly string[]> {
+  const known: readonly string[] = [...HOOK_PHASES, ...besides];
   const entries = await readdir(folder, { withFileTypes: true });
   return entries
     .filter((entry) => !entry.name.startsWith('.') && entry.isDirectory() && !known.includes(entry.name))
     .map(
       (entry) =>
-        `hooks.folder: expected folders named ${known.join(', ')}, found ${JSON.stringify(path.join(folder, entry.name))}`,
+        `${setting}: expected folders named ${known.join(', ')}, found ${JSON.stringify(path.join(folder, entry.name))}`,
     );
 }

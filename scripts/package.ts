@@ -2,7 +2,7 @@
 //
 //   npm run package -- [--out FOLDER] [--version VERSION] [--fast]
 //
-// --fast compresses little: for tests. Needs dpkg-deb, and nothing of debhelper.
+// --fast does not compress: for tests. Needs dpkg-deb, and nothing of debhelper.
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -26,7 +26,7 @@ export function buildDebianPackage(
   writeFileSync(path.join(control, 'conffiles'), `${CONFIGURATION.join('\n')}\n`, { mode: 0o644 });
   writeFileSync(path.join(control, 'control'), controlFile({ version, architecture, size }), { mode: 0o644 });
   const file = path.join(about.out, `forewarn_${version}_${architecture}.deb`);
-  const compression = about.isFast ? ['-Zgzip', '-z1'] : ['-Zxz', '-z6'];
+  const compression = about.isFast ? ['-Znone'] : ['-Zxz', '-z6'];
   execFileSync('dpkg-deb', ['--root-owner-group', ...compression, '--build', stage, file], {
     stdio: ['ignore', 'ignore', 'inherit'],
     // The same sources make the same file, byte for byte.

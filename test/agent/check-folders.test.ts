@@ -7,6 +7,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const hooksIn = (folder: string): Parameters<typeof assertFolders>[0] => ({
   hooks: { folder, timeout: 1, environment: {} },
   tasks: undefined,
+  privileged: undefined,
 });
 
 describe('the folders of hooks and tasks', () => {
@@ -22,6 +23,18 @@ describe('the folders of hooks and tasks', () => {
     mkdirSync(path.join(folder, 'prepared'));
     await expect(assertFolders(hooksIn(folder))).rejects.toThrow(
       /expected folders named seen, prepare, .*"[^"]*prepared"/,
+    );
+  });
+
+  it('of privileged files may hold tasks besides, and no phase that does not exist either', async () => {
+    const folder = temporaryFolder();
+    const privileged = { folder, socket: '/run/x.sock' };
+    mkdirSync(path.join(folder, 'prepare'));
+    mkdirSync(path.join(folder, 'tasks'));
+    await assertFolders({ hooks: undefined, tasks: undefined, privileged });
+    mkdirSync(path.join(folder, 'prepares'));
+    await expect(assertFolders({ hooks: undefined, tasks: undefined, privileged })).rejects.toThrow(
+      /privileged\.folder: expected folders named .*"[^"]*prepares"/,
     );
   });
 

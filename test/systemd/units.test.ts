@@ -16,7 +16,7 @@ const needs = hasSystemd ? '' : ' (needs: apt-get install systemd)';
 describe('what is installed on a machine', () => {
   it('holds settings that the programs accept as they stand', async () => {
     const agent = await loadAgentSettings(path.join(SYSTEMD, 'etc/forewarn/agent.yaml'), {});
-    expect(agent).toMatchObject({ state: '/var/lib/forewarn', metadata: { endpoint: 'http://169.254.169.254' } });
+    expect(agent).toMatchObject({ state: '/var/lib/forewarn', metadata: { endpoint: 'auto' } });
     const scheduler = await readSchedulerSettings(path.join(SYSTEMD, 'etc/forewarn/scheduler.yaml'), {}, '/');
     expect(scheduler.store).toEqual({ kind: 'sqlite', file: '/var/lib/forewarn-scheduler/forewarn.db' });
   });
