@@ -1,16 +1,21 @@
 import type { Clock } from '../common/runtime/clock.ts';
 import { formatDuration } from '../common/runtime/duration.ts';
 import type { Log } from '../common/runtime/log.ts';
+import type { RandomSource } from '../common/runtime/random.ts';
 import type { PollResult } from './core/observation.ts';
 
 /** While the service fails it is asked less often, up to this many times the normal period. */
 const MAX_SLOWDOWN = 5;
+
+/** Up to this part of a pause more, so that the VMs of a host whose service comes back do not all ask at the same moment. */
+const JITTER = 0.3;
 
 export interface PollLoopOptions {
   poll(): Promise<PollResult>;
   observe(result: PollResult): void;
   readonly periodMs: number;
   readonly clock: Clock;
+  readonly random: RandomSource;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -38,7 +43,9 @@ export async function runPollLoop(options: PollLoopOptions): Promise<void> {
       failures = 0;
     }
     options.observe(result);
-    const periodMs = options.periodMs * Math.max(1, Math.min(failures, MAX_SLOWDOWN));
+    // 404, 410 (gone for at most 70 s), 429 and 500 all pass; the service is asked for as long as it takes, not as often as usual.
+    const slowdown = Math.max(1, Math.min(failures, MAX_SLOWDOWN));
+    const periodMs = options.periodMs * slowdown * (failures === 0 ? 1 : 1 + JITTER * options.random.fraction());
     await clock.sleep(Math.max(0, startedMs + periodMs - clock.monotonic()), signal);
   }
 }

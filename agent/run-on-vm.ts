@@ -128,9 +128,9 @@ async function pollInto(
   metadata: EventsClient,
   observe: (result: PollResult) => void,
 ): Promise<void> {
-  const { settings, clock, log, signal } = tools;
+  const { settings, clock, random, log, signal } = tools;
   const poll = async (): Promise<PollResult> => await metadata.poll();
-  await runPollLoop({ poll, observe, periodMs: settings.metadata.poll, clock, log, signal });
+  await runPollLoop({ poll, observe, periodMs: settings.metadata.poll, clock, random, log, signal });
 }
 
 function coreSettings(tools: AgentTools, identity: VmIdentity): CoreSettings {
