@@ -27,6 +27,7 @@ import type { HostedVmPlan } from './hosts/hosted-vm.ts';
 import { createCommandHost } from './hosts/command-host.ts';
 import { createNoneHost } from './hosts/none-host.ts';
 import { createProcessHost } from './hosts/process-host.ts';
+import { requireProcessHost } from './hosts/require-host.ts';
 import { createVmNetworks, type VmNetworks } from './network/namespaces.ts';
 import { createPastDocuments, type PastDocuments } from './past-documents.ts';
 import { createPlatformRunner, type PlatformRunner, type PlatformRunnerOptions } from './platform-runner.ts';
@@ -221,7 +222,11 @@ async function openControl(
 ): Promise<string> {
   const { fleet, operations, access, credentials } = context;
   const place = { listen: fleet.control, hosts: access.hosts };
-  const certificate = await controlCertificate(fleet.controlAccess.tls, place, async () => await credentials.authority());
+  const certificate = await controlCertificate(
+    fleet.controlAccess.tls,
+    place,
+    async () => await credentials.authority(),
+  );
   const server = await startControlServer(fleet.control, operations, { access, certificate });
   closers.add(async () => {
     await server.close();
@@ -257,5 +262,6 @@ function createHost(context: HostContext, programs: ProgramFiles): Host {
     return createCommandHost({ plans, commands: fleet.commands, resolve, clock, report });
   }
   if (fleet.host === 'none' || folder === undefined) return createNoneHost(clock, report);
+  requireProcessHost(log);
   return createProcessHost({ plans, folder, clock, nodeFile: programs.node, log, report });
 }

@@ -28,6 +28,8 @@ export interface HostedVmOptions {
   readonly clock: Clock;
   /** The Node.js program that runs init. */
   readonly nodeFile: string;
+  /** Where the kernel tells of processes; /proc unless a test says otherwise. */
+  readonly proc?: string;
   /** Init ended although nobody asked for it. */
   onCrash(): void;
 }
@@ -119,14 +121,14 @@ export class HostedVm {
     const waiting = new AbortController();
     await Promise.race([frozen, this.#options.clock.sleep(FREEZE_ANSWER_LIMIT_MS, waiting.signal)]);
     waiting.abort();
-    if (canListProcesses()) this.#stopAll(init.pid, new Set([init.pid]));
+    if (canListProcesses(this.#options.proc)) this.#stopAll(init.pid, new Set([init.pid]));
     else signalProcess(-init.pid, 'SIGSTOP');
   }
 
   thaw(): void {
     const init = this.#init;
     if (init?.pid === undefined) return;
-    if (!canListProcesses()) signalProcess(-init.pid, 'SIGCONT');
+    if (!canListProcesses(this.#options.proc)) signalProcess(-init.pid, 'SIGCONT');
     for (const pid of this.#members(init.pid)) signalProcess(pid, 'SIGCONT');
     init.stdin?.write('thaw\n');
   }
@@ -168,7 +170,7 @@ export class HostedVm {
   }
 
   #members(initPid: number | undefined): readonly number[] {
-    return processesOf({ initPid, environmentEntry: this.#environmentEntry }, process.pid);
+    return processesOf({ initPid, environmentEntry: this.#environmentEntry }, process.pid, this.#options.proc);
   }
 
   async #untilReady(init: ChildProcess): Promise<void> {

@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
  * Which processes make up a VM. Its commands start in the session of the VM's init program, but may leave it: an agent gives
  * every hook a process group, even a session, of its own, and a process whose parent died belongs to nobody. So a process is
  * part of the VM if it is in init's session, or has an ancestor that is, or carries the VM's mark in the environment that it
- * was started with. Needs /proc (Linux); elsewhere the list is empty and callers fall back to the process group.
+ * was started with. Needs /proc (Linux); elsewhere the list is empty and callers fall back to the process group, in which
+ * whatever has made a group of its own is missed.
  *
  * Only `node:fs` is imported here: the init program of every VM loads this file.
  */
@@ -15,6 +16,9 @@ export interface VmMark {
   readonly environmentEntry: string;
 }
 
+/** Where the kernel tells of processes; elsewhere than on Linux there is nothing. */
+const PROC = '/proc';
+
 interface ProcessFacts {
   readonly pid: number;
   readonly parent: number;
@@ -23,12 +27,13 @@ interface ProcessFacts {
 }
 
 /** Process ids of the VM's live processes, init among them; never the caller's own. */
-export function processesOf(mark: VmMark, self: number): readonly number[] {
-  const all = readProcesses();
+export function processesOf(mark: VmMark, self: number, proc = PROC): readonly number[] {
+  const all = readProcesses(proc);
   const members = new Set<number>();
   if (mark.initPid !== undefined) members.add(mark.initPid);
   for (const found of all) {
-    if (found.session === mark.initPid || hasEntry(found.pid, mark.environmentEntry)) members.add(found.pid);
+    if (found.session === mark.initPid || hasEntry(`${proc}/${found.pid}`, mark.environmentEntry))
+      members.add(found.pid);
   }
   // Children of members, and theirs, until there are no more.
   for (let before = -1; before !== members.size;) {
@@ -41,8 +46,8 @@ export function processesOf(mark: VmMark, self: number): readonly number[] {
 }
 
 /** False where there is no /proc: then only process groups can be signalled. */
-export function canListProcesses(): boolean {
-  return statFields(process.pid) !== undefined;
+export function canListProcesses(proc = PROC): boolean {
+  return statFields(process.pid, proc) !== undefined;
 }
 
 /** When a process started, in the kernel's own ticks: with its id it names a process for ever. Undefined when it is gone. */
@@ -60,10 +65,10 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-function readProcesses(): readonly ProcessFacts[] {
+function readProcesses(proc: string): readonly ProcessFacts[] {
   let names: readonly string[];
   try {
-    names = readdirSync('/proc');
+    names = readdirSync(proc);
   } catch {
     return [];
   }
@@ -71,7 +76,7 @@ function readProcesses(): readonly ProcessFacts[] {
   for (const name of names) {
     if (!/^\d+$/.test(name)) continue;
     const pid = Number(name);
-    const fields = statFields(pid);
+    const fields = statFields(pid, proc);
     if (fields === undefined) continue;
     found.push({
       pid,
@@ -84,18 +89,18 @@ function readProcesses(): readonly ProcessFacts[] {
 }
 
 /** The fields of /proc/PID/stat from the third (state) on: the second is a name in brackets that may contain anything. */
-function statFields(pid: number): readonly string[] | undefined {
+function statFields(pid: number, proc = PROC): readonly string[] | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const text = readFileSync(`${proc}/${pid}/stat`, 'latin1');
     return text.slice(text.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }
 }
 
-function hasEntry(pid: number, entry: string): boolean {
+function hasEntry(folder: string, entry: string): boolean {
   try {
-    return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0${entry}\0`);
+    return `\0${readFileSync(`${folder}/environ`, 'latin1')}`.includes(`\0${entry}\0`);
   } catch {
     // Gone meanwhile, or somebody else's process.
     return false;

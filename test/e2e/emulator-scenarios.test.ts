@@ -27,7 +27,7 @@ function run(...parameters: readonly string[]): { status: number | null; stdout:
 
 describe('the scenarios that are shipped', () => {
   it('are those that the documentation names', () => {
-    expect(names).toHaveLength(11);
+    expect(names).toHaveLength(12);
   });
 
   it.concurrent.each(names)('%s passes with stand-ins', async (name) => {
