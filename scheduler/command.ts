@@ -12,6 +12,12 @@ The file, with its defaults:
   store: { sqlite: forewarn.db }              # relative to the file
   http: { allowPrivate: false }               # may jobs call loopback and private addresses?
   coordination: { unmanaged: [] }             # VMs without an agent: nobody waits for their promise
+  calendars: {}                               # blackouts that jobs name in recurrence.blackouts, for instance
+    # freeze:
+    #   timeZone: Europe/Berlin               # default UTC
+    #   days: [2026-12-24, 12-25]             # that day; every year
+    #   weekDays: [sunday]
+    #   periods: [{ from: 2026-12-20T18:00, until: 2027-01-04 }]
   log: { level: info }
 
 Once ready it prints one line of JSON with "msg":"ready" and its address. Then try:

@@ -139,7 +139,7 @@ function describeJob(body: unknown): string {
 }
 
 /** A job file holds the body of the request, or only its `properties`. */
-async function readJobFile(file: string): Promise<unknown> {
+export async function readJobFile(file: string): Promise<unknown> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -163,7 +163,7 @@ async function readJobFile(file: string): Promise<unknown> {
   return 'properties' in parsed.data ? parsed.data : { properties: parsed.data };
 }
 
-function collectionPath(options: JobOptions): string {
+export function collectionPath(options: JobOptions): string {
   const part = encodeURIComponent;
   return `/subscriptions/${part(options.subscription)}/resourceGroups/${part(options.resourceGroup)}/providers/Microsoft.Scheduler/jobCollections/${part(options.collection)}`;
 }

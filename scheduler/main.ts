@@ -13,7 +13,7 @@ import { createApp } from './api/app.ts';
 import { createApiServer } from './api/server.ts';
 import { createWatchServer } from './api/watch-server.ts';
 import { createCoordination, type Coordination } from './coordination/coordination.ts';
-import { createEngine, type PerformAction } from './engine/engine.ts';
+import { createEngine, type Engine, type PerformAction } from './engine/engine.ts';
 import { createEnrolment } from './enrolment/enrolment.ts';
 import { keepChecked } from './enrolment/keep-checked.ts';
 import { createGateway } from './gateway/gateway.ts';
@@ -100,23 +100,7 @@ async function open(opening: Opening): Promise<Scheduler> {
   const { settings, log, clock, closers, store } = opening;
   const watch = createWatchHub(clock);
   const { registry, coordination, rollouts } = await openFleet(opening, watch);
-  const http = createHttpPerformer(settings.allowPrivate);
-  closers.add(async () => {
-    await http.close();
-  });
-  const engine = createEngine({
-    store,
-    clock,
-    random: systemRandom,
-    log: log.child({ part: 'engine' }),
-    perform: performer(http, rollouts),
-    publish: watch.publish,
-    replica: settings.replica,
-    calendars: settings.calendars,
-  });
-  closers.add(async () => {
-    await engine.close();
-  });
+  const engine = openEngine(opening, watch, rollouts);
   closers.add(keepPruned(store, clock, log));
 
   let listening = settings.listen;
@@ -178,6 +162,32 @@ async function open(opening: Opening): Promise<Scheduler> {
       await closers.close();
     },
   };
+}
+
+/** What runs the jobs. */
+function openEngine(
+  { settings, log, clock, closers, store }: Opening,
+  watch: WatchHub,
+  rollouts: RolloutRunner,
+): Engine {
+  const http = createHttpPerformer(settings.allowPrivate);
+  closers.add(async () => {
+    await http.close();
+  });
+  const engine = createEngine({
+    store,
+    clock,
+    random: systemRandom,
+    log: log.child({ part: 'engine' }),
+    perform: performer(http, rollouts),
+    publish: watch.publish,
+    replica: settings.replica,
+    calendars: settings.calendars,
+  });
+  closers.add(async () => {
+    await engine.close();
+  });
+  return engine;
 }
 
 /** What knows the VMs: who they are, what they have agreed, what is rolled over them. */
