@@ -37,3 +37,35 @@ while [ ! -e ${rig.folder}/go ] && [ -d ${rig.folder} ]; do sleep 0.05; done
     expect(existsSync(path.join(rig.folder, 'twice'))).toBe(false);
   });
 });
+
+describe('an agent that is told to stop in the middle of a hook', () => {
+  it('ends the hook first, whatever it thinks of it, and what has left for elsewhere', async () => {
+    const emulator = await emulate(['vm0']);
+    const rig = await startAgent(emulator, 'vm0', { folder: temporaryFolder() });
+    const file = path.join(rig.folder, 'hooks.d/prepare/10-wait');
+    const daemon = `setsid sh -c 'echo $$ >> ${rig.folder}/pids; exec sleep 60' &`;
+    writeFileSync(
+      file,
+      `#!/bin/sh\ntrap '' TERM\n${daemon}\necho $$ >> ${rig.folder}/pids\nwhile :; do sleep 0.1; done\n`,
+    );
+    const pids = (): readonly string[] => {
+      const list = path.join(rig.folder, 'pids');
+      return existsSync(list) ? readFileSync(list, 'utf8').trim().split('\n') : [];
+    };
+    await expect.poll(rig.gate, WITHIN).toBe(200);
+    emulator.operations.schedule({ type: 'Reboot', resources: ['vm0'], noticeMs: 60_000 });
+    await expect.poll(() => pids().length, WITHIN).toBe(2);
+
+    expect(await rig.program.stop('SIGTERM')).toBe(0);
+
+    await expect.poll(() => pids().filter(isRunning), WITHIN).toEqual([]);
+  });
+});
+
+function isRunning(pid: string): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
