@@ -156,9 +156,9 @@ function eventsCommand(context: CommandContext): Command {
 
 function fleetCommand(context: CommandContext): Command {
   return clientCommand('fleet')
-    .summary('show the VMs, their metadata addresses, and who is in rotation')
+    .summary('show the VMs, their metadata addresses and ports, and who is in rotation')
     .description(
-      'Shows the VMs of the fleet, their metadata addresses, and who gets connections of the public address.',
+      'Shows the VMs of the fleet, their metadata addresses and ports, and who gets connections of the public address.',
     )
     .addHelpText('after', '\nExamples:\n  forewarn emulator fleet\n  forewarn emulator fleet --json')
     .action(async (options: CommonOptions) => {

@@ -4,6 +4,7 @@ import { factsOf } from './emulated-vm.ts';
 import type { Fault } from './faults.ts';
 import { stableGuid, type Fleet, type FleetVm } from './fleet/fleet.ts';
 import type { PortPicker } from './free-ports.ts';
+import type { MetadataLimits } from './metadata/admission.ts';
 import type { MetadataCredentials } from './metadata/credentials.ts';
 import { createHttpFront, type HttpFront } from './metadata/http-front.ts';
 import { createFirstCalls, type FirstCalls } from './metadata/first-call.ts';
@@ -13,7 +14,7 @@ import { offeredVersions, type OfferedVersions } from './metadata/offered-versio
 import type { IdentityService } from './metadata/respond-identity.ts';
 import type { LoadBalancing } from './metadata/respond-load-balancer.ts';
 import { EventsRenderer } from './metadata/scheduled-events.ts';
-import { AZURE_REQUESTS_PER_SECOND, type MetadataSettings } from './metadata/settings.ts';
+import { AZURE_REQUESTS_PER_SECOND, AZURE_TOKENS_PER_SECOND, type MetadataSettings } from './metadata/settings.ts';
 import { askedWorthNoting } from './platform/enabling.ts';
 import type { ScopeState } from './platform/state.ts';
 import type { PlatformRunner } from './platform-runner.ts';
@@ -79,15 +80,18 @@ export async function startVmMetadata(
     front: shared.front,
     address: source.metadata ?? { host: '127.0.0.1', port: await shared.picker.pick() },
     clock,
-    requestsPerSecond: requestsPerSecond(fleet.metadata, clock),
+    limits: limitsOf(fleet.metadata, clock),
     fault,
     past: shared.past,
   });
 }
 
 /** Azure's limit unless the fleet says otherwise; none by default where time does not pass by itself. */
-function requestsPerSecond(settings: MetadataSettings, clock: Clock): number {
-  return settings.requestsPerSecond ?? (clock === systemClock ? AZURE_REQUESTS_PER_SECOND : 0);
+function limitsOf(settings: MetadataSettings, clock: Clock): MetadataLimits {
+  const requestsPerSecond = settings.requestsPerSecond ?? (clock === systemClock ? AZURE_REQUESTS_PER_SECOND : 0);
+  const tokensPerSecond =
+    settings.tokensPerSecond ?? (requestsPerSecond === 0 ? 0 : Math.max(AZURE_TOKENS_PER_SECOND, requestsPerSecond));
+  return { requestsPerSecond, tokensPerSecond, concurrentTokens: settings.concurrentTokens };
 }
 
 /** Every VM has an identity of its own, and those of the fleet. Ids are made of the names, so that they stay the same. */

@@ -25,6 +25,7 @@ export const fleetAnswerSchema = z.looseObject({
       updateDomain: z.number(),
       faultDomain: z.number(),
       metadata: z.string(),
+      ports: z.record(z.string(), z.number()),
       isGone: z.boolean(),
       isServing: z.boolean().nullable(),
       connections: z.number().nullable(),

@@ -122,9 +122,12 @@ export async function showFleet(context: CommandContext, options: CommonOptions)
     vm.isGone ? 'gone' : vm.isServing === null ? '-' : vm.isServing ? 'in' : 'out',
     vm.connections === null ? '-' : `${vm.connections}`,
     vm.metadata,
+    Object.entries(vm.ports)
+      .map(([name, port]) => `${name}:${port}`)
+      .join(' ') || '-',
   ]);
   context.terminal.print(
-    formatTable(['VM', 'SCOPE', 'UD', 'FD', 'ROTATION', 'CONNECTIONS', 'METADATA'], rows, 'no VMs'),
+    formatTable(['VM', 'SCOPE', 'UD', 'FD', 'ROTATION', 'CONNECTIONS', 'METADATA', 'PORTS'], rows, 'no VMs'),
   );
 }
 

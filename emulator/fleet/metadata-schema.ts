@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { durationSchema } from '../../common/runtime/duration.ts';
-import type { MetadataSettings } from '../metadata/settings.ts';
+import { AZURE_CONCURRENT_TOKENS, type MetadataSettings } from '../metadata/settings.ts';
 import { EVENT_VERSIONS, INSTANCE_VERSIONS } from '../metadata/versions.ts';
 import { DEFAULT_PLATFORM_SETTINGS } from '../platform/state.ts';
 
@@ -14,6 +14,10 @@ const KNOWN_VERSIONS = [...new Set<string>([...EVENT_VERSIONS, ...INSTANCE_VERSI
 export const metadataSchema = z.strictObject({
   /** What one VM may send before it is answered 429; 0 = as much as it likes. Left out: 5, as Azure allows. */
   requestsPerSecond: z.int().min(0).max(MAX_REQUESTS_PER_SECOND).optional(),
+  /** The same for `/metadata/identity`, which has a limit of its own. Left out: 20, as Azure allows. */
+  tokensPerSecond: z.int().min(0).max(MAX_REQUESTS_PER_SECOND).optional(),
+  /** Requests to `/metadata/identity` that one VM may have waiting at once; one more is answered 429. 0 = no limit. */
+  concurrentTokens: z.int().min(0).max(MAX_REQUESTS_PER_SECOND).default(AZURE_CONCURRENT_TOKENS),
   /** The first request of a scope for events is answered only after this. */
   firstCallDelay: durationSchema.default(0).refine((ms) => ms <= LONGEST_FIRST_CALL_MS, {
     error: 'expected at most 2m: Azure takes no longer',
@@ -39,6 +43,8 @@ export const metadataSchema = z.strictObject({
 export function metadataSettingsOf(found: z.output<typeof metadataSchema>): MetadataSettings {
   return {
     requestsPerSecond: found.requestsPerSecond,
+    tokensPerSecond: found.tokensPerSecond,
+    concurrentTokens: found.concurrentTokens,
     firstCallDelayMs: found.firstCallDelay,
     refuseVersions: found.refuseVersions,
     identities: found.identities,

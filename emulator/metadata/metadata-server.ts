@@ -5,13 +5,12 @@ import { UserError } from '../../common/runtime/errors.ts';
 import { listen, type ListenAddress } from '../../common/runtime/listen.ts';
 import { DEFAULT_LATENCY_MS, type Fault } from '../faults.ts';
 import type { ScopeState } from '../platform/state.ts';
+import { createAdmission, type MetadataLimits } from './admission.ts';
 import { ANSWERS, jsonAnswer, textAnswer, type Answer } from './answer.ts';
 import { scopeUnder } from './faulty-view.ts';
 import type { HttpFront } from './http-front.ts';
-import { takeOne, type Bucket } from './rate-limit.ts';
 import { respond, type Later, type MetadataVm } from './respond.ts';
 import { MAX_APPROVAL_BYTES } from './scheduled-events.ts';
-import { AZURE_TOKENS_PER_SECOND } from './settings.ts';
 
 /** The metadata service of one VM, on an address of its own: the address is what tells VMs apart. */
 export interface MetadataServer {
@@ -27,8 +26,7 @@ export interface MetadataServerOptions {
   readonly front: HttpFront;
   readonly address: ListenAddress;
   readonly clock: Clock;
-  /** What the VM may send before it is answered 429; 0 = as much as it likes. */
-  readonly requestsPerSecond: number;
+  readonly limits: MetadataLimits;
   /** How to misbehave now, if at all. Asked for every request. */
   fault(): Fault | undefined;
   /** The scope as it was, for the faults `behind` and `stale-document`. */
@@ -37,12 +35,13 @@ export interface MetadataServerOptions {
 
 /** Starts it. Nothing but `node:http` behind it, because every VM asks every second and one process may serve thousands. */
 export async function startMetadataServer(options: MetadataServerOptions): Promise<MetadataServer> {
-  const admits = createAdmission(options);
+  const refusalOf = createAdmission(options.limits, options.clock);
   const connections = new Set<Socket>();
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    if (!admits(request.url ?? '/')) {
+    const refusal = refusalOf(request.url ?? '/', response);
+    if (refusal !== undefined) {
       request.resume();
-      send(response, ANSWERS.tooManyRequests);
+      send(response, refusal);
       return;
     }
     const fault = options.fault();
@@ -83,25 +82,6 @@ export async function startMetadataServer(options: MetadataServerOptions): Promi
       }
     },
     close: stop,
-  };
-}
-
-/** Whether a request is within the VM's allowance; tokens have one of their own (IMDS, "Rate limiting"). */
-function createAdmission(options: MetadataServerOptions): (url: string) => boolean {
-  const { clock, requestsPerSecond } = options;
-  if (requestsPerSecond === 0) return () => true;
-  let general: Bucket | undefined;
-  let tokens: Bucket | undefined;
-  return (url) => {
-    const nowMs = clock.monotonic();
-    if (/^\/metadata\/identity/i.test(url)) {
-      const next = takeOne(tokens, Math.max(AZURE_TOKENS_PER_SECOND, requestsPerSecond), nowMs);
-      tokens = next ?? tokens;
-      return next !== undefined;
-    }
-    const next = takeOne(general, requestsPerSecond, nowMs);
-    general = next ?? general;
-    return next !== undefined;
   };
 }
 

@@ -92,9 +92,12 @@ async function tokenFor(service: IdentityService, identity: ManagedIdentity, res
   });
 }
 
-function identityError(error: string, description: string): Answer {
-  return jsonAnswer(400, { error, error_description: description });
+function identityError(error: string, description: string, status = 400): Answer {
+  return jsonAnswer(status, { error, error_description: description });
 }
+
+/** More than the VM may ask for at once or in a second; in the form of this endpoint's errors. */
+export const TOO_MANY_TOKENS = identityError('too_many_requests', 'Too many requests', 429);
 
 const BAD_VERSION = badVersion(INSTANCE_VERSIONS);
 const RESOURCE_MISSING = identityError('invalid_request', "Required query variable 'resource' is missing");

@@ -59,6 +59,36 @@ describe('the metadata settings of a fleet file', () => {
     expect((await ask()).status).toBe(200);
   });
 
+  const askIdentity = async (): Promise<Response> =>
+    await fetch(`${emulator.vms[0]?.metadata ?? ''}/Metadata/identity/info?api-version=2018-02-01`, {
+      headers: { Metadata: 'true' },
+    });
+
+  it('limit tokens by a rate of their own', async () => {
+    await start('{ requestsPerSecond: 1, tokensPerSecond: 3 }');
+    const statuses: number[] = [];
+    for (let asked = 0; asked < 4; asked++) statuses.push((await askIdentity()).status);
+    expect(statuses).toEqual([200, 200, 200, 429]);
+    expect(await (await askIdentity()).json()).toMatchObject({ error: 'too_many_requests' });
+    expect((await ask()).status).toBe(200);
+    await clock.advance(400);
+    expect((await askIdentity()).status).toBe(200);
+  });
+
+  it('limit how many requests for tokens may wait at once, which is five in Azure', async () => {
+    await start('{}');
+    await emulator.operations.setFault({ kind: 'latency', latencyMs: 3000 });
+    const waiting = Array.from({ length: 6 }, askIdentity);
+    // The one too many is the only one that is answered before its time.
+    expect((await Promise.race(waiting)).status).toBe(429);
+    expect((await askIdentity()).status).toBe(429);
+    await clock.advance(3000);
+    const statuses = (await Promise.all(waiting)).map((answer) => answer.status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(5);
+    await emulator.operations.clearFaults();
+    expect((await askIdentity()).status).toBe(200);
+  });
+
   it('refuse versions that the region does not have', async () => {
     await start('{ refuseVersions: [2017-11-01] }');
     expect((await ask('2017-11-01')).status).toBe(400);
@@ -95,6 +125,7 @@ describe('the metadata settings of a fleet file', () => {
 
   it.each([
     ['{ requestsPerSecond: -1 }', 'metadata.requestsPerSecond'],
+    ['{ concurrentTokens: -1 }', 'metadata.concurrentTokens'],
     ['{ firstCallDelay: 3m }', 'expected at most 2m'],
     ['{ disableAfter: 1s }', 'expected at least 1m'],
     ['{ refuseVersions: [2016-01-01] }', 'expected an api-version that there is'],

@@ -40,7 +40,7 @@ beforeEach(async () => {
     front: createHttpFront(),
     address: { host: '127.0.0.1', port: 0 },
     clock,
-    requestsPerSecond: 0,
+    limits: { requestsPerSecond: 0, tokensPerSecond: 0, concurrentTokens: 0 },
     past: (_fault, current) => current,
     fault: () => {
       onFault();
