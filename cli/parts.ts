@@ -21,10 +21,7 @@ export const PARTS: readonly CommandPart[] = [
   {
     name: 'agent',
     summary: 'watch for events on this VM, drain it, and approve once every VM has drained',
-    load: async (context) => {
-      (await import('../agent/small-heap.ts')).preferSmallHeap();
-      return (await import('../agent/command.ts')).agentCommand(context);
-    },
+    load: async (context) => (await import('../agent/command.ts')).agentCommand(context),
   },
   {
     name: 'scheduler',

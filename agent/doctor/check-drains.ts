@@ -36,7 +36,9 @@ export async function checkGate(
   const { host, port } = gate.listen;
   const own = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   const where = formatAddress({ host: own, port });
-  const status = port === 0 ? undefined : await ask(`http://${where}/`);
+  if (port === 0)
+    return [unknown('gate', 'its port is chosen at the start', 'give gate.listen the port that balancers probe')];
+  const status = await ask(`http://${where}/`);
   if (status === undefined)
     return isRunning
       ? [wrong('gate', `nobody answers at ${where} although the agent runs`, 'restart the agent; its log says why')]

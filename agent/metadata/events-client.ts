@@ -47,7 +47,14 @@ export function createEventsClient(
   let etag: string | undefined;
 
   const version = (): string => EVENT_API_VERSIONS[index] ?? EVENT_API_VERSIONS[0];
-  const url = (): URL => new URL(`/metadata/scheduledevents?api-version=${version()}`, endpoint);
+  const urls = new Map<string, URL>();
+  const url = (): URL => {
+    const known = urls.get(version());
+    if (known !== undefined) return known;
+    const made = new URL(`/metadata/scheduledevents?api-version=${version()}`, endpoint);
+    urls.set(version(), made);
+    return made;
+  };
 
   const read = async (conditional: boolean): Promise<PollResult> => {
     for (;;) {

@@ -59,7 +59,7 @@ async function ask(
     let hasBegun = false;
     const finish = (answer: MetadataAnswer): void => {
       cancelDeadline();
-      wanted.signal?.removeEventListener('abort', onStop);
+      forgetStop?.();
       const isStopped = wanted.signal?.aborted === true;
       resolve({ answer, isStale: answer.kind === 'failed' && outgoing.reusedSocket && !hasBegun && !isStopped });
     };
@@ -70,7 +70,8 @@ async function ask(
     const onStop = (): void => {
       fail('the agent stops');
     };
-    const outgoing = request(wanted.url, {
+    const outgoing = request({
+      ...targetOf(wanted.url),
       method: wanted.method,
       agent,
       headers: { metadata: 'true', ...wanted.headers },
@@ -79,7 +80,7 @@ async function ask(
     const cancelDeadline = systemClock.after(timeoutMs, () => {
       fail(`no answer within ${timeoutMs} ms`);
     });
-    wanted.signal?.addEventListener('abort', onStop, { once: true });
+    const forgetStop = wanted.signal && whenStopped(wanted.signal, onStop);
     outgoing.on('error', (error) => {
       fail(describeError(error));
     });
@@ -97,6 +98,38 @@ async function ask(
     });
     outgoing.end(wanted.body);
   });
+}
+
+/** Taking an address apart costs as much as the rest of making a request, and the same few are asked for ever. */
+const TARGETS = new WeakMap<URL, { readonly hostname: string; readonly port: string; readonly path: string }>();
+
+function targetOf(url: URL): { readonly hostname: string; readonly port: string; readonly path: string } {
+  const known = TARGETS.get(url);
+  if (known !== undefined) return known;
+  const target = {
+    hostname: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port,
+    path: `${url.pathname}${url.search}`,
+  };
+  TARGETS.set(url, target);
+  return target;
+}
+
+/** What is to be called when a signal aborts: one listener for all requests, because adding and removing one is dear. */
+const STOPS = new WeakMap<AbortSignal, Set<() => void>>();
+
+function whenStopped(signal: AbortSignal, stop: () => void): () => void {
+  const stops = STOPS.get(signal) ?? new Set();
+  if (!STOPS.has(signal)) {
+    STOPS.set(signal, stops);
+    signal.addEventListener('abort', () => {
+      for (const one of stops) one();
+    });
+  }
+  stops.add(stop);
+  return () => {
+    stops.delete(stop);
+  };
 }
 
 function readBody(response: IncomingMessage, fail: (reason: string) => void, done: (text: string) => void): void {
