@@ -33,6 +33,8 @@ export class Leaving {
   ): { readonly granted: boolean; readonly detail: string; readonly isNews: boolean } {
     const own = vmKey(vm.scope, vm.name);
     for (const [key, atMs] of this.#grants) if (fleet.now - atMs > GRANT_LIFE_MS) this.#grants.delete(key);
+    // Once its own word says that it is out, that word counts, also when it says that it is back.
+    for (const { key, isServing } of fleet.vms) if (!isServing) this.#grants.delete(key);
     const others = fleet.vms.filter(
       ({ key, scope, role, isServing }) =>
         key !== own &&

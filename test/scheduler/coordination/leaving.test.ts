@@ -31,6 +31,13 @@ describe('whether a role can do without a VM', () => {
     expect(leaving.ask({ scope: 's', name: 'b', role: 'web' }, 2, later).granted).toBe(true);
   });
 
+  it('goes by a VM’s own word once it has said that it is out', () => {
+    const leaving = new Leaving();
+    expect(ask(leaving, 'a', 2, three)).toBe(true);
+    expect(ask(leaving, 'b', 2, [vm('a', { isServing: false }), vm('b'), vm('c')])).toBe(false);
+    expect(ask(leaving, 'b', 2, three)).toBe(true);
+  });
+
   it('does not count VMs that an event names', () => {
     const fleet = { vms: three, claimed: new Set(['s/c']), now: 0 };
     expect(new Leaving().ask({ scope: 's', name: 'A', role: 'web' }, 2, fleet)).toEqual({
