@@ -9,7 +9,8 @@ const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6'] as const;
 
 /**
  * The one proof that holds with every balancer: no connection is established to a port that this VM serves. It is read from
- * the kernel's tables and not by `ss`, which prints nothing inside a hardened service (it needs a netlink socket).
+ * the kernel's tables and not by `ss`, which needs a netlink socket that a hardened service may not open, and then may print
+ * nothing as if there were nothing.
  */
 export function establishedConnections(ports: readonly number[]): Drain {
   const served = new Set(ports);
