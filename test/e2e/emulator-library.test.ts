@@ -7,10 +7,21 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const DEADLINE_MS = 50_000;
 
+function section(): string {
+  const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+  return /^## Use it in your CI$[^]*?(?=^## )/m.exec(readme)?.[0] ?? '';
+}
+
+/** Writes the files whose first line says which they are, `# ci/fleet.yaml`; returns their names. */
+function pasted(folder: string): readonly string[] {
+  const blocks = [...section().matchAll(/^```(?:yaml|js)\n((?:#|\/\/) (ci\/[\w.]+)[^]*?)^```$/gm)];
+  for (const [, text = '', name = ''] of blocks) writeFileSync(path.join(folder, name), text);
+  return blocks.map(([, , name = '']) => name);
+}
+
 /** The example of the README's section, as a reader copies it. */
 function example(): string {
-  const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
-  const found = /^## Use it in your CI$[^]*?^```ts\n([^]*?)^```$/m.exec(readme);
+  const found = /^```ts\n([^]*?)^```$/m.exec(section());
   if (found?.[1] === undefined) throw new Error('README.md has no example in "Use it in your CI"');
   return found[1];
 }
@@ -67,5 +78,25 @@ describe('the section "Use it in your CI"', () => {
     expect(run(folder, 'tsc', ...check)).toEqual({ status: 0, output: '' });
     writeFileSync(path.join(folder, 'events.test.ts'), example().replace("type: 'Reboot', vms", "type: 'Rebot', vms"));
     expect(run(folder, 'tsc', ...check).output).toContain('Type \'"Rebot"\' is not assignable');
+  });
+
+  it('has a scenario that passes when its files are pasted, and fails when the client does nothing', () => {
+    const folder = temporaryFolder();
+    mkdirSync(path.join(folder, 'ci'));
+    const files = pasted(folder);
+    expect(files).toEqual(['ci/fleet.yaml', 'ci/client.mjs', 'ci/restart.yaml']);
+    const command = /^npx forewarn (emulator run .*)$/m.exec(section())?.[1]?.split(' ') ?? [];
+    const play = () => {
+      const parameters = ['--disable-warning=ExperimentalWarning', path.join(ROOT, 'cli.ts'), ...command];
+      return spawnSync(process.execPath, parameters, { cwd: folder, encoding: 'utf8', timeout: DEADLINE_MS });
+    };
+    expect(play()).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(path.join(folder, 'report.xml'), 'utf8')).toContain('failures="0"');
+    writeFileSync(path.join(folder, 'ci/client.mjs'), 'setInterval(() => {}, 1000);');
+    writeFileSync(
+      path.join(folder, 'ci/restart.yaml'),
+      readFileSync(path.join(folder, 'ci/restart.yaml'), 'utf8').replaceAll('within: 20s', 'within: 3s'),
+    );
+    expect(play()).toMatchObject({ status: 1, stdout: expect.stringContaining('nobody has approved it') as string });
   });
 });
