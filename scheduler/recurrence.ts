@@ -1,4 +1,6 @@
+import { END_OF_COUNTING_MS } from './recurrence/instants.ts';
 import { compile, exclusionAt, firstAllowed, type Timetable } from './recurrence/timetable.ts';
+import { UTC } from './recurrence/zone.ts';
 
 export type { Timetable } from './recurrence/timetable.ts';
 export { FREQUENCIES, type Frequency, type Recurrence } from './recurrence/rule.ts';
@@ -67,7 +69,10 @@ export function lastOccurrence(timetable: Timetable, from: Progress): number | u
   const { instants, exclusions, endMs } = compile(timetable, recurrence);
   if (exclusions.length > 0 || (recurrence.count === undefined && recurrence.endMs === undefined)) return undefined;
   const fromMs = Math.floor(from.afterMs) + 1;
-  const toEnd = recurrence.endMs === undefined ? Infinity : instants.countBetween(fromMs, endMs + 1);
+  // In a zone whose clocks change an end after that is none that can be counted to.
+  const isFar = instants.zone !== UTC && endMs >= END_OF_COUNTING_MS;
+  if (isFar && recurrence.count === undefined) return undefined;
+  const toEnd = recurrence.endMs === undefined || isFar ? Infinity : instants.countBetween(fromMs, endMs + 1);
   const left = Math.min(recurrence.count === undefined ? Infinity : recurrence.count - from.made, toEnd);
   return left <= 0 ? undefined : instants.at(fromMs, left - 1);
 }

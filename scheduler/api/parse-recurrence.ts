@@ -89,8 +89,20 @@ const excludedDate = z.string().refine((text) => parseInstantOrUndefined(text) !
   error: 'expected a date like 2026-12-25, or a date and time.',
 });
 
+/** One example of the documentation writes `monthly`, where everything else writes `month`. */
+const ADVERBS: Readonly<Record<string, Frequency>> = {
+  hourly: 'hour',
+  daily: 'day',
+  weekly: 'week',
+  monthly: 'month',
+  yearly: 'year',
+};
+
 export const recurrenceBodySchema = z.strictObject({
-  frequency: anyCase(FREQUENCIES),
+  frequency: z.preprocess(
+    (value) => (typeof value === 'string' ? (ADVERBS[value.toLowerCase()] ?? value) : value),
+    anyCase(FREQUENCIES),
+  ),
   interval: z.int().positive().nullish(),
   count: z.int().positive().max(MAX_COUNT).nullish(),
   endTime: instant.nullish(),

@@ -53,6 +53,8 @@ function statusView(job: Job): Record<string, unknown> {
 
 /** Every point of a grid has the digits below the millisecond that its start has; the real service shows them. */
 function withTicksOfStart(job: Job, atMs: number): { ms: number; subTicks: number } {
+  // A minute that the schedule names is that minute's beginning.
+  if ((job.definition.recurrence?.schedule?.minutes?.length ?? 0) > 0) return { ms: atMs, subTicks: 0 };
   const start = parseInstantOrUndefined(job.definition.startTime ?? '');
   return { ms: atMs, subTicks: start?.ms === job.anchorMs ? start.subTicks : 0 };
 }

@@ -13,7 +13,7 @@ export interface Instants {
   readonly changes: ClockChanges;
   /** The first moment that is not before `fromMs`, nor before the start. */
   readonly ceil: (fromMs: number) => number | undefined;
-  /** How many there are from `fromMs` until before `toMs`. Costs a step a clock change, not one an occurrence. */
+  /** How many there are from `fromMs` until before `toMs`, or 2200 in a zone. Costs a step a clock change, not one an occurrence. */
   readonly countBetween: (fromMs: number, toMs: number) => number;
   /** The one that comes `index` after the first from `fromMs` on. The same cost. */
   readonly at: (fromMs: number, index: number) => number | undefined;
@@ -31,7 +31,7 @@ interface PieceRule {
 }
 
 /** Beyond it nobody knows what the clocks of a zone will do, and counting would take a year at a time for ever. */
-const END_OF_COUNTING_MS = Date.UTC(2200, 0, 1);
+export const END_OF_COUNTING_MS = Date.UTC(2200, 0, 1);
 
 export function instantsOf(rule: Recurrence, startMs: number): Instants {
   const zone = zoneOrUndefined(rule.timeZone ?? 'UTC') ?? UTC;
@@ -67,6 +67,7 @@ function walk(zone: Zone, rule: PieceRule, startMs: number): Pick<Instants, 'cei
       let from = Math.max(fromMs, startMs);
       while (from < toMs) {
         const piece = zone.pieceAt(from);
+        if (piece.toMs !== Infinity && from >= END_OF_COUNTING_MS) break;
         count += rule.count(piece, from, Math.min(toMs, piece.toMs));
         from = piece.toMs;
       }

@@ -30,12 +30,13 @@ const zones = new Map<string, Zone>();
 /** The zone of an IANA name, in any case of letters; undefined when the runtime knows none of that name. */
 export function zoneOrUndefined(name: string): Zone | undefined {
   if (/^(utc|etc\/utc|z)$/i.test(name)) return UTC;
-  const known = zones.get(name);
+  const key = name.toLowerCase();
+  const known = zones.get(key);
   if (known !== undefined) return known;
   // A fixed offset such as +02:00 is no zone: who writes it usually wants one, and would miss the clock changes.
   if (!/^[A-Za-z]/.test(name)) return undefined;
   const made = makeZone(name);
-  if (made !== undefined) zones.set(name, made);
+  if (made !== undefined) zones.set(key, made);
   return made;
 }
 
@@ -69,9 +70,12 @@ function piecesOf(year: number, offsetAt: (atMs: number) => number): readonly Pi
   const startMs = Date.UTC(year, 0, 1);
   const endMs = Date.UTC(year + 1, 0, 1);
   const bounds = [startMs];
+  let offset = offsetAt(startMs);
   for (let atMs = startMs; atMs < endMs; atMs += LOOK_EVERY_MS) {
     const nextMs = Math.min(atMs + LOOK_EVERY_MS, endMs - 1);
-    if (offsetAt(atMs) !== offsetAt(nextMs)) bounds.push(changeBetween(atMs, nextMs, offsetAt));
+    const nextOffset = offsetAt(nextMs);
+    if (nextOffset !== offset) bounds.push(changeBetween(atMs, nextMs, offsetAt));
+    offset = nextOffset;
   }
   bounds.push(endMs);
   return bounds.slice(0, -1).map((fromMs, index) => {

@@ -12,9 +12,9 @@ describe('a recurrence with a schedule', () => {
       'put',
       JOB,
       job({
-        startTime: '2027-02-09T23:55:25Z',
+        startTime: '2027-02-09T23:55:25.5648511Z',
         recurrence: {
-          frequency: 'Month',
+          frequency: 'Monthly',
           schedule: {
             minutes: 15,
             hour: [5, 17],
