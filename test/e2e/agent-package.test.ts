@@ -16,7 +16,7 @@ const PREPARE_MS = 300_000;
 const WITHIN_MS = 30_000;
 
 const AGENT_YAML = `identity: { role: FrontEnd }
-gate: { listen: "127.0.0.1:7091", detection: 500ms }
+gate: { listen: "0.0.0.0:7091", detection: 500ms }
 connections: { ports: [8080] }
 drain: { timeout: 30s }
 events: { absentFor: 1s }
@@ -33,6 +33,15 @@ ExecStart=/usr/lib/forewarn/bin/node -e "require('net').createServer((socket) =>
 WantedBy=multi-user.target
 `;
 
+/** A load balancer's probe, ten times as often: one line whenever the answer is another. */
+const PROBE = `
+const ask = () => require('http').get({ host: '127.0.0.1', port: 7091, agent: false }, (answer) => {
+  answer.resume();
+  console.log(answer.statusCode);
+}).on('error', (error) => console.log(error.code));
+setInterval(ask, 100);
+`;
+
 /** The cloud, inside of the machine's own network: the agent's settings say nothing of it. */
 const FLEET_YAML = `control: 127.0.0.1:7070
 host: none
@@ -46,6 +55,7 @@ describe.skipIf(!runs)(`the Debian package on a bare machine${needs}`, () => {
 
   const journal = (): string => machine.shell('journalctl -u forewarn-agent -o cat --no-pager');
   const agentPid = (): string => machine.run('systemctl', 'show', '-P', 'MainPID', 'forewarn-agent').trim();
+  const isInRotation = (): boolean => /^(?!.*out of).*in rotation/m.test(machine.shell('forewarn agent status'));
   const put = (file: string, text: string, mode = 0o644): void => {
     mkdirSync(path.dirname(path.join(machine.folder, file)), { recursive: true });
     writeFileSync(path.join(machine.folder, file), text, { mode });
@@ -114,13 +124,28 @@ describe.skipIf(!runs)(`the Debian package on a bare machine${needs}`, () => {
     expect(machine.shell('systemctl list-units --no-legend "forewarn-privileged@*"').trim()).toBe('');
   });
 
-  it('keeps settings and state through an upgrade, restarts the agent, and drains nothing', async () => {
+  it('keeps settings and state through an upgrade, restarts the agent, drains nothing, and fails no probe', async () => {
+    machine.run('systemctl', 'stop', 'forewarn-agent');
+    machine.run('systemctl', 'enable', '--now', 'forewarn-agent.socket');
+    machine.run('systemctl', 'start', 'forewarn-agent');
+    await until(WITHIN_MS, 'the agent is back', () => isInRotation());
+    put('root/probe.cjs', PROBE);
+    machine.run('systemd-run', '--unit=probe', '/usr/lib/forewarn/bin/node', '/root/probe.cjs');
+    const probes = (): readonly string[] =>
+      machine
+        .shell('journalctl -u probe -o cat --no-pager')
+        .split('\n')
+        .filter((line) => /^(\d+|E\w+)$/.test(line));
+    await until(WITHIN_MS, 'it is probed', () => probes().length > 5);
     const pid = agentPid();
     const state = machine.run('ls', '/var/lib/forewarn');
     const drains = countOf(journal(), 'drain.started');
     expect(install('0.1.1')).toContain('Setting up forewarn (0.1.1)');
     expect(agentPid()).not.toBe(pid);
-    await until(WITHIN_MS, 'the agent is back', () => countOf(journal(), 'in rotation') >= 2);
+    await until(WITHIN_MS, 'the agent is back', () => isInRotation());
+    const before = probes().length;
+    await until(WITHIN_MS, 'it is probed again', () => probes().length > before + 5);
+    expect([...new Set(probes())]).toEqual(['200']);
     expect(machine.run('cat', '/etc/forewarn/agent.yaml')).toBe(AGENT_YAML);
     expect(machine.run('ls', '/var/lib/forewarn')).toBe(state);
     expect(countOf(journal(), 'drain.started')).toBe(drains);
@@ -141,7 +166,7 @@ describe.skipIf(!runs)(`the Debian package on a bare machine${needs}`, () => {
 
   it('drains when the machine goes down, and not before', async () => {
     machine.run('systemctl', 'restart', 'forewarn-agent');
-    await until(WITHIN_MS, 'the agent is back', () => machine.shell('forewarn agent status').includes('in rotation'));
+    await until(WITHIN_MS, 'the agent is back', () => isInRotation());
     expect(journal()).not.toContain('the machine stops');
     // Its connection is what the machine's stop has to wait for.
     const client = "const s = require('net').connect(8080, '127.0.0.1'); setTimeout(() => s.destroy(), 6000)";
