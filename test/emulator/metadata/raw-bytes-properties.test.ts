@@ -14,8 +14,8 @@ import { metadataVm } from './support.ts';
 /** What a CI run sends at least, each on a connection of its own: the whole way of a request but for the kernel's part. */
 const CONNECTIONS = 100_000;
 const AT_A_TIME = 100;
-/** A leak of a hundred bytes a connection would show; what the engine and node:http keep for themselves does not. */
-const ALLOWED_GROWTH_BYTES = 8 * 1024 * 1024;
+/** A leak of forty bytes a connection would show; what the engine and node:http keep for themselves does not. */
+const ALLOWED_GROWTH_BYTES = 3 * 1024 * 1024;
 
 /** Another one each run; a failure names it, and `FOREWARN_SEED=…` repeats the run. */
 const SEED = Number(process.env['FOREWARN_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
