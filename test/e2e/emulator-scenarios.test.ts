@@ -81,8 +81,11 @@ steps:
   });
 });
 
+/** Programs are started one after another, which takes a machine under heavy load its time. */
+const SEVERAL_PROGRAMS_MS = 180_000;
+
 describe('forewarn emulator run', () => {
-  it('plays against an emulator that runs and wants its token', async () => {
+  it('plays against an emulator that runs and wants its token', { timeout: SEVERAL_PROGRAMS_MS }, async () => {
     const folder = temporaryFolder();
     const token = path.join(folder, 'token');
     writeFileSync(token, '0123456789abcdef', { mode: 0o600 });
@@ -109,35 +112,39 @@ describe('forewarn emulator run', () => {
     });
   });
 
-  it('ends with 0 when all is as expected, 1 when not, 2 when the file is wrong; and writes JUnit XML', () => {
-    const folder = temporaryFolder();
-    const junit = path.join(folder, 'report.xml');
-    const good = run(path.join(SHIPPED, 'scale-in.yaml'), '--junit', junit);
-    expect(good).toMatchObject({ status: 0, stderr: '' });
-    expect(good.stdout).toContain('scalein approved within 20 s, after 10 s (by workers_2)');
-    expect(readFileSync(junit, 'utf8')).toContain('<testsuite name="scale-in" tests="4" failures="0"');
+  it(
+    'ends with 0 when all is as expected, 1 when not, 2 when the file is wrong; and writes JUnit XML',
+    { timeout: SEVERAL_PROGRAMS_MS },
+    () => {
+      const folder = temporaryFolder();
+      const junit = path.join(folder, 'report.xml');
+      const good = run(path.join(SHIPPED, 'scale-in.yaml'), '--junit', junit);
+      expect(good).toMatchObject({ status: 0, stderr: '' });
+      expect(good.stdout).toContain('scalein approved within 20 s, after 10 s (by workers_2)');
+      expect(readFileSync(junit, 'utf8')).toContain('<testsuite name="scale-in" tests="4" failures="0"');
 
-    const file = path.join(folder, 'bad.yaml');
-    writeFileSync(file, 'name: x\nclock: stepped\nsteps:\n  - expect: { in: vm0 }\n');
-    const bad = run(file, '--junit', junit);
-    expect(bad.status).toBe(1);
-    expect(readFileSync(junit, 'utf8')).toContain('failures="1"');
+      const file = path.join(folder, 'bad.yaml');
+      writeFileSync(file, 'name: x\nclock: stepped\nsteps:\n  - expect: { in: vm0 }\n');
+      const bad = run(file, '--junit', junit);
+      expect(bad.status).toBe(1);
+      expect(readFileSync(junit, 'utf8')).toContain('failures="1"');
 
-    const fleet = path.join(folder, 'nowhere.yaml');
-    const other = run(path.join(SHIPPED, 'scale-in.yaml'), '--fleet', fleet);
-    expect(other).toMatchObject({
-      status: 2,
-      stderr: expect.stringContaining(`${fleet}: expected a readable`) as string,
-    });
+      const fleet = path.join(folder, 'nowhere.yaml');
+      const other = run(path.join(SHIPPED, 'scale-in.yaml'), '--fleet', fleet);
+      expect(other).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining(`${fleet}: expected a readable`) as string,
+      });
 
-    const attached = run(file, '--control', 'http://127.0.0.1:1');
-    expect(attached).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining('cannot reach the emulator') as string,
-    });
-    expect(run(file, '--control', 'http://127.0.0.1:1', '--fleet', fleet)).toMatchObject({ status: 2 });
+      const attached = run(file, '--control', 'http://127.0.0.1:1');
+      expect(attached).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining('cannot reach the emulator') as string,
+      });
+      expect(run(file, '--control', 'http://127.0.0.1:1', '--fleet', fleet)).toMatchObject({ status: 2 });
 
-    writeFileSync(file, 'name: x\nsteps: []\n');
-    expect(run(file)).toMatchObject({ status: 2, stderr: expect.stringContaining(`${file}:2: steps`) as string });
-  });
+      writeFileSync(file, 'name: x\nsteps: []\n');
+      expect(run(file)).toMatchObject({ status: 2, stderr: expect.stringContaining(`${file}:2: steps`) as string });
+    },
+  );
 });
