@@ -87,6 +87,7 @@ export async function openPostgresDatabase(
   pool.on('error', (error) => {
     log.warn({ err: describeError(error) }, 'connection to PostgreSQL lost');
   });
+  tolerateLoss(pool);
   limitLending(pool, clock);
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const owner = random.uuid();
@@ -133,6 +134,7 @@ async function migrate(settings: PostgresSettings): Promise<void> {
   pool.on('error', () => {
     // The migration itself fails with the reason.
   });
+  tolerateLoss(pool);
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const migrator = new Migrator({
     db,
@@ -156,6 +158,13 @@ export function describeServer(url: string): string {
   if (!URL.canParse(url)) return 'PostgreSQL';
   const { host, pathname, searchParams } = new URL(url);
   return `PostgreSQL at ${host === '' ? (searchParams.get('host') ?? 'its socket') : host}${pathname}`;
+}
+
+/** A connection that breaks while it is lent out fails its query; without a listener it would end the process as well. */
+function tolerateLoss(pool: Pool): void {
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+  });
 }
 
 /** Ends connections that were lent out for longer than anything may take; whoever waits on one gets an error. */

@@ -2,12 +2,13 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MODES, type Mode } from '../simulation/faults.ts';
 import { soakKills } from './soak-kills.ts';
+import { soakSchedulers } from './soak-schedulers.ts';
 import { soakDemo } from './demo.ts';
 import { soakDrains } from './soak-drains.ts';
 import { soakRecurrence } from './recurrence.ts';
 import { soakSimulation } from './simulate.ts';
 
-const USUAL = { seeds: 20_000, demos: 20, rounds: 50, cycles: 200, rules: 50_000, zonedJobs: 10_000 };
+const USUAL = { seeds: 20_000, demos: 20, rounds: 50, cycles: 200, rules: 50_000, zonedJobs: 10_000, kills: 200 };
 
 const program = new Command('soak').description(
   'Long runs; each prints the seed or the command that repeats a failure.',
@@ -60,10 +61,22 @@ program
     finish(soakRecurrence(options));
   });
 
+program
+  .command('scheduler')
+  .description('kill real schedulers with SIGKILL under load, on SQLite and on PostgreSQL')
+  .addOption(new Option('--store <store>', 'one store only').choices(['sqlite', 'postgres']))
+  .option('--seed <seed>', 'seed of the moments', count, 1)
+  .option('--kills <number>', 'how many kills per store', count, USUAL.kills)
+  .option('--replicas <number>', 'how many schedulers on PostgreSQL', count, 3)
+  .action(async (options: { store?: 'sqlite' | 'postgres'; seed: number; kills: number; replicas: number }) => {
+    finish(await soakSchedulers(options));
+  });
+
 program.action(async () => {
   const isGood =
     soakSimulation({ modes: MODES, first: 1, seeds: USUAL.seeds }) &&
     (await soakKills({ seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
+    (await soakSchedulers({ seed: Date.now() % 1_000_000, kills: USUAL.kills, replicas: 3 })) &&
     (await soakDrains({ cycles: USUAL.cycles })) &&
     soakRecurrence({ first: 1, rules: USUAL.rules, jobs: USUAL.zonedJobs }) &&
     soakDemo(USUAL.demos);
