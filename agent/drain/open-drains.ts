@@ -136,8 +136,8 @@ function haproxyDrains(settings: DrainSettings, claims: Claims, { clock, log }: 
       haproxyDrain({
         socket: address,
         server,
-        maintAfterMs: maintAfter,
-        shutdownAfterMs: shutdownAfter,
+        maintAfterMs: maintAfter === 'never' ? undefined : maintAfter,
+        shutdownAfterMs: shutdownAfter === 'never' ? undefined : shutdownAfter,
         stateFile: stateFile === undefined ? undefined : stateFileAt(stateFile),
         claims,
         clock,

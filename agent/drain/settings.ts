@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationSchema } from '../../common/runtime/duration.ts';
+import { durationSchema, parseDurationOrUndefined } from '../../common/runtime/duration.ts';
 import { listenAddressSchema } from '../../common/runtime/listen.ts';
 
 const text = z.string();
@@ -19,8 +19,17 @@ const portSchema = z
     error: (issue) => `expected a port between 1 and 65535, got ${JSON.stringify(issue.input)}`,
   });
 
-/** A duration, or `never`, which is undefined in the parsed settings. */
-const durationOrNever = z.union([z.literal('never').transform(() => undefined), durationSchema]);
+const expectedDuration = (value: unknown): string =>
+  `expected a duration like "30s", or "never", got ${JSON.stringify(value) ?? 'nothing'}`;
+
+const durationOrNever = z
+  .string({ error: (issue) => expectedDuration(issue.input) })
+  .transform((value, context): number | 'never' => {
+    const ms = value === 'never' ? value : parseDurationOrUndefined(value);
+    if (ms !== undefined) return ms;
+    context.addIssue({ code: 'custom', message: expectedDuration(value) });
+    return z.NEVER;
+  });
 
 /** `200`, `200-399`, `"200-299,404"`, as Application Gateway and Traffic Manager write what they expect. */
 const statusesSchema = z
