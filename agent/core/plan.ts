@@ -49,6 +49,7 @@ export function newPlan(state: AgentState, promise: EventEntry['promise'], isAft
     endsFor: undefined,
     shares: undefined,
     hasGivenUp: false,
+    isBound: false,
     leave: { id: undefined, retryAtMs: 0, isGranted: false },
     startedAtMs: undefined,
     isAfterRestart,
@@ -77,7 +78,8 @@ export function advancePlan(draft: Draft, key: string, entry: EventEntry): void 
   clearOffer(draft, entry);
   if (promise.promise === 'withdrawn') return;
   if (promise.started) plan.startedAtMs ??= draft.now.monotonicMs;
-  if (plan.decision.consequence !== 'drain') serve(draft, entry);
+  if (plan.isBound) leave(draft, entry);
+  else if (plan.decision.consequence !== 'drain') serve(draft, entry);
   else if (promise.started) {
     leave(draft, entry);
     resumeAfterImpact(draft, entry);
@@ -228,13 +230,15 @@ function serve(draft: Draft, entry: EventEntry): void {
   const agrees = plan.decision.consequence === 'consent' && plan.decision.approve === 'when-ready' && !promise.started;
   const wanted = agrees ? 'consented' : 'binding';
   const isOpen = promise.promise === 'binding' || promise.promise === 'prepared' || promise.promise === 'consented';
-  if (isOpen && promise.promise !== wanted && !mayBeApproved(entry)) {
+  const returns = plan.stance === 'out' && !mayBeApproved(entry) && !plan.isBound;
+  const isOther = promise.promise !== wanted || (returns && promise.offered);
+  if (isOpen && isOther && !mayBeApproved(entry) && !plan.isBound) {
     changePromise(draft, entry, { promise: wanted });
     entry.preparedAtMs = draft.now.monotonicMs;
     if (agrees)
       recordActivity(draft, 'promise.consented', promise.eventId, 'the event may come while it is in service');
   }
-  if (plan.stance === 'out' && !mayBeApproved(entry)) plan.stance = 'stepping-back';
+  if (returns) plan.stance = 'stepping-back';
   if (plan.stance === 'stepping-back' && !promise.offered) plan.stance = 'serving';
 }
 
@@ -245,12 +249,12 @@ function returnWhenPointless(draft: Draft, entry: EventEntry): void {
   const isIdle = entry.approval.step === 'idle' && entry.isPresent && !mayBeApproved(entry);
   const isOpen = promise.promise === 'binding' || promise.promise === 'prepared';
   const leftMs = untilLateMs(draft, entry);
-  if (!isIdle || !isOpen || leftMs < WORTH_RETURNING_MS) return;
+  if (!isIdle || !isOpen || plan.isBound || leftMs < WORTH_RETURNING_MS) return;
   const isPatient = draft.now.monotonicMs - plan.outSinceMs < policy.patienceMs;
   if (obstacle(entry) === undefined && isPatient) return;
   plan.hasGivenUp ||= !isPatient;
   plan.stance = 'stepping-back';
-  if (promise.promise === 'prepared') changePromise(draft, entry, { promise: 'binding', deadlineReached: false });
+  if (promise.offered) changePromise(draft, entry, { promise: 'binding', deadlineReached: false });
   recordActivity(
     draft,
     'plan.returns',
@@ -274,6 +278,25 @@ export function clearOfferInRecord(draft: Draft, entry: EventEntry): void {
   const isLower = promise.promise === 'binding' || promise.promise === 'consented';
   if (!promise.offered || !isLower || record === undefined || mayBeApproved(entry)) return;
   noteEvent(draft, entry, { offered: false });
+}
+
+/** Does the VM mean to be in rotation on the strength of the promise as it is now? */
+export function stepsBack(entry: EventEntry): boolean {
+  const { promise, plan } = entry;
+  const isLower = promise.promise === 'binding' || promise.promise === 'consented';
+  return isLower && promise.offered && plan.stance !== 'out';
+}
+
+/** The coordinator may lose what it accepts, so nothing is taken back: out to the end of the event, and promised anew. */
+export function refuseReturn(draft: Draft, entry: EventEntry): void {
+  entry.plan.isBound = true;
+  entry.plan.stance = 'stepping-back';
+  leave(draft, entry);
+  changePromise(draft, entry, { promise: 'binding' });
+  writeLog(draft, 'warn', 'stays out of rotation: the coordinator cannot take a promise back safely', {
+    eventId: entry.promise.eventId,
+    detail: 'its store is replicated asynchronously',
+  });
 }
 
 /** The weaker way back, where the operator chose it: the impact seems to be over, the event is not. */

@@ -2,7 +2,7 @@ import { canonicalEventId, subjectHash } from '../../common/agreement/names.ts';
 import { LEASE_RETRY_MS, type AgreementRecord, type MemberEntry } from '../../common/agreement/record.ts';
 import { REENABLE_MS } from './document.ts';
 import { freshProgress } from './event-life.ts';
-import { clearOfferInRecord, newPlan } from './plan.ts';
+import { newPlan, stepsBack } from './plan.ts';
 import { changePromise, isHeld, isLive, ownName, takeId, writeLog, type Draft } from './draft.ts';
 import type { AgentState, EventEntry, EventPromise } from './state.ts';
 
@@ -88,8 +88,8 @@ function adoptPromise(draft: Draft, record: AgreementRecord, copy: MemberEntry):
     return;
   }
   if (copy.number === entry.promise.number && copy.promise === entry.promise.promise) {
-    entry.reportedNumber = Math.max(entry.reportedNumber, copy.number);
-    clearOfferInRecord(draft, entry);
+    // Whoever steps back asks again: only the answer to that says that the store would not lose it.
+    if (!stepsBack(entry)) entry.reportedNumber = Math.max(entry.reportedNumber, copy.number);
   } else if (copy.number >= entry.promise.number && entry.promise.promise !== 'none') {
     // The journal is older than the copy: continue above its number, and never below what was promised.
     const isStill = isLive(entry) && isPrepared && copy.hash === entry.promise.hash;

@@ -1,7 +1,7 @@
 import { LEASE_RETRY_MS } from '../../common/agreement/record.ts';
 import type { Outcome } from '../../common/agreement/command.ts';
 import { isWaiting, submit } from './commands.ts';
-import { clearOfferInRecord } from './plan.ts';
+import { clearOfferInRecord, refuseReturn, stepsBack } from './plan.ts';
 import { changePromise, isDurable, ownName, writeLog, type Draft } from './draft.ts';
 import type { EventEntry } from './state.ts';
 
@@ -28,6 +28,7 @@ export function advanceReport(draft: Draft, key: string, entry: EventEntry): voi
     promise: promise.promise,
     deadlineReached: promise.deadlineReached,
     localIntent: promise.localIntent,
+    ...(stepsBack(entry) ? { stepsBack: true } : {}),
   });
 }
 
@@ -41,7 +42,7 @@ export function absorbReportAnswer(
   const nowMs = draft.now.monotonicMs;
   if (outcome?.kind === 'accepted') {
     entry.reportedNumber = Math.max(entry.reportedNumber, number);
-    if (number === entry.promise.number) clearOfferInRecord(draft, entry);
+    if (number === entry.promise.number && stepsBack(entry)) clearOfferInRecord(draft, entry);
     return;
   }
   entry.reportRetryAtMs = nowMs + LEASE_RETRY_MS;
@@ -51,6 +52,10 @@ export function absorbReportAnswer(
     // The journal lost numbers that were used before: go on above the coordinator's.
     draft.state.number = copy.number;
     changePromise(draft, entry, {});
+    return;
+  }
+  if (outcome.reason === 'withdrawal-unsafe') {
+    refuseReturn(draft, entry);
     return;
   }
   if (outcome.reason === 'other-identity') entry.reportRetryAtMs = nowMs + IDENTITY_RETRY_MS;

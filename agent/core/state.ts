@@ -157,6 +157,8 @@ export interface Plan {
   shares: Shares | undefined;
   /** It was out for long without an approval in sight: from now on only late. */
   hasGivenUp: boolean;
+  /** The coordinator could lose it when a promise is taken back: what was promised holds to the end of the event. */
+  isBound: boolean;
   /** The question to the scheduler whether the role can do without this VM. */
   leave: { readonly id: number | undefined; readonly retryAtMs: number; readonly isGranted: boolean };
   /** When this process learnt that the event has started. */

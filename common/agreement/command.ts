@@ -17,6 +17,11 @@ export interface ReportCommand extends Addressed {
   readonly deadlineReached: boolean;
   /** This VM alone was named once, and recorded an intent on its own disk: counts as an intent for ever. */
   readonly localIntent: boolean;
+  /**
+   * This VM means to be in rotation again, on the strength of this lower promise being in the record. Where a store could
+   * lose it, it is refused, as a withdrawal is.
+   */
+  readonly stepsBack?: boolean | undefined;
 }
 
 /** A VM asks to lead, or to go on leading. */

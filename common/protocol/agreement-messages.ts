@@ -23,6 +23,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     promise: z.enum(['binding', 'prepared', 'consented', 'released']),
     deadlineReached: z.boolean(),
     localIntent: z.boolean(),
+    stepsBack: z.boolean().optional(),
   }),
   z.strictObject({ kind: z.literal('campaign'), ...addressed, holder: name }),
   z.strictObject({ kind: z.literal('intend'), ...addressed, ...leader, hash }),

@@ -73,7 +73,7 @@ export function createCoordination(parts: CoordinationParts): Coordination {
   };
 
   const apply = async (command: AgreementCommand): Promise<Transition> => {
-    if (command.kind === 'withdraw' && !store.mayWithdraw) {
+    if (takesBack(command) && !store.mayWithdraw) {
       return { record: undefined, outcome: { kind: 'refused', reason: 'withdrawal-unsafe' } };
     }
     for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -90,17 +90,7 @@ export function createCoordination(parts: CoordinationParts): Coordination {
     throw new Error(`the record of event ${command.eventId} changed ${MAX_TRIES} times while a command was applied`);
   };
 
-  const claimedKeys = (): ReadonlySet<string> => {
-    const now = clock.now();
-    const keys = new Set<string>();
-    for (const { record, atMs } of open.values()) {
-      if (now - atMs > CLAIM_LIFE_MS) continue;
-      for (const name of record.resources) {
-        if (record.members[name]?.promise !== 'released') keys.add(vmKey(record.scope, name));
-      }
-    }
-    return keys;
-  };
+  const claimedKeys = (): ReadonlySet<string> => claimed(open.values(), clock.now());
 
   return {
     load: async () => {
@@ -145,6 +135,26 @@ export function createCoordination(parts: CoordinationParts): Coordination {
     },
     refusals: () => ({ ...refusals }),
   };
+}
+
+/** Keys of the VMs that the records of events under way name and that are not through with them. */
+function claimed(
+  records: Iterable<{ readonly record: AgreementRecord; readonly atMs: number }>,
+  now: number,
+): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const { record, atMs } of records) {
+    if (now - atMs > CLAIM_LIFE_MS) continue;
+    for (const name of record.resources) {
+      if (record.members[name]?.promise !== 'released') keys.add(vmKey(record.scope, name));
+    }
+  }
+  return keys;
+}
+
+/** A promise that is taken back must not be lost, or the VM is in service while its promise counts. */
+function takesBack(command: AgreementCommand): boolean {
+  return command.kind === 'withdraw' || (command.kind === 'report' && command.stepsBack === true);
 }
 
 function announce(parts: CoordinationParts, before: AgreementRecord | undefined, after: AgreementRecord): void {

@@ -13,7 +13,12 @@ const run = promisify(execFile);
 async function historyOf(agent: AgentRig): Promise<readonly EventHistory[]> {
   const { stdout } = await run(process.execPath, [
     '--disable-warning=ExperimentalWarning',
-    ...['cli.ts', 'agent', 'history', '--state', path.join(agent.folder, 'state'), '--json'],
+    'cli.ts',
+    'agent',
+    'history',
+    '--state',
+    path.join(agent.folder, 'state'),
+    '--json',
   ]);
   return JSON.parse(stdout) as readonly EventHistory[];
 }

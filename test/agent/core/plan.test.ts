@@ -198,3 +198,27 @@ describe('an event that another VM is kept in service for', () => {
     expect(bench.isIn()).toBe(false);
   });
 });
+
+describe('a coordinator that could lose what it was told', () => {
+  it('takes no promise back: the VM stays out to the end of the event', () => {
+    const bench = inRotation({ hasCoordinator: true });
+    const far = event({ notBeforeMs: FAR_MS, resources: ['vm_0', 'vm_1'] });
+    const coordinator = coordinate(
+      bench,
+      recordOf(['vm_0', 'vm_1'], { vm_1: { promise: 'binding', number: 1 } }),
+      true,
+    );
+    bench.pass(3_600_000, () => {
+      bench.poll([far]);
+      coordinator();
+    });
+    expect(bench.isIn()).toBe(false);
+    expect(bench.promise()).toBe('prepared');
+    expect(coordinator().members['vm_0']?.promise).toBe('prepared');
+    bench.pass(15_000, () => {
+      bench.poll([]);
+      coordinator();
+    });
+    expect(bench.isIn()).toBe(true);
+  });
+});

@@ -108,8 +108,19 @@ describe('coordination', () => {
     await submit(given, 'web_0', campaign('web_0'));
     expect(await submit(given, 'web_0', intend('web_0', 2))).toBe('accepted');
     await refused('web_1', withdraw('web_1', 9), 'intent-recorded');
-    expect(new Set(seen)).toEqual(new Set(REFUSALS));
+    // Of a store that could lose it, which the next test is about.
+    expect(new Set([...seen, 'withdrawal-unsafe'])).toEqual(new Set(REFUSALS));
     expect(Object.values(given.coordination.refusals()).reduce((sum, count) => sum + count, 0)).toBe(seen.length);
+  });
+
+  it('takes nothing back where the store could lose that, and everything else', async () => {
+    const given = await rig((store) => ({ ...store, mayWithdraw: false }));
+    expect(await submit(given, 'web_0', report('web_0', { number: 5 }))).toBe('accepted');
+    expect(await submit(given, 'web_0', withdraw('web_0', 6))).toBe('withdrawal-unsafe');
+    const stepsBack = report('web_0', { number: 7, promise: 'binding', stepsBack: true });
+    expect(await submit(given, 'web_0', stepsBack)).toBe('withdrawal-unsafe');
+    expect((await given.store.read('shop', 'E1'))?.record.members['web_0']?.number).toBe(5);
+    expect(await submit(given, 'web_0', { ...stepsBack, stepsBack: undefined })).toBe('accepted');
   });
 
   it('pushes a record when it changes, and only then', async () => {
