@@ -2,6 +2,7 @@ import type { PlatformRefusal } from '../platform/effects.ts';
 import { RESOURCE_GROUP } from '../emulated-vm.ts';
 import type { PlatformState, Vm } from '../platform/state.ts';
 import type { OperationLog } from './operation-log.ts';
+import { acknowledge } from './acknowledge.ts';
 import { COMPUTE_VERBS, computePath, vmOfRef, type ComputePath, type ComputeVerb } from './target.ts';
 import { collection, instanceView, scaleSetResource, vmResource, type ViewPlace } from './views.ts';
 import { performUserOperation, type UserOperationContext } from './user-operation.ts';
@@ -54,6 +55,11 @@ export async function answerCompute(request: ComputeRequest, context: ComputeCon
   switch (path.kind) {
     case 'operation':
       return showOperation(request, path, context);
+    case 'acknowledge': {
+      if (request.method !== 'POST') return notAllowed(request);
+      const message = `The Resource 'Microsoft.Maintenance/scheduledevents/${path.eventId}' was not found.`;
+      return acknowledge(context.runner, path) ? { status: 200, body: {} } : failure(404, 'ResourceNotFound', message);
+    }
     case 'list':
     case 'scale-set':
       return showCollection(request, path, context);

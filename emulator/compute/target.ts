@@ -33,6 +33,15 @@ export type ComputePath =
       readonly parent: string;
     }
   | { readonly kind: 'scale-set'; readonly subscription: string; readonly group: string; readonly name: string }
+  /** Approves an event from outside of its VMs. */
+  | {
+      readonly kind: 'acknowledge';
+      readonly subscription: string;
+      /** Lower case. */
+      readonly of: string;
+      readonly name: string;
+      readonly eventId: string;
+    }
   | { readonly kind: 'operation'; readonly subscription: string; readonly id: string; readonly isResult: boolean };
 
 export type VmRef =
@@ -60,6 +69,10 @@ const PATTERNS = {
     'i',
   ),
   scaleSet: new RegExp(String.raw`^/subscriptions/([^/]+)${VM}/virtualMachineScaleSets/([^/]+)/?$`, 'i'),
+  acknowledge: new RegExp(
+    String.raw`^/subscriptions/([^/]+)${VM}/(virtualMachines|virtualMachineScaleSets|availabilitySets)/([^/]+)/providers/Microsoft\.Maintenance/scheduledevents/([^/]+)/acknowledge/?$`,
+    'i',
+  ),
   operation: new RegExp(
     String.raw`^/subscriptions/([^/]+)/providers/Microsoft\.Compute/locations/[^/]+/(operations|operationResults)/([^/]+)/?$`,
     'i',
@@ -78,6 +91,11 @@ export function computePath(path: string): ComputePath | undefined {
   if (operation !== null) {
     const [, subscription = '', what = '', id = ''] = operation;
     return { kind: 'operation', subscription, id, isResult: what.toLowerCase() === 'operationresults' };
+  }
+  const acknowledge = PATTERNS.acknowledge.exec(decoded);
+  if (acknowledge !== null) {
+    const [, subscription = '', , of = '', name = '', eventId = ''] = acknowledge;
+    return { kind: 'acknowledge', subscription, of: of.toLowerCase(), name, eventId };
   }
   return collectionPath(decoded) ?? vmPath(decoded);
 }

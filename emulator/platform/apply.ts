@@ -10,6 +10,8 @@ export type PlatformCommand =
   | MemberCommand
   /** A VM approves events of its scope, for all VMs that they name. All ids must be known, or nothing happens. */
   | { readonly kind: 'approve'; readonly vm: string; readonly eventIds: readonly string[] }
+  /** The VMs' user approves one, from outside of all of them. */
+  | { readonly kind: 'approve-as-user'; readonly scope: string; readonly eventId: string }
   /** A VM asks for events: from now on its scope has a document, until nobody has asked for long enough. */
   | { readonly kind: 'enable'; readonly vm: string }
   | { readonly kind: 'cancel'; readonly eventId: string }
@@ -26,6 +28,8 @@ export function applyCommand(state: PlatformState, command: PlatformCommand, now
       return scheduleEvent(state, command, now);
     case 'approve':
       return approve(state, command, now);
+    case 'approve-as-user':
+      return approveAsUser(state, command, now);
     case 'add-vm':
     case 'remove-vm':
     case 'stop-vm':
@@ -89,25 +93,53 @@ function approve(
   const vm = vmOrUndefined(state, command.vm);
   const scope = vm === undefined ? undefined : state.scopes.get(vm.scope);
   if (vm === undefined || scope === undefined) return refused(state, 'unknown-vm', unknownVm(state, command.vm));
+  return approveIn(state, { scope, eventIds: command.eventIds, by: vm.name, vm: vm.name }, now);
+}
+
+/** Azure takes acknowledgements out of band too, since 2026; the one of either endpoint counts. */
+function approveAsUser(
+  state: PlatformState,
+  command: { readonly scope: string; readonly eventId: string },
+  now: number,
+): CommandStep {
+  const scope = state.scopes.get(command.scope);
+  if (scope === undefined) return refused(state, 'unknown-event', unknownEvent(state, command.eventId));
+  return approveIn(state, { scope, eventIds: [command.eventId], by: APPROVED_BY_USER, vm: undefined }, now);
+}
+
+/** In the place of a VM's name. */
+export const APPROVED_BY_USER = 'user';
+
+function approveIn(
+  state: PlatformState,
+  approval: {
+    readonly scope: ScopeState;
+    readonly eventIds: readonly string[];
+    readonly by: string;
+    readonly vm: string | undefined;
+  },
+  now: number,
+): CommandStep {
+  const { by } = approval;
   const events: PlatformEvent[] = [];
-  for (const eventId of command.eventIds) {
-    const event = eventIn(scope, eventId);
+  for (const eventId of approval.eventIds) {
+    const event = eventIn(approval.scope, eventId);
     if (event === undefined) return refused(state, 'unknown-event', unknownEvent(state, eventId));
     events.push(event);
   }
   let current = state;
   const effects: Effect[] = [];
   for (const event of new Set(events)) {
-    if (event.approvals.some((approval) => approval.by === vm.name)) continue;
+    if (event.approvals.some((known) => known.by === by)) continue;
     const startsAtMs = now + state.settings.startAfterApprovalMs;
     const approved: PlatformEvent = {
       ...event,
-      approvals: [...event.approvals, { by: vm.name, atMs: now }],
+      approvals: [...event.approvals, { by, atMs: now }],
       life: event.life.phase === 'scheduled' ? { phase: 'approved', startsAtMs } : event.life,
     };
     // Approval is nowhere in the document; the VMs learn of it by the start.
     current = putEvent(current, approved, false);
-    effects.push(changed('event.approved', approved, vm.name));
+    effects.push(changed('event.approved', approved, approval.vm));
   }
   return accepted({ state: current, effects });
 }

@@ -114,7 +114,7 @@ export type EventLife =
     } & HasStarted);
 
 export interface Approval {
-  /** Resource name of the VM that sent the approval. */
+  /** Resource name of the VM that sent the approval; `user` when it came from outside of them. */
   readonly by: string;
   readonly atMs: number;
 }

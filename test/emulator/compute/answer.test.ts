@@ -7,16 +7,17 @@ import { createOperationLog } from '../../../emulator/compute/operation-log.ts';
 import { createNoneHost } from '../../../emulator/hosts/none-host.ts';
 import { createPlatformRunner, type PlatformRunner } from '../../../emulator/platform-runner.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { platform } from '../support.ts';
+import type { ScopeKind } from '../../../emulator/platform/state.ts';
+import { EVENT_ID, platform, scheduled } from '../support.ts';
 
-function compute(): {
+function compute(kind: ScopeKind = 'cloud-service'): {
   runner: PlatformRunner;
   readonly ask: (method: string, target: string, token?: string) => Promise<ComputeAnswer>;
 } {
   const clock = new FakeClock();
   const feed = createActivityFeed(() => clock.now());
   const host = createNoneHost(clock, () => {});
-  const runner = createPlatformRunner({ initial: platform({}, 'cloud-service'), clock, host, feed, log: silentLog });
+  const runner = createPlatformRunner({ initial: platform({}, kind), clock, host, feed, log: silentLog });
   const context = {
     runner,
     random: seededRandom(1),
@@ -45,6 +46,23 @@ describe('the compute API', () => {
       ['Reboot', ['web1']],
       ['Redeploy', ['web2']],
     ]);
+  });
+
+  it('takes the acknowledgement of an event from outside of its VMs', async () => {
+    const { ask, runner } = compute('scale-set');
+    const schedule = scheduled('Reboot', ['web1', 'web2']);
+    runner.submit(schedule);
+    const path = (of: string, id: string): string =>
+      `${base}/${of}/providers/Microsoft.Maintenance/scheduledEvents/${id}/acknowledge?api-version=1`;
+    for (const wrong of [path('virtualMachineScaleSets/other', EVENT_ID), path('virtualMachines/db1', EVENT_ID)]) {
+      expect(await ask('POST', wrong)).toMatchObject({ status: 404, body: { error: { code: 'ResourceNotFound' } } });
+    }
+    const right = path('virtualMachineScaleSets/Set', EVENT_ID.toLowerCase());
+    expect((await ask('GET', right)).status).toBe(405);
+    expect(runner.state.scopes.get('set')?.events[0]?.life.phase).toBe('scheduled');
+    for (let times = 0; times < 2; times++) expect((await ask('POST', right)).status).toBe(200);
+    expect(runner.state.scopes.get('set')?.events[0]).toMatchObject({ approvals: [{ by: 'user' }] });
+    expect(runner.state.scopes.get('set')?.events[0]?.life.phase).not.toBe('scheduled');
   });
 
   it.each([

@@ -1,0 +1,24 @@
+import type { PlatformRunner } from '../platform-runner.ts';
+import { eventOrUndefined, type PlatformState, type ScopeState } from '../platform/state.ts';
+import { vmOfRef, type ComputePath } from './target.ts';
+
+/**
+ * Approves an event of a VM, scale set or availability set by the API instead of its metadata service (Azure REST, Maintenance,
+ * scheduled events, preview of 2026). False when it has no such event.
+ */
+export function acknowledge(runner: PlatformRunner, path: ComputePath & { kind: 'acknowledge' }): boolean {
+  const scope = scopeOf(runner.state, path);
+  const event = eventOrUndefined(runner.state, path.eventId);
+  if (scope === undefined || event?.scope !== scope.name) return false;
+  return runner.submit({ kind: 'approve-as-user', scope: scope.name, eventId: event.id }).kind === 'accepted';
+}
+
+function scopeOf(state: PlatformState, { of, name }: ComputePath & { kind: 'acknowledge' }): ScopeState | undefined {
+  if (of === 'virtualmachines') {
+    const vm = vmOfRef(state, { kind: 'machine', name });
+    return vm === undefined ? undefined : state.scopes.get(vm.scope);
+  }
+  const kind = of === 'availabilitysets' ? 'availability-set' : 'scale-set';
+  const wanted = name.toLowerCase();
+  return [...state.scopes.values()].find((scope) => scope.kind === kind && scope.name.toLowerCase() === wanted);
+}
