@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { applyCommand } from '../../../emulator/platform/apply.ts';
 import { documentFor } from '../../../emulator/platform/document.ts';
-import { eventOrUndefined } from '../../../emulator/platform/state.ts';
+import { eventOrUndefined, type PlatformState } from '../../../emulator/platform/state.ts';
 import { apply, EVENT_ID, platform, scheduled, START_MS, vm } from '../support.ts';
 
 const enable = { kind: 'enable', vm: 'web1' } as const;
@@ -60,5 +60,46 @@ describe('a VM that is removed', () => {
       DocumentIncarnation: 3,
       Events: [],
     });
+  });
+});
+
+describe('a VM that its user stops', () => {
+  const stop = (state: PlatformState, as: 'stopped' | 'deallocated'): PlatformState =>
+    apply(state, START_MS, { kind: 'stop-vm', vm: 'WEB1', as }).state;
+
+  it('leaves the events that have not started, and is named by no new one', () => {
+    const { state } = apply(
+      platform(),
+      START_MS,
+      { kind: 'enable', vm: 'web2' },
+      scheduled('Reboot', ['web1', 'web2']),
+      { kind: 'stop-vm', vm: 'web1', as: 'stopped' },
+    );
+    expect(state.scopes.get('set')?.events.map((event) => event.resources)).toEqual([['web2']]);
+    const refused = applyCommand(state, scheduled('Reboot', ['web1'], { eventId: 'E2' }), START_MS);
+    expect(refused.outcome).toMatchObject({ reason: 'vm-gone', message: 'VM web1 does not run: it is stopped' });
+  });
+
+  it('is deallocated when it was stopped, but not stopped when it was deallocated, and runs once it is started', () => {
+    expect(stop(stop(platform(), 'stopped'), 'deallocated').goneVms.get('web1')).toBe('deallocated');
+    const state = stop(stop(platform(), 'deallocated'), 'stopped');
+    expect(state.goneVms.get('web1')).toBe('deallocated');
+    expect(apply(state, START_MS, { kind: 'start-vm', vm: 'Web1' }).state.goneVms.size).toBe(0);
+  });
+
+  it('is what the event says afterwards, and does not come back once it is deleted', () => {
+    const ended = (leaves: 'deallocated' | undefined): PlatformState =>
+      apply(platform(), START_MS, scheduled('Terminate', ['db1'], { entry: 'failure', leaves }), {
+        kind: 'impact-done',
+        eventId: EVENT_ID,
+      }).state;
+    expect(ended('deallocated').goneVms.get('db1')).toBe('deallocated');
+    expect(ended(undefined).goneVms.get('db1')).toBe('deleted');
+    for (const command of [
+      { kind: 'start-vm', vm: 'db1' } as const,
+      { kind: 'stop-vm', vm: 'db1', as: 'stopped' } as const,
+    ]) {
+      expect(applyCommand(ended(undefined), command, START_MS).outcome).toMatchObject({ reason: 'unknown-vm' });
+    }
   });
 });
