@@ -21,12 +21,11 @@ export interface Compiled {
   readonly endMs: number;
 }
 
-/** Whoever asks a timetable several times pays for its tables once. */
-const known = new WeakMap<Timetable, Compiled>();
+/** Whoever asks one timetable several times in a row pays for its tables once. (A map of all of them costs more than it saves.) */
+let last: { readonly timetable: Timetable; readonly compiled: Compiled } | undefined;
 
 export function compile(timetable: Timetable, recurrence: Recurrence): Compiled {
-  const found = known.get(timetable);
-  if (found !== undefined) return found;
+  if (last !== undefined && last.timetable === timetable) return last.compiled;
   const instants = instantsOf(recurrence, timetable.anchorMs);
   const dates = excludedDates(recurrence.excludedDates ?? [], instants.zone);
   const compiled: Compiled = {
@@ -34,7 +33,7 @@ export function compile(timetable: Timetable, recurrence: Recurrence): Compiled 
     exclusions: [...(dates === undefined ? [] : [dates]), ...(timetable.blackouts ?? [])],
     endMs: Math.min(recurrence.endMs ?? Infinity, END_OF_DAYS * DAY_MS - 1),
   };
-  known.set(timetable, compiled);
+  last = { timetable, compiled };
   return compiled;
 }
 

@@ -50,6 +50,19 @@ describe('a time that comes twice', () => {
     const table = timetable(daily([2], [30], { gap: 'shift', overlap }), '2026-10-24T12:00:00Z');
     expect(occurrences(table, 2)).toEqual(expected);
   });
+
+  it('is found the second time also by a rule that is due again only a week later', () => {
+    const weekly = timetable(
+      {
+        frequency: 'week',
+        schedule: { weekDays: ['sunday'], hours: [2], minutes: [43] },
+        timeZone: 'Australia/Sydney',
+        clockChanges: { gap: 'shift', overlap: 'both' },
+      },
+      '2027-04-01T00:00:00Z',
+    );
+    expect(occurrences(weekly, 3)).toEqual(['2027-04-03T15:43Z', '2027-04-03T16:43Z', '2027-04-10T16:43Z']);
+  });
 });
 
 describe('a rule in a zone', () => {
