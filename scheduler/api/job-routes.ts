@@ -84,9 +84,8 @@ export function addJobRoutes(app: Express, parts: ApiParts): void {
     endpoint<JobRef>(async (request, response) => {
       const job = await needJob(parts, request.params);
       const { filter, ...page } = readPage(request, ['status', 'state'], ['completed', 'failed', 'postponed']);
-      // Nothing is postponed yet, so whoever asks for that gets nothing rather than an error.
-      const status = filter === 'completed' || filter === 'failed' ? filter : undefined;
-      const entries = filter === 'postponed' ? [] : await store.executions.history(job.id, { ...page, status });
+      const status = filter === 'completed' || filter === 'failed' || filter === 'postponed' ? filter : undefined;
+      const entries = await store.executions.history(job.id, { ...page, status });
       response.json({ value: entries.map((entry) => historyView(job, entry)), nextLink: null });
     }),
   );

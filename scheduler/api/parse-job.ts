@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { TASK_NAME } from '../../common/protocol/messages.ts';
 import { anyCase } from './any-case.ts';
 import { badRequest } from './api-error.ts';
+import { runsBodySchema, toRuns } from './parse-runs.ts';
 import { readBody } from './read-body.ts';
 import { recurrenceBodySchema, toRecurrence } from './parse-recurrence.ts';
-import type { JobDefinition } from '../jobs/definition.ts';
+import type { HttpAction, JobDefinition } from '../jobs/definition.ts';
 import { formatInstant, parseInstantOrUndefined, type Instant } from '../jobs/instant.ts';
 import {
   formatTimeSpan,
@@ -83,7 +84,13 @@ const actionSchema = z.strictObject({
   request: requestSchema.nullish(),
   fleet: fleetSchema.nullish(),
   retryPolicy: retryPolicySchema.nullish(),
-  errorAction: notSupported('An error action'),
+  errorAction: z
+    .strictObject({
+      type: anyCase(['Http', 'Https']),
+      request: requestSchema,
+      retryPolicy: retryPolicySchema.nullish(),
+    })
+    .nullish(),
   queueMessage: notSupported('A storage queue message'),
   serviceBusQueueMessage: notSupported('A Service Bus message'),
   serviceBusTopicMessage: notSupported('A Service Bus message'),
@@ -98,6 +105,7 @@ const jobBodySchema = z.strictObject({
     startTime: instant.nullish(),
     action: actionSchema,
     recurrence: recurrenceBodySchema.nullish(),
+    runs: runsBodySchema.nullish(),
     state: anyCase(['Enabled', 'Disabled', 'Completed', 'Faulted']).nullish(),
     status: z.unknown().optional(),
   }),
@@ -129,6 +137,7 @@ export function parseJob(body: unknown, now: number): WantedJob {
       ...(properties.startTime ? { startTime: formatInstant(properties.startTime) } : {}),
       action: toAction(properties.action),
       ...(properties.recurrence ? { recurrence: toRecurrence(properties.recurrence, now) } : {}),
+      ...(properties.runs ? { runs: toRuns(properties.runs) } : {}),
     },
     state: toState(properties.state ?? undefined),
   };
@@ -150,7 +159,12 @@ function toAction(action: WantedAction): JobDefinition['action'] {
       return { type: 'Fleet', fleet: action.fleet };
     case 'Http':
     case 'Https':
-      return toHttpAction(action.type, action);
+      return {
+        ...toHttpAction(action.type, action, 'properties.action'),
+        ...(action.errorAction
+          ? { errorAction: toHttpAction(action.errorAction.type, action.errorAction, 'properties.action.errorAction') }
+          : {}),
+      };
     case 'StorageQueue':
     case 'ServiceBusQueue':
     case 'ServiceBusTopic':
@@ -160,13 +174,15 @@ function toAction(action: WantedAction): JobDefinition['action'] {
   }
 }
 
-function toHttpAction(type: 'Http' | 'Https', action: WantedAction): JobDefinition['action'] {
+function toHttpAction(
+  type: 'Http' | 'Https',
+  action: Pick<WantedAction, 'request' | 'retryPolicy'>,
+  field: string,
+): NonNullable<HttpAction['errorAction']> {
   const { request, retryPolicy } = action;
-  if (!request) throw badRequest(`The field 'properties.action.request' is required by the action type ${type}.`);
+  if (!request) throw badRequest(`The field '${field}.request' is required by the action type ${type}.`);
   if (type === 'Https' && !/^https:/i.test(request.uri)) {
-    throw badRequest(
-      "The field 'properties.action.request.uri' is not valid: the action type Https wants an https address.",
-    );
+    throw badRequest(`The field '${field}.request.uri' is not valid: the action type Https wants an https address.`);
   }
   return {
     type,

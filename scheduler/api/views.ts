@@ -76,9 +76,11 @@ export function historyView(job: Job, entry: HistoryEntry): Record<string, unkno
       startTime: formatMs(startedAtMs),
       ...(execution.endedAtMs === undefined ? {} : { endTime: formatMs(execution.endedAtMs) }),
       expectedExecutionTime: formatMs(execution.dueMs),
-      actionName: 'MainAction',
+      actionName: execution.action === 'error' ? 'ErrorAction' : 'MainAction',
       status: execution.status,
       message: execution.message,
+      // Beyond the real service: a stable word for why it was not run, or was cut short.
+      ...(execution.reason === undefined ? {} : { reason: execution.reason }),
       retryCount: execution.retry,
       repeatCount: execution.repeat,
     },

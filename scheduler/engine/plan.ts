@@ -100,7 +100,7 @@ function planOccurrences(job: Job, situation: Situation): JobPlan | undefined {
   const isOver = nextAtMs === undefined && executions.length === 0 && active.length === 0;
   return {
     job: { ...job, made, nextAtMs, state: isOver ? 'completed' : job.state },
-    executions: [...executions, ...entriesOf(job, postponed, situation)],
+    executions: [...executions, ...entriesOf(job, postponed, { ...situation, isCutShort: due.length === MAX_MISSED })],
     cancelled,
   };
 }
@@ -155,7 +155,7 @@ function overlapVerdict(job: Job, active: readonly Execution[], isNewest: boolea
 function entriesOf(
   job: Job,
   postponed: readonly { readonly dueMs: number; readonly reason: PostponedReason }[],
-  { nowMs, random }: Situation,
+  { nowMs, random, isCutShort }: Situation & { readonly isCutShort: boolean },
 ): readonly Execution[] {
   return postponed.slice(0, MAX_ENTRIES).map(({ dueMs, reason }, index) => {
     const rest = index === MAX_ENTRIES - 1 ? postponed.slice(MAX_ENTRIES) : [];
@@ -163,7 +163,7 @@ function entriesOf(
     const more =
       last === undefined
         ? ''
-        : ` So were ${rest.length} more, the last due ${new Date(last.dueMs).toISOString()}${rest.length + MAX_ENTRIES >= MAX_MISSED ? ', and all between it and this entry' : ''}.`;
+        : ` So were ${rest.length} more, the last due ${new Date(last.dueMs).toISOString()}${isCutShort ? ', and all after it' : ''}.`;
     const execution = occurrenceOf(job, { dueMs, repeat: job.made, now: nowMs, id: random.uuid() });
     return { ...execution, status: 'postponed', reason, endedAtMs: nowMs, message: `${describeReason(reason)}${more}` };
   });

@@ -115,7 +115,9 @@ describe('a job', () => {
       job({ recurrence: { frequency: 'year', schedule: { months: [2], monthDays: [30] } } }),
       /it ends before its first occurrence/,
     ],
-    ['an error action', job({ action: http({ errorAction: {} }) }), /An error action is not supported/],
+    ['an empty error action', job({ action: http({ errorAction: {} }) }), /properties\.action\.errorAction\.request/],
+    ['a window that is none', job({ runs: { window: 'soon' } }), /properties\.runs\.window.*like 01:00:00 or PT1H/],
+    ['an unknown overlap', job({ runs: { overlap: 'both' } }), /expected one of skip, queue, allow, cancel/],
     [
       'authentication',
       job({ action: { type: 'Http', request: { uri: 'http://a', method: 'GET', authentication: { type: 'Basic' } } } }),
