@@ -82,7 +82,7 @@ export interface TestEmulator extends AsyncDisposable {
   complete(eventId: string): void;
   /** As the VM of this name would by its metadata service. */
   approve(eventId: string, vm: string): void;
-  /** What a VM's user does through portal or compute API; undefined when the VM is gone at once, without an event. */
+  /** What a VM's user does through portal or compute API; undefined when it is done at once, without an event. */
   operate(verb: ComputeVerb, vm: string): Promise<EventView | undefined>;
   /** Maintenance of a whole role or scope, one domain after another. */
   maintain(wanted: MaintenanceToBegin): MaintenanceView;

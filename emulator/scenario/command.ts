@@ -1,16 +1,13 @@
 import { type Command, Option } from 'commander';
 import type { CommandContext } from '../../common/runtime/command.ts';
-import { clientCommand } from '../client/options.ts';
+import { clientCommand, type CommonOptions } from '../client/options.ts';
 
 /** Options of `forewarn emulator run`. */
-export interface RunOptions {
+export interface RunOptions extends CommonOptions {
   readonly fleet?: string;
   readonly junit?: string;
   readonly clock?: 'real' | 'stepped';
   readonly standIns?: boolean;
-  readonly control?: string;
-  readonly tokenFile?: string;
-  readonly json?: boolean;
 }
 
 /** `forewarn emulator run` */
@@ -61,7 +58,7 @@ A scenario:
 
 Verbs: schedule {as, type, vms, notice, durationSeconds, description, source, entry: announced|approved-by-policy|failure},
 cancel NAME, start NAME, complete NAME, approve {event, by}, operate {as, verb, vm} (restart, redeploy, reimage, performMaintenance,
-simulateEviction, deallocate, delete), maintain {as, target, by: update-domain|fault-domain, type: Freeze|Reboot, notice,
+simulateEviction, start, powerOff, deallocate, delete), maintain {as, target, by: update-domain|fault-domain, type: Freeze|Reboot, notice,
 durationSeconds}, cancelMaintenance NAME, scale {role, instances, slot}, upload FILE, swap staging, fault {kind, vm, for, latency, by},
 noFault VM|all, wait 5s, advance 15m (stepped), load {url, every}.
 Expectations: approved, started, gone, cancelled, outBeforeStarted NAME; maintained NAME; in, out VM; each with within.
