@@ -89,8 +89,9 @@ async function serve(tools: AgentTools, closers: Closers): Promise<void> {
   closers.add(async () => {
     await history.idle();
   });
-  tellStart(tools, history, journal);
-  const witness = allWitnesses([history.witness, await openWitness(tools, metrics)]);
+  // A dry run may be beside the real agent, whose history it is.
+  if (!tools.isDryRun) tellStart(tools, history, journal);
+  const witness = allWitnesses([...(tools.isDryRun ? [] : [history.witness]), await openWitness(tools, metrics)]);
   const notifier = createServiceNotifier(tools.environment, { log });
   closers.add(async () => {
     await notifier.idle();

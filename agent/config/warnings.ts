@@ -41,6 +41,10 @@ export function warningsFor(settings: AgentSettings): readonly string[] {
     warnings.push('scheduler: without it events that name several VMs are never approved, only waited for');
   if (settings.events.absentFor < SAFE_ABSENCE_MS)
     warnings.push('events.absentFor: shorter than 10s, an event may be taken for over while it lasts');
+  if (settings.hooks !== undefined && settings.hooks.timeout > policy.hooksMs)
+    warnings.push(
+      'policy.budget.hooks: shorter than one hook may take (hooks.timeout), so a late drain may begin too late',
+    );
   if (policy.patienceMs < totalOf(budget))
     warnings.push('policy.patience: shorter than getting ready takes, so this VM may give up before it is ready');
   for (const [index, rule] of policy.rules.entries()) {

@@ -1,5 +1,5 @@
 import { applyCommand } from '../../common/agreement/apply-command.ts';
-import type { AgreementCommand } from '../../common/agreement/command.ts';
+import { takesBack, type AgreementCommand } from '../../common/agreement/command.ts';
 import { canonicalEventId, canonicalName } from '../../common/agreement/names.ts';
 import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
@@ -37,6 +37,9 @@ export class FirstInResources implements Agreements {
     const before = this.#records.get(eventId);
     if (command.kind === 'campaign' && before?.resources[0] !== this.#own)
       return { outcome: { kind: 'refused', reason: 'lease-held' }, record: before };
+    // The first VM approves without asking: nobody else can tell that it has not.
+    if (takesBack(command) && before !== undefined && before.resources[0] !== this.#own)
+      return { outcome: { kind: 'refused', reason: 'withdrawal-unsafe' }, record: before };
     const others = new Set((before?.resources ?? []).filter((name) => name !== this.#own));
     const { record, outcome } = applyCommand(before, command, { now: this.#clock.now(), unmanaged: others });
     if (record?.phase === 'ended') this.#records.delete(eventId);

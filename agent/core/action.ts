@@ -85,6 +85,6 @@ export interface HookSubject {
   readonly description: string;
   readonly source: string;
   readonly durationSeconds: number;
-  /** What the notice leaves for this phase, in milliseconds. */
+  /** What a notice that is too short for everything leaves for the hooks that gate, in milliseconds. */
   readonly withinMs?: number;
 }

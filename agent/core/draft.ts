@@ -149,7 +149,7 @@ function hookSubject(entry: EventEntry | MaintenanceEntry): HookSubject {
       description: promise.description,
       source: promise.source,
       durationSeconds: promise.durationSeconds,
-      ...(entry.plan.shares === undefined ? {} : { withinMs: entry.plan.shares.hooksMs }),
+      ...(entry.plan.shares?.isTight === true ? { withinMs: entry.plan.shares.hooksMs } : {}),
     };
   }
   return {

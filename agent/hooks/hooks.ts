@@ -90,7 +90,10 @@ async function runHook(
   tools: { readonly run: RunProgram; readonly signal: AbortSignal },
 ): Promise<RunResult | string> {
   const { phase, subject, hook } = work;
-  const timeoutMs = settings.phases?.[phase]?.timeout ?? settings.timeoutMs;
+  const isGate = phase === 'prepare' || phase === 'ready';
+  // Where the notice is too short for all that was planned, a hook that gates has its share of it.
+  const shareMs = isGate ? (subject.withinMs ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
+  const timeoutMs = Math.min(shareMs, settings.phases?.[phase]?.timeout ?? settings.timeoutMs);
   if (hook.isPrivileged && settings.privileged !== undefined) {
     const request = { kind: 'hook', phase, name: hook.name, subject, vmName: settings.vmName, timeoutMs } as const;
     return await settings.privileged.ask(request, tools.signal);

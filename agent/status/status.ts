@@ -37,6 +37,11 @@ export interface EventStatus {
   readonly resources: readonly string[];
   readonly notBeforeMs: number | null;
   readonly promise: string;
+  /** out of rotation for it, serving, or stepping-back; and why it serves although the event names it. */
+  readonly stance: string;
+  readonly reason: string;
+  /** The operator's rule that decided. */
+  readonly rule: string;
   readonly number: number;
   readonly preparation: string;
   readonly detail: string;
@@ -104,6 +109,9 @@ function eventStatus(entry: EventEntry): EventStatus {
     resources: promise.resources,
     notBeforeMs: promise.notBeforeMs ?? null,
     promise: promise.promise,
+    stance: entry.plan.stance,
+    reason: entry.plan.reason,
+    rule: entry.plan.decision.rule,
     number: promise.number,
     preparation: preparation.step,
     detail: preparation.detail,

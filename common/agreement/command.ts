@@ -78,6 +78,11 @@ export type AgreementCommand =
   | EndCommand
   | WithdrawCommand;
 
+/** Does it take a promise back? That must not be lost, or the VM is in service while its promise counts. */
+export function takesBack(command: AgreementCommand): boolean {
+  return command.kind === 'withdraw' || (command.kind === 'report' && command.stepsBack === true);
+}
+
 export const REFUSALS = [
   'no-record',
   'not-a-member',

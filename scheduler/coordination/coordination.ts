@@ -1,6 +1,6 @@
 import { canonicalEventId, canonicalName } from '../../common/agreement/names.ts';
 import { applyCommand } from '../../common/agreement/apply-command.ts';
-import type { AgreementCommand, Transition } from '../../common/agreement/command.ts';
+import { takesBack, type AgreementCommand, type Transition } from '../../common/agreement/command.ts';
 import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { VmIdentity } from '../../common/protocol/messages.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
@@ -150,11 +150,6 @@ function claimed(
     }
   }
   return keys;
-}
-
-/** A promise that is taken back must not be lost, or the VM is in service while its promise counts. */
-function takesBack(command: AgreementCommand): boolean {
-  return command.kind === 'withdraw' || (command.kind === 'report' && command.stepsBack === true);
 }
 
 function announce(parts: CoordinationParts, before: AgreementRecord | undefined, after: AgreementRecord): void {

@@ -55,6 +55,11 @@ describe('warnings about settings', () => {
       'policy.rules[0] (a): nobody may approve',
     ],
     [
+      'hooks that may take longer than a late drain leaves them',
+      'hooks: { folder: /x, timeout: 60s }',
+      'policy.budget.hooks: shorter than one hook may take',
+    ],
+    [
       'the weaker way back',
       'policy: { rules: [{ name: a, decide: { restore: { afterImpact: 1m } } }] }',
       'a second impact',

@@ -66,6 +66,16 @@ describe('hooks', () => {
     expect(environment).not.toContain('HOME=');
   });
 
+  it('have no longer than their share of a notice that is too short', async () => {
+    script('prepare/10-a', 'exec sleep 30');
+    const settings = { folder, timeoutMs: 25_000, environment: {}, vmName: 'vm_0', ownUserId };
+    const hurried = { phase: 'prepare', subject: { ...subject, withinMs: 100 } } as const;
+    expect(await runHooks(settings, hurried, tools)).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('within 100 ms'),
+    });
+  });
+
   it('stop at the first that fails, and the phase has failed', async () => {
     script('prepare/10-a', 'exit 3');
     script('prepare/20-b', 'echo b > "$OUT/order"');
