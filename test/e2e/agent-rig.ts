@@ -45,7 +45,7 @@ availabilitySets: [{ name: set, updateDomains: 1, vms: [${names.map((name) => `{
 export async function startAgent(
   emulator: Emulator,
   name: string,
-  options: { readonly folder: string; readonly extra?: string },
+  options: { readonly folder: string; readonly extra?: string; readonly gate?: string },
 ): Promise<AgentRig> {
   const folder = path.join(options.folder, name);
   mkdirSync(path.join(folder, 'hooks.d', 'prepare'), { recursive: true });
@@ -63,7 +63,7 @@ export async function startAgent(
 identity: { scope: set }
 state: ./state
 socket: ./agent.sock
-gate: { listen: "127.0.0.1:0", detection: 100ms }
+gate: ${options.gate ?? '{ listen: "127.0.0.1:0", detection: 100ms }'}
 hooks: { folder: ./hooks.d }
 events: { absentFor: 1s }
 ${options.extra ?? ''}`,
