@@ -22,7 +22,14 @@ const jobSchema = z.object({
   properties: z.object({
     state: z.string(),
     action: z.object({ type: z.string() }),
-    recurrence: z.object({ frequency: z.string(), interval: z.number() }).optional(),
+    recurrence: z
+      .object({
+        frequency: z.string(),
+        interval: z.number(),
+        schedule: z.object({}).optional(),
+        timeZone: z.string().optional(),
+      })
+      .optional(),
     status: z.object({ nextExecutionTime: z.string().optional(), lastExecutionTime: z.string().optional() }).optional(),
   }),
 });
@@ -71,9 +78,7 @@ export async function listJobs(context: CommandContext, options: JobOptions): Pr
     name.split('/')[1] ?? name,
     properties.action.type,
     properties.state,
-    properties.recurrence === undefined
-      ? 'once'
-      : `every ${properties.recurrence.interval} ${properties.recurrence.frequency}`,
+    describeRecurrence(properties.recurrence),
     properties.status?.lastExecutionTime ?? '-',
     properties.status?.nextExecutionTime ?? '-',
   ]);
@@ -126,6 +131,14 @@ export async function showHistory(context: CommandContext, name: string, options
     response.body,
     formatTable(['START', 'STATUS', 'RUN', 'RETRY', 'MESSAGE'], rows, 'no executions yet'),
   );
+}
+
+/** `forewarn job next` tells the rest. */
+function describeRecurrence(recurrence: z.output<typeof jobSchema>['properties']['recurrence']): string {
+  if (recurrence === undefined) return 'once';
+  const { interval, frequency, schedule, timeZone } = recurrence;
+  const more = [...(schedule === undefined ? [] : ['scheduled']), ...(timeZone === undefined ? [] : [timeZone])];
+  return `every ${interval} ${frequency}${more.length === 0 ? '' : ` (${more.join(', ')})`}`;
 }
 
 function print(context: CommandContext, options: JobOptions, data: unknown, text: string): void {

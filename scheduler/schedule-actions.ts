@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { Document, visit } from 'yaml';
 import { z } from 'zod';
 import type { Clock } from '../common/runtime/clock.ts';
 import type { CommandContext } from '../common/runtime/command.ts';
@@ -85,7 +85,16 @@ export function showCron(
   const startMs = (Math.floor(clock.now() / MINUTE_MS) + 1) * MINUTE_MS;
   const startTime = new Date(startMs).toISOString().replace('.000', '');
   const job = { startTime, recurrence: { ...recurrence, ...zoned } };
-  context.terminal.print(
-    options.json ? JSON.stringify(job, null, 2) : stringify(job, { flowCollectionPadding: false }).trimEnd(),
-  );
+  context.terminal.print(options.json ? JSON.stringify(job, null, 2) : toYaml(job));
+}
+
+/** Lists on one line, as people write them. */
+function toYaml(value: unknown): string {
+  const document = new Document(value);
+  visit(document, {
+    Seq: (_key, list) => {
+      list.flow = true;
+    },
+  });
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false }).trimEnd();
 }

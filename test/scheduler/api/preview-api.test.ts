@@ -109,6 +109,7 @@ describe('forewarn job next and cron', () => {
     expect(table.split('\n')[2]).toMatch(
       /^skipped {2}2027-03-28 03:30:00 \+02:00 {2}2027-03-28T01:30:00Z {2}blackout calendar 'freeze'$/,
     );
+    expect(await run(url, 'list', ...there)).toMatch(/ {2}every 1 day \(scheduled, Europe\/Berlin\) {2}/);
     const file = path.join(temporaryFolder(), 'job.yaml');
     writeFileSync(file, JSON.stringify({ ...(wanted()['properties'] as Body), action: http(), state: 'disabled' }));
     expect(await run(url, 'next', '--file', file)).toMatch(/The job is disabled/);
@@ -121,6 +122,7 @@ describe('forewarn job next and cron', () => {
 
   it('turn a cron expression into a recurrence that the scheduler takes', async () => {
     const { url, shop } = await withFreeze();
+    expect(await run(url, 'cron', '15,45 9 * * *')).toMatch(/\n {4}hours: \[9\]\n {4}minutes: \[15, 45\]$/);
     const text = await run(url, 'cron', '0 * * * 1', '--time-zone', 'Europe/Berlin', '--json');
     const imported = JSON.parse(text) as Body;
     expect(imported['recurrence']).toMatchObject({
