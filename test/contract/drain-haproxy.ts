@@ -138,6 +138,8 @@ export async function startApplication(name = 'app', held = heldAnswers()): Prom
     if (request.url === '/endless') response.write(name);
     else response.end(name);
   });
+  // Longer than any test: whoever ends a connection here, it is not the application.
+  server.keepAliveTimeout = 120_000;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return server;
