@@ -113,6 +113,30 @@ describe('forewarn emulator run', () => {
   });
 
   it(
+    'puts a new version into production without losing a request, in an emulator of its own and in one that runs',
+    { timeout: SEVERAL_PROGRAMS_MS },
+    async () => {
+      const service = path.join(ROOT, 'examples', 'service');
+      // Probes that a busy machine has time for.
+      const environment = { PUBLIC_PORT: '0', STAGING_PORT: '0', COMPUTE_PORT: '0', PROBE_INTERVAL: '1s' };
+      const file = path.join(service, 'swap.yaml');
+      const programs = { node: process.execPath, forewarn: [] };
+      const loaded = await loadScenario(file, environment);
+      const own = await runScenario({ ...loaded, environment: { ...process.env, ...environment }, programs });
+      expect(own.hasPassed, formatReport(own)).toBe(true);
+
+      const settings = { ...environment, FOREWARN_CONTROL_PORT: '0' };
+      const emulator = await startForewarn(['emulator', '--fleet', path.join(service, 'fleet.yaml')], settings);
+      onTestFinished(async () => {
+        await emulator.stop();
+      });
+      const attached = run(file, '--control', emulator.ready['control'] as string);
+      expect(attached).toMatchObject({ status: 0, stderr: '' });
+      expect(attached.stdout).toContain('Web_IN_2 out of rotation within 5 s');
+    },
+  );
+
+  it(
     'ends with 0 when all is as expected, 1 when not, 2 when the file is wrong; and writes JUnit XML',
     { timeout: SEVERAL_PROGRAMS_MS },
     () => {
