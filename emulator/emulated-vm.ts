@@ -68,10 +68,12 @@ export async function describeVm(
     readonly network: VmNetwork | undefined;
     readonly picker: PortPicker;
     readonly folder: string | undefined;
+    /** As they were before. */
+    readonly ports: Readonly<Record<string, number>>;
   },
 ): Promise<EmulatedVm> {
   const ports: Record<string, number> = {};
-  for (const name of source.ports) ports[name] = await context.picker.pick();
+  for (const name of source.ports) ports[name] = await context.picker.pick(context.ports[name]);
   return {
     name: source.vm.name,
     metadata: `http://${formatAddress(context.server.address)}`,

@@ -5,7 +5,8 @@ import type { RandomSource } from '../common/runtime/random.ts';
 
 /** Picks ports of 127.0.0.1 that are free now, each once. */
 export interface PortPicker {
-  pick(): Promise<number>;
+  /** `wanted` when it is free, as a VM had it before; else any. */
+  pick(wanted?: number): Promise<number>;
 }
 
 /** Below are ports of well-known services. */
@@ -22,7 +23,11 @@ export async function createPortPicker(random: RandomSource): Promise<PortPicker
   const end = await ephemeralStart();
   const taken = new Set<number>();
   return {
-    pick: async () => {
+    pick: async (wanted) => {
+      if (wanted !== undefined && !taken.has(wanted) && (await isFree(wanted))) {
+        taken.add(wanted);
+        return wanted;
+      }
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
         const port = LOWEST_PORT + Math.floor(random.fraction() * (end - LOWEST_PORT));
         if (taken.has(port)) continue;

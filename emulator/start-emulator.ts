@@ -80,13 +80,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 }
 
 async function start(options: EmulatorOptions, closers: Closers, access: ControlAccess): Promise<Emulator> {
-  const { environment, programs } = options;
-  const clock = options.clock ?? systemClock;
+  const { environment, programs, clock = systemClock, random = systemRandom, log = silentLog } = options;
   refuseSteppedProcesses(options.fleet, clock);
   const keeper = createStateKeeper(options.stateFile);
   const { fleet, beginning } = beginFleet(options, keeper);
-  const random = options.random ?? systemRandom;
-  const log = options.log ?? silentLog;
   const feed = loggedFeed(clock, log);
   const folder = await fleetFolder(fleet, closers);
   const picker = await createPortPicker(random);
@@ -106,6 +103,7 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
   });
   const credentials = createCredentials(clock, keeper.part('authority'));
   const networks = await networksOf(fleet, { nodeFile: programs.node, random, log });
+  const keptAddresses = keeper.part('addresses');
   const rack = createVmRack({
     fleet,
     environment,
@@ -119,6 +117,7 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
     faults: () => faults,
     credentials,
     past: past.under,
+    keptAddresses,
   });
   closers.add(async () => {
     faults.stop();
@@ -126,6 +125,7 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
     await rack.close();
   });
   plans.push(...(await preparePlans(fleet, rack, runner)));
+  keptAddresses.save();
   closers.add(async () => {
     await host.close();
   });

@@ -49,11 +49,15 @@ export function createFleetMetadata(
   };
 }
 
-/** Starts the metadata service of one VM. `fault` is asked for every request. */
+/** Starts the metadata service of one VM. `own.fault` is asked for every request. */
 export async function startVmMetadata(
   source: FleetVm,
   shared: FleetMetadata,
-  fault: () => Fault | undefined,
+  own: {
+    readonly fault: () => Fault | undefined;
+    /** Where it was before; undefined when it was nowhere. */
+    readonly port: number | undefined;
+  },
 ): Promise<MetadataServer> {
   const { fleet, runner, clock } = shared;
   const { vm } = source;
@@ -78,10 +82,10 @@ export async function startVmMetadata(
       approve: (eventIds) => runner.submit({ kind: 'approve', vm: vm.name, eventIds }).kind === 'accepted',
     },
     front: shared.front,
-    address: source.metadata ?? { host: '127.0.0.1', port: await shared.picker.pick() },
+    address: source.metadata ?? { host: '127.0.0.1', port: await shared.picker.pick(own.port) },
     clock,
     limits: limitsOf(fleet.metadata, clock),
-    fault,
+    fault: own.fault,
     past: shared.past,
   });
 }

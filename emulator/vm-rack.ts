@@ -14,6 +14,8 @@ import type { VmNetwork, VmNetworks } from './network/namespaces.ts';
 import type { PlatformRunner } from './platform-runner.ts';
 import type { PlatformOutcome } from './platform/effects.ts';
 import type { ScopeKind } from './platform/state.ts';
+import type { KeptAddresses } from './state/kept-parts.ts';
+import type { KeptPart } from './state/state-keeper.ts';
 import { createFleetMetadata, startVmMetadata, type FleetMetadata } from './vm-metadata.ts';
 import type { Clock } from '../common/runtime/clock.ts';
 
@@ -54,6 +56,8 @@ export interface VmRackOptions {
   readonly faults: () => FaultBoard;
   readonly credentials: MetadataCredentials;
   readonly past: FleetMetadata['past'];
+  /** Where VMs were in an earlier run, so that their clients find them again. */
+  readonly keptAddresses: KeptPart<KeptAddresses | undefined>;
 }
 
 interface Built {
@@ -80,15 +84,18 @@ export function createVmRack(options: VmRackOptions): VmRack {
       return backendPort === undefined ? undefined : { frontend, backendPort };
     },
   });
+  options.keptAddresses.provide(() => addressesOf(built));
   const seenVms: EmulatedVm[] = [];
   let isClosed = false;
 
   const prepare = async (source: FleetVm): Promise<HostedVmPlan> => {
     const { name } = source.vm;
-    const server = await startVmMetadata(source, metadata, () => options.faults().of(name));
+    const before = options.keptAddresses.found?.[name];
+    const fault = (): ReturnType<FaultBoard['of']> => options.faults().of(name);
+    const server = await startVmMetadata(source, metadata, { fault, port: before?.metadata });
     const hostName = computerName(factsOf(source, fleet));
     const network = await networkOf(name, { server, hostName }, networks);
-    const seen = await describeVm(source, { server, network, picker, folder });
+    const seen = await describeVm(source, { server, network, picker, folder, ports: before?.ports ?? {} });
     // Whoever closes has not seen this one: it must not stay open after everything else.
     if (isClosed) {
       await networks?.remove(name);
@@ -133,11 +140,7 @@ export function createVmRack(options: VmRackOptions): VmRack {
       frontend = address;
     },
     applyReachability: async () => {
-      await Promise.all(
-        [...built].map(async ([name, { server }]) => {
-          await server.setReachable(options.faults().of(name)?.kind !== 'unreachable');
-        }),
-      );
+      await applyReachability(built, options.faults());
     },
     close: async () => {
       isClosed = true;
@@ -145,6 +148,20 @@ export function createVmRack(options: VmRackOptions): VmRack {
       await Promise.all([...built.values()].map(async ({ server }) => await server.close()));
     },
   };
+}
+
+function addressesOf(built: ReadonlyMap<string, Built>): KeptAddresses {
+  return Object.fromEntries(
+    [...built].map(([name, { server, seen }]) => [name, { metadata: server.address.port, ports: seen.ports }]),
+  );
+}
+
+async function applyReachability(built: ReadonlyMap<string, Built>, faults: FaultBoard): Promise<void> {
+  await Promise.all(
+    [...built].map(async ([name, { server }]) => {
+      await server.setReachable(faults.of(name)?.kind !== 'unreachable');
+    }),
+  );
 }
 
 /** Stopping and starting VMs: known to the platform first, so that it is kept before it is done. */

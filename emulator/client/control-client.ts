@@ -78,7 +78,9 @@ export async function callControl<Schema extends z.ZodType>(
   wanted: Omit<JsonRequest, 'timeoutMs' | 'token' | 'ca'> & { readonly timeoutMs?: number },
   schema: Schema,
 ): Promise<z.output<Schema>> {
-  const naming = { what: 'emulator', option: '--control URL (or FOREWARN_CONTROL)' };
+  const choice = '--control URL (or FOREWARN_CONTROL)';
+  const trust = '--ca FILE (or FOREWARN_CA) trusts its certificate';
+  const naming = { what: 'emulator', option: url.startsWith('https:') ? `${trust}; ${choice}` : choice };
   const response = await requestJson(
     { kind: 'http', url },
     { ...wanted, token, ca, timeoutMs: wanted.timeoutMs ?? TIMEOUT_MS },

@@ -51,7 +51,13 @@ export interface KeptOperation {
   readonly view: OperationView;
 }
 
+/** Ports of VMs, by their names: of the metadata service, and those that were picked for what they run. */
+export type KeptAddresses = Readonly<
+  Record<string, { readonly metadata: number; readonly ports: Readonly<Record<string, number>> }>
+>;
+
 export interface KeptParts {
+  readonly addresses?: KeptAddresses | undefined;
   readonly service?: KeptService | undefined;
   readonly maintenance?: KeptMaintenance | undefined;
   readonly faults?: readonly KeptFault[] | undefined;
@@ -130,6 +136,7 @@ const operationSchema = z.object({
 const certifiedSchema = z.object({ certificate: z.string(), key: z.string() });
 
 export const keptPartsSchema: z.ZodType<KeptParts> = z.object({
+  addresses: z.record(z.string(), z.object({ metadata: z.int(), ports: z.record(z.string(), z.int()) })).optional(),
   service: serviceSchema.optional(),
   maintenance: maintenanceSchema.optional(),
   faults: z.array(faultSchema).optional(),

@@ -36,6 +36,7 @@ export function createStateKeeper(file: string | undefined): StateKeeper {
     stateFile?.write(state, {
       removedVms: fileVms.filter((name) => !state.vms.has(name)),
       parts: {
+        addresses: parts.addresses?.(),
         service: parts.service?.(),
         maintenance: parts.maintenance?.(),
         faults: parts.faults?.(),
@@ -79,6 +80,7 @@ export function createStateKeeper(file: string | undefined): StateKeeper {
 /** A part that nobody has provided yet is written as it was found. */
 function partsOf(found: KeptParts): { readonly [Name in keyof KeptParts]: () => KeptParts[Name] } {
   return {
+    addresses: () => found.addresses,
     service: () => found.service,
     maintenance: () => found.maintenance,
     faults: () => found.faults,

@@ -88,6 +88,7 @@ describe('the control API on TLS', () => {
     const tokenFile = file('token');
     await expect(listEvents(context(), { control: at(), tokenFile })).rejects.toMatchObject({
       code: 'SERVER_UNREACHABLE',
+      hint: expect.stringContaining('--ca FILE') as string,
     });
     await expect(listEvents(context(), { control: at().replace('https', 'http'), tokenFile })).rejects.toMatchObject({
       code: 'SERVER_UNREACHABLE',

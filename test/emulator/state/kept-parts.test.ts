@@ -1,4 +1,6 @@
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { startEmulator, steppedClock, type StartOptions, type TestEmulator } from '../../../emulator/library.ts';
@@ -64,6 +66,19 @@ describe('a restart over a state file', () => {
     });
     const third = await run(async (emulator) => await emulator.upload({ file, text: SECOND }));
     expect(third?.find((found) => found.slot === 'staging')?.deployment).toBe(3);
+  });
+
+  it('finds every VM where it was, unless its port is taken by then', async () => {
+    const fleetText = 'host: none\nvms: [{ name: a, ports: [http] }, { name: b }]';
+    const addresses = (emulator: TestEmulator): unknown[] => emulator.fleet().vms.map((vm) => [vm.metadata, vm.ports]);
+    const before = await run(addresses, { fleetText });
+    expect(await run(addresses, { fleetText })).toEqual(before);
+    const taken = createServer().listen(Number(new URL(String((before[1] as string[])[0])).port), '127.0.0.1');
+    await once(taken, 'listening');
+    const after = await run(addresses, { fleetText });
+    taken.close();
+    expect(after[0]).toEqual(before[0]);
+    expect(after[1]).not.toEqual(before[1]);
   });
 
   it('keeps the events of VMs that no fleet file has', async () => {
