@@ -1,4 +1,5 @@
 import { sharesOf, totalOf } from '../core/budget.ts';
+import { drainWarnings } from '../drain/warnings.ts';
 import type { AgentSettings } from '../settings.ts';
 import { SAFE_ABSENCE_MS } from '../settings.ts';
 import { decidePolicy } from '../core/policy.ts';
@@ -59,5 +60,5 @@ export function warningsFor(settings: AgentSettings): readonly string[] {
     if (decision.onFailure === 'approve')
       warnings.push(`${key}: onFailure approve lets an event hit connections that were not drained`);
   }
-  return warnings;
+  return [...warnings, ...drainWarnings(settings, settings.drain.timeout)];
 }

@@ -76,6 +76,7 @@ describe('warnings about settings', () => {
   it('are none where everything fits', () => {
     const text = `scheduler: { url: 'http://127.0.0.1:1' }
 gate: { listen: 127.0.0.1:1, detection: 2s }
+connections: { ports: [80] }
 drain: { timeout: 10s }
 policy: { budget: { hooks: 10s, agreement: 5s } }`;
     expect(warningsFor(parse(text))).toEqual([]);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { absoluteDrainSettings, drainSettings } from '../../../agent/drain/settings.ts';
+import { drainWarnings } from '../../../agent/drain/warnings.ts';
 import { agentSettingsSchema } from '../../../agent/settings.ts';
 import { z } from 'zod';
 
@@ -79,5 +80,30 @@ describe('the settings of drains', () => {
     );
     expect(settings.haproxy[0]?.sockets[0]).toEqual({ address: '127.0.0.1:9999', stateFile: '/etc/forewarn/state' });
     expect(settings.commands[0]).toMatchObject({ file: '/etc/forewarn/drain' });
+  });
+});
+
+describe('the warnings about drains', () => {
+  const HAPROXY = { sockets: ['/run/a.sock'], server: 'web/s1' };
+  const CONNECTIONS = { ports: [80] };
+  it.each([
+    ['nothing to say about no drain at all', {}, []],
+    ['nothing to say about a proof inside the VM', { haproxy: [HAPROXY], connections: CONNECTIONS }, []],
+    ['a gate that nothing looks behind', { gate: { listen: '127.0.0.1:0' } }, ['connections: without it nothing sees']],
+    ['a balancer alone', { haproxy: [HAPROXY] }, ['connections: without it a balancer that was reloaded']],
+    [
+      'sessions that are cut too late',
+      { haproxy: [{ ...HAPROXY, shutdownAfter: '60s' }], connections: CONNECTIONS },
+      ['haproxy[0].shutdownAfter: longer than a drain may take'],
+    ],
+    [
+      'sessions that are cut while new ones come',
+      { haproxy: [{ ...HAPROXY, maintAfter: 'never' }], connections: CONNECTIONS },
+      ['haproxy[0].maintAfter: later than shutdownAfter'],
+    ],
+  ])('have %s', (_title, settings, expected) => {
+    const warnings = drainWarnings(schema.parse(settings), 60_000);
+    expect(warnings).toHaveLength(expected.length);
+    for (const [index, text] of expected.entries()) expect(warnings[index]).toContain(text);
   });
 });
