@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
 import { stopSignal } from '../common/runtime/lifecycle.ts';
+import { storeCommands } from './store-commands.ts';
 
 const EXAMPLES = `
 Examples:
@@ -10,6 +11,9 @@ Examples:
 The file, with its defaults:
   listen: 127.0.0.1:7080
   store: { sqlite: forewarn.db }              # relative to the file
+    # postgres: { url: "postgres://user:\${PASSWORD}@host/database", connections: 10, replication: none }
+    #                                         # replication: none | synchronous | asynchronous (no withdrawals then)
+  replica: {}                                 # name: (this host), region: westus; for several on one PostgreSQL
   http: { allowPrivate: false }               # may jobs call loopback and private addresses?
   coordination: { unmanaged: [] }             # VMs without an agent: nobody waits for their promise
   calendars: {}                               # blackouts that jobs name in recurrence.blackouts, for instance
@@ -26,7 +30,7 @@ Once ready it prints one line of JSON with "msg":"ready" and its address. Then t
 
 /** `forewarn scheduler`. */
 export function schedulerCommand(context: CommandContext): Command {
-  return new Command('scheduler')
+  const scheduler = new Command('scheduler')
     .description('Runs jobs, rolls maintenance over the fleet, and keeps the agreements of the agents.')
     .option('-c, --config <file>', 'settings file (YAML)')
     .addHelpText('after', EXAMPLES)
@@ -37,4 +41,6 @@ export function schedulerCommand(context: CommandContext): Command {
         stopSignal(),
       );
     });
+  for (const command of storeCommands(context)) scheduler.addCommand(command);
+  return scheduler;
 }

@@ -74,21 +74,24 @@ export async function openPostgresStore(settings: PostgresSettings, parts: Postg
 export async function openPostgresDatabase(
   settings: PostgresSettings,
   { clock, random, log }: PostgresParts,
+  /** For copying all there is, which takes what it takes. */
+  { isUnhurried }: { readonly isUnhurried: boolean } = { isUnhurried: false },
 ): Promise<{ readonly store: SqlStore; readonly pool: Pool }> {
   await migrate(settings);
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({
     ...connectionOf(settings),
     max: settings.connections,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: MAX_LENT_MS,
+    ...(isUnhurried
+      ? {}
+      : { statement_timeout: STATEMENT_TIMEOUT_MS, idle_in_transaction_session_timeout: MAX_LENT_MS }),
   });
   // Connections that break while nobody uses them; whoever needs one gets another.
   pool.on('error', (error) => {
     log.warn({ err: describeError(error) }, 'connection to PostgreSQL lost');
   });
   tolerateLoss(pool);
-  limitLending(pool, clock);
+  if (!isUnhurried) limitLending(pool, clock);
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const owner = random.uuid();
   const databaseClock = createDatabaseClock(clock);
