@@ -1,7 +1,7 @@
 import { canonicalEventId, canonicalName, subjectHash } from '../../common/agreement/names.ts';
-import type { ScheduledEvent } from './event-document.ts';
+import type { EventDocument, ScheduledEvent } from './event-document.ts';
 import { isLive, noteEvent, ownName, recordActivity, runHook, type Draft } from './draft.ts';
-import { addEvent, changeEvent, creditAbsence, reviveEvent } from './event-life.ts';
+import { addEvent, changeEvent, creditAbsence, isAbsentFor, reviveEvent, withCredit } from './event-life.ts';
 import type { PollResult } from './observation.ts';
 
 /**
@@ -23,7 +23,6 @@ export function absorbPoll(draft: Draft, result: PollResult): void {
     return;
   }
   state.lastPoll = { atMs: now.monotonicMs, ok: true, reason: '' };
-  state.boot.hasPolled = true;
   state.document = document;
   const tellsAbsence = trackIncarnation(draft, document.incarnation);
   const present = new Set<string>();
@@ -36,9 +35,21 @@ export function absorbPoll(draft: Draft, result: PollResult): void {
     entry.isPresent = false;
     if (isLive(entry) && tellsAbsence) creditAbsence(draft, key, entry);
   }
+  if (!state.boot.hasPolled) state.boot.hasPolled = tellsAtBoot(draft, document);
   state.boot.quietSinceMs = Object.values(state.events).some(isLive)
     ? undefined
     : (state.boot.quietSinceMs ?? now.monotonicMs);
+}
+
+/**
+ * Rule 5 holds at boot too: where no journal says what was promised, one document without events is no proof that there are
+ * none. With a journal each event in it is waited for by itself.
+ */
+function tellsAtBoot(draft: Draft, document: EventDocument): boolean {
+  const { boot, events, settings } = draft.state;
+  if (boot.hasJournal || document.events.length > 0 || Object.values(events).some(isLive)) return true;
+  boot.absence = withCredit(boot.absence, draft.now.monotonicMs);
+  return isAbsentFor(boot.absence, settings.absentForMs);
 }
 
 /** Returns whether a document with this incarnation says anything about events that are not in it. */

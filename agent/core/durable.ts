@@ -49,6 +49,8 @@ export function initialState(
     boot: {
       atMs: now.monotonicMs,
       isContinued,
+      hasJournal: durable !== undefined,
+      absence: undefined,
       hasPolled: false,
       hasReconciled: !settings.hasCoordinator,
       quietSinceMs: undefined,

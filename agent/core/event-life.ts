@@ -124,18 +124,18 @@ export function changeEvent(draft: Draft, entry: EventEntry, event: ScheduledEve
 
 /** One more successful poll without the event; the last of enough of them ends it. */
 export function creditAbsence(draft: Draft, key: string, entry: EventEntry): void {
-  const atMs = draft.now.monotonicMs;
-  const before = entry.absence;
-  entry.absence =
-    before === undefined
-      ? { creditedMs: 0, polls: 1, lastAtMs: atMs }
-      : {
-          creditedMs: before.creditedMs + Math.min(atMs - before.lastAtMs, MAX_ABSENCE_CREDIT_MS),
-          polls: before.polls + 1,
-          lastAtMs: atMs,
-        };
-  if (entry.absence.polls < MIN_ABSENT_POLLS) return;
-  if (entry.absence.creditedMs >= draft.state.settings.absentForMs) endEvent(draft, key, entry);
+  entry.absence = withCredit(entry.absence, draft.now.monotonicMs);
+  if (isAbsentFor(entry.absence, draft.state.settings.absentForMs)) endEvent(draft, key, entry);
+}
+
+export function withCredit(before: EventEntry['absence'], atMs: number): NonNullable<EventEntry['absence']> {
+  if (before === undefined) return { creditedMs: 0, polls: 1, lastAtMs: atMs };
+  const creditedMs = before.creditedMs + Math.min(atMs - before.lastAtMs, MAX_ABSENCE_CREDIT_MS);
+  return { creditedMs, polls: before.polls + 1, lastAtMs: atMs };
+}
+
+export function isAbsentFor(absence: NonNullable<EventEntry['absence']>, absentForMs: number): boolean {
+  return absence.polls >= MIN_ABSENT_POLLS && absence.creditedMs >= absentForMs;
 }
 
 /** Rule 5 is satisfied: the event is over, and with it the promise. */

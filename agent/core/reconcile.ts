@@ -1,17 +1,11 @@
 import { canonicalEventId, subjectHash } from '../../common/agreement/names.ts';
 import { LEASE_RETRY_MS, type AgreementRecord, type MemberEntry } from '../../common/agreement/record.ts';
+import { BLIND_OPEN_MS } from './blind-open.ts';
 import { REENABLE_MS } from './document.ts';
 import { freshProgress } from './event-life.ts';
 import { newPlan, stepsBack } from './plan.ts';
 import { changePromise, isHeld, isLive, ownName, takeId, writeLog, type Draft } from './draft.ts';
 import type { AgentState, EventEntry, EventPromise } from './state.ts';
-
-/**
- * After boot a VM does not know what it has promised: the journal may be gone with its disk. It stays out until the
- * metadata service has told of the events and the coordinator of the promises; only if nothing can be reached and the
- * journal knows of no promise either does it open after this long, because then there is most likely nothing to wait for.
- */
-export const BLIND_OPEN_MS = 60_000;
 
 /** May the VM be in rotation as far as its past is concerned? */
 export function isReconciled(state: AgentState): boolean {

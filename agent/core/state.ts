@@ -53,7 +53,11 @@ export interface BootState {
   readonly atMs: number;
   /** Only the agent was restarted, with the VM in rotation: it goes on there, and leaves for a reason like any other VM. */
   readonly isContinued: boolean;
-  /** The metadata service has answered once, so events that name this VM are known. */
+  /** What this VM has promised is on its disk; without a journal it may have promised anything. */
+  readonly hasJournal: boolean;
+  /** How long the documents since boot have named no event of this VM. */
+  absence: EventEntry['absence'];
+  /** The metadata service has told which events name this VM. */
   hasPolled: boolean;
   /** The coordinator's copy of this VM's promises has been read (or there is no coordinator). */
   hasReconciled: boolean;

@@ -36,7 +36,8 @@ export class Node implements SimulatedVm {
   /** How wrong its wall clock is. */
   #clockErrorMs = 0;
   #state: AgentState | undefined;
-  #journal: DurableState | undefined;
+  /** Installed long ago, so that it has one. */
+  #journal: DurableState | undefined = { number: 0, incarnation: undefined, events: [], maintenance: [] };
   /** Raised when the process dies: whatever was under way belongs to an older life. */
   #life = 0;
   #pausedUntilMs = 0;

@@ -18,6 +18,9 @@ const SETTINGS: CoreSettings = {
   policy: PLAIN_POLICY,
 };
 
+/** The journal of a VM that nothing has happened to. */
+export const EMPTY: DurableState = { number: 0, incarnation: undefined, events: [], maintenance: [] };
+
 export function event(change: Partial<ScheduledEvent> = {}): ScheduledEvent {
   return {
     eventId: 'E1',
@@ -44,12 +47,18 @@ export class Bench {
   wallErrorMs = 0;
   hookFails: string | undefined;
 
+  /** `durable` is what its journal holds, by default nothing; null: it has none. */
   constructor(
     settings: Partial<CoreSettings> = {},
-    durable?: DurableState,
+    durable: DurableState | null = EMPTY,
     { isContinued = false }: { readonly isContinued?: boolean } = {},
   ) {
-    this.state = initialState({ ...SETTINGS, ...settings }, durable, { wallMs: 0, monotonicMs: 0 }, isContinued);
+    this.state = initialState(
+      { ...SETTINGS, ...settings },
+      durable ?? undefined,
+      { wallMs: 0, monotonicMs: 0 },
+      isContinued,
+    );
   }
 
   observe(observation: Observation): Action[] {

@@ -92,3 +92,38 @@ describe('boot', () => {
     expect(promised.isIn()).toBe(false);
   });
 });
+
+describe('boot without a journal', () => {
+  it('believes no single document that names nothing: it waits as long as for the end of an event', () => {
+    const bench = new Bench({}, null);
+    bench.poll([]);
+    expect(bench.isIn()).toBe(false);
+    bench.pass(9000, () => bench.poll([]));
+    expect(bench.isIn()).toBe(false);
+    bench.pass(1000, () => bench.poll([]));
+    expect(bench.isIn()).toBe(true);
+  });
+
+  it('does not count time in which nobody looked', () => {
+    const bench = new Bench({}, null);
+    bench.poll([]);
+    bench.nowMs += 50_000;
+    bench.poll([]);
+    expect(bench.isIn()).toBe(false);
+  });
+
+  it('takes an event that comes up meanwhile for one of its own', () => {
+    const bench = new Bench({}, null);
+    bench.pass(6000, () => bench.poll([]));
+    bench.poll([event()]);
+    expect(bench.isIn()).toBe(false);
+    bench.pass(3000, () => bench.poll([event()]));
+    expect(bench.promise()).toBe('prepared');
+  });
+
+  it('believes a document that shows events of others', () => {
+    const bench = new Bench({}, null);
+    bench.poll([event({ resources: ['vm_1'] })]);
+    expect(bench.isIn()).toBe(true);
+  });
+});

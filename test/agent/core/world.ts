@@ -8,6 +8,7 @@ import { initialState } from '../../../agent/core/durable.ts';
 import type { Observation, PollResult } from '../../../agent/core/observation.ts';
 import type { AgentState, DurableState } from '../../../agent/core/state.ts';
 import type { ScheduledEvent } from '../../../agent/core/event-document.ts';
+import { EMPTY } from './bench.ts';
 import { NO_FAULTS, type Faults } from './faults.ts';
 import type { Vm } from './world-vm.ts';
 
@@ -35,8 +36,8 @@ export class World {
     this.hasCoordinator = options.hasCoordinator ?? true;
     this.vms = names.map((name) => ({
       name,
-      state: this.#boot(name, undefined),
-      disk: undefined,
+      state: this.#boot(name, EMPTY),
+      disk: EMPTY,
       life: 0,
       isAlive: true,
       isOpen: false,
@@ -116,14 +117,10 @@ export class World {
   }
 
   #boot(name: string, disk: DurableState | undefined): AgentState {
-    const settings = {
-      identity: { scope: 'shop', name, vmId: `id-${name}` },
-      hasCoordinator: this.hasCoordinator,
-      absentForMs: 10_000,
-      detectionMs: 500,
-      drainTimeoutMs: 30_000,
-      policy: PLAIN_POLICY,
-    };
+    const identity = { scope: 'shop', name, vmId: `id-${name}` };
+    const { hasCoordinator } = this;
+    const times = { absentForMs: 10_000, detectionMs: 500, drainTimeoutMs: 30_000 };
+    const settings = { identity, hasCoordinator, ...times, policy: PLAIN_POLICY };
     return initialState(settings, disk, { wallMs: this.nowMs, monotonicMs: this.nowMs });
   }
 
