@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import type { Clock } from '../common/runtime/clock.ts';
 import type { Environment } from '../common/runtime/environment.ts';
+import { aborted } from '../common/runtime/lifecycle.ts';
 import type { Log } from '../common/runtime/log.ts';
 import type { ServiceNotifier } from '../common/runtime/service-notify.ts';
 import { readAll, startAll } from './drain/all-drains.ts';
@@ -41,31 +42,51 @@ export async function drainForShutdown(
   tools: { readonly clock: Clock; readonly log: Log; readonly notifier: ServiceNotifier },
 ): Promise<void> {
   const { clock, log, notifier } = tools;
-  const startedMs = clock.monotonic();
-  const endMs = startedMs + limits.detectionMs + limits.timeoutMs;
-  let extendedMs = -Infinity;
-  const extend = (): void => {
-    if (clock.monotonic() - extendedMs < EXTEND_EVERY_MS) return;
-    extendedMs = clock.monotonic();
-    notifier.tell(`EXTEND_TIMEOUT_USEC=${EXTENSION_MS * 1000}`, 'STATUS=the machine stops: draining');
-  };
   log.info({ detail: 'the machine stops' }, 'drain.started');
-  extend();
+  const done = new AbortController();
+  const extending = keepExtending(notifier, clock, done.signal);
+  const cancel = clock.after(limits.detectionMs + limits.timeoutMs, () => {
+    done.abort();
+  });
+  const traffic = { left: 'no balancer has answered' };
+  const tookMs = await Promise.race([
+    drain(drains, { detectionMs: limits.detectionMs, traffic }, { clock, log, signal: done.signal }),
+    aborted(done.signal),
+  ]);
+  cancel();
+  done.abort();
+  await extending;
+  if (tookMs === undefined) log.warn({ detail: traffic.left }, 'the machine stops with traffic left');
+}
+
+/** Keeps `traffic` true. Resolves with how long it took once nothing flows; undefined when `signal` aborted first. */
+async function drain(
+  drains: readonly Drain[],
+  about: { readonly detectionMs: number; readonly traffic: { left: string } },
+  tools: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal },
+): Promise<number | undefined> {
+  const { clock, log, signal } = tools;
+  const startedMs = clock.monotonic();
   const started = await startAll(drains);
   if (!started.ok) log.warn({ detail: started.detail }, 'not every balancer has turned traffic away');
   let clearReads = 0;
-  let detail = '';
-  while (clock.monotonic() < endMs) {
-    extend();
-    await clock.sleep(LOOK_MS);
+  while (!signal.aborted) {
+    await clock.sleep(LOOK_MS, signal);
     const reading = await readAll(drains);
-    detail = reading.detail;
     clearReads = reading.ok ? clearReads + 1 : 0;
+    const tookMs = clock.monotonic() - startedMs;
     // Until the slowest balancer has noticed, new connections come all the time, however quiet it is now.
-    if (clearReads >= CLEAR_READS && clock.monotonic() - startedMs >= limits.detectionMs) {
-      log.info({ tookMs: Math.round(clock.monotonic() - startedMs) }, 'drain.proven');
-      return;
+    if (clearReads >= CLEAR_READS && tookMs >= about.detectionMs) {
+      log.info({ tookMs: Math.round(tookMs) }, 'drain.proven');
+      return tookMs;
     }
+    about.traffic.left = reading.detail;
   }
-  log.warn({ detail }, 'the machine stops with traffic left');
+  return undefined;
+}
+
+/** Asks for more time for as long as it takes, also while a balancer does not answer. */
+async function keepExtending(notifier: ServiceNotifier, clock: Clock, signal: AbortSignal): Promise<void> {
+  do notifier.tell(`EXTEND_TIMEOUT_USEC=${EXTENSION_MS * 1000}`, 'STATUS=the machine stops: draining');
+  while (await clock.sleep(EXTEND_EVERY_MS, signal));
 }

@@ -11,7 +11,10 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const LIMITS = { detectionMs: 2000, timeoutMs: 10_000 };
 
 /** Drains one balancer with connections that a test can end; resolves with how long it took and what systemd was told. */
-async function drain(connectionsAt: (elapsedMs: number) => number): Promise<{ tookMs: number; told: string[] }> {
+async function drain(
+  connectionsAt: (elapsedMs: number) => number,
+  isDeaf = false,
+): Promise<{ tookMs: number; told: string[] }> {
   const clock = new FakeClock();
   const startedMs = clock.monotonic();
   const told: string[] = [];
@@ -19,6 +22,7 @@ async function drain(connectionsAt: (elapsedMs: number) => number): Promise<{ to
   const balancer: Drain = {
     name: 'balancer',
     start: async () => {
+      if (isDeaf) await new Promise(() => {});
       isTurnedAway = true;
     },
     read: async () => {
@@ -62,6 +66,13 @@ describe('the drain of a machine that goes down', () => {
   it('is not over because one look saw nothing', async () => {
     const { tookMs } = await drain((elapsedMs) => (elapsedMs < 5000 && Math.floor(elapsedMs / 200) % 2 === 0 ? 1 : 0));
     expect(tookMs).toBeGreaterThan(5000);
+  });
+
+  it('ends at its time when a balancer does not even answer', async () => {
+    const { tookMs, told } = await drain(() => 0, true);
+    expect(tookMs).toBeGreaterThanOrEqual(12_000);
+    expect(tookMs).toBeLessThan(12_500);
+    expect(told).toHaveLength(3);
   });
 
   it('ends at its time whatever is left, and asks systemd for time until then', async () => {
