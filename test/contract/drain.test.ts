@@ -229,6 +229,18 @@ describe.skipIf(!runsHaproxy)('the HAProxy drain (needs: apt-get install haproxy
     await traffic.close();
   });
 
+  it('does not take the VM for restored while its health check has not passed, but waits for that only so long', async () => {
+    const clock = new FakeClock();
+    const drain = await open({ maintAfterMs: undefined, clock });
+    await drain.start();
+    await balancer.ask('set server web/s1 health down');
+    await expect(drain.restore()).rejects.toThrow('its health check has not passed yet');
+    await clock.advance(20_000);
+    await expect(drain.restore()).rejects.toThrow('its health check has not passed yet');
+    await clock.advance(20_000);
+    await drain.restore();
+  });
+
   it('gives maintenance back that it had set before a crash', async () => {
     await (await open({ maintAfterMs: 0 })).start();
     expect(await balancer.adminState()).toBe('1');
