@@ -13,6 +13,11 @@ export const systemRandom: RandomSource = {
   uuid: () => randomUUID(),
 };
 
+/** That many unpredictable bytes as base64url text: for tokens and challenges, never from a seed. */
+export function randomText(bytes: number): string {
+  return randomBytes(bytes).toString('base64url');
+}
+
 /**
  * A repeatable source from a 32-bit seed (mulberry32: public-domain generator, period 2^32, ample for a simulated run).
  * Never use it for secrets.

@@ -1,9 +1,10 @@
-import { createHash, createPublicKey, randomBytes, verify, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { canonicalName } from '../../common/agreement/names.ts';
 import { helloProofText, NONCE_BYTES, rotationProofText, type ProvenIdentity } from '../../common/protocol/proof.ts';
 import type { HelloProof } from '../../common/protocol/messages.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { Log } from '../../common/runtime/log.ts';
+import { randomText } from '../../common/runtime/random.ts';
 import type { EnrolmentStore } from './enrolment-store.ts';
 import { admit, type AgentKey, type Admission } from './admission.ts';
 
@@ -45,7 +46,7 @@ export interface EnrolmentParts {
 export function createEnrolment(parts: EnrolmentParts): Enrolment {
   const { store, clock, log, isRequired } = parts;
   return {
-    challenge: () => randomBytes(NONCE_BYTES).toString('base64url'),
+    challenge: () => randomText(NONCE_BYTES),
     admit: async (identity, proof, nonce) => {
       const { scope, vmId } = identity;
       const name = canonicalName(identity.name);
@@ -78,7 +79,7 @@ export function createEnrolment(parts: EnrolmentParts): Enrolment {
       return problem;
     },
     issue: async ({ scope, name, lifeMs }) => {
-      const token = randomBytes(TOKEN_BYTES).toString('base64url');
+      const token = randomText(TOKEN_BYTES);
       const expiresAtMs = clock.now() + Math.min(lifeMs, MAX_TOKEN_LIFE_MS);
       const canonical = name === undefined ? undefined : canonicalName(name);
       await store.addToken(hashOf(token), { scope, name: canonical, expiresAtMs, usedAtMs: undefined }, clock.now());
