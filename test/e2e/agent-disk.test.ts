@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { emulate, letGo, startAgent, type AgentRig } from './agent-rig.ts';
 import type { Emulator } from '../../emulator/start-emulator.ts';
 
-const WITHIN = { timeout: 20_000, interval: 50 };
+const WITHIN = { timeout: 30_000, interval: 50 };
 const canMount = platform === 'linux' && getuid?.() === 0;
 
 /** A file system of its own for the agent's state, small enough to be filled. */

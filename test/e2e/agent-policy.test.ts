@@ -7,7 +7,7 @@ import { runningScheduler } from '../support/running-scheduler.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { emulate, letGo, startAgent, type AgentRig } from './agent-rig.ts';
 
-const WITHIN = { timeout: 20_000, interval: 50 } as const;
+const WITHIN = { timeout: 30_000, interval: 50 } as const;
 const run = promisify(execFile);
 
 async function historyOf(agent: AgentRig): Promise<readonly EventHistory[]> {
