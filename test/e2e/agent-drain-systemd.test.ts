@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { runsNginx } from '../contract/drain-nginx.ts';
 import { BOOTED_SYSTEMD_NEEDS, INSIDE, runsBootedSystemd, runUnderSystemd } from '../support/booted-systemd.ts';
 
 const UNIT = path.resolve(import.meta.dirname, '../../systemd/usr/lib/systemd/system/forewarn-agent.service');
@@ -78,6 +79,67 @@ seen.push(await nobody.read().then(() => 'clear', (error) => error.message));
 console.log(JSON.stringify(seen));
 `;
 
+/** A confined agent's drain of the nginx that runs beside it, by the action that root has put there. */
+const PRIVILEGED = `
+import { createServer, get } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openClaims } from '${INSIDE}/agent/drain/claims.ts';
+import { runVerb } from '${INSIDE}/agent/drain/run-verb.ts';
+import { verbDrain } from '${INSIDE}/agent/drain/verb-drain.ts';
+import { askPrivilegedUnit } from '${INSIDE}/agent/privileged/client.ts';
+import { systemClock } from '${INSIDE}/common/runtime/clock.ts';
+import { silentLog } from '${INSIDE}/common/runtime/log.ts';
+for (const [name, port] of [['s1', 8081], ['s2', 8082]])
+  await new Promise((resolve) => createServer((request, response) => response.end(name)).listen(port, '127.0.0.1', resolve));
+const askNginx = () => new Promise((resolve) => {
+  get('http://127.0.0.1:8088/', { agent: false }, (response) => {
+    let body = '';
+    response.on('data', (chunk) => { body += chunk; });
+    response.on('end', () => resolve(body));
+  }).on('error', (error) => resolve(error.code));
+});
+const tools = {
+  clock: systemClock, signal: new AbortController().signal, ownUserId: process.getuid(),
+  askPrivileged: askPrivilegedUnit('/run/forewarn-privileged.sock', systemClock),
+};
+const command = { action: 'nginx-drain', words: ['web'], timeout: 20000 };
+const drain = verbDrain({
+  name: 'nginx', call: (verb) => runVerb(command, verb, tools), canRead: true,
+  claims: await openClaims('/tmp/claims.json'), log: silentLog,
+});
+for (let tries = 0; tries < 200 && (await askNginx()) !== 's1'; tries++) await sleep(50);
+const seen = [process.getuid() !== 0, await askNginx(), (await drain.read()).clear];
+await drain.start();
+let clear = false;
+for (let tries = 0; tries < 100 && !clear; tries++) { clear = (await drain.read()).clear; await sleep(50); }
+seen.push(await askNginx(), clear);
+await drain.restore();
+seen.push(await askNginx());
+const other = { ...command, action: 'anything-else' };
+seen.push(await runVerb(other, 'read', tools).then(() => 'ran', () => 'refused'));
+console.log(JSON.stringify(seen));
+process.exit(0);
+`;
+
+/** What an operator sets up once, as root. */
+const SET_UP = `[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/mkdir -p /etc/forewarn/privileged.d /etc/nginx/forewarn /var/log/nginx /var/lib/nginx
+ExecStart=/bin/cp ${INSIDE}/examples/drains/privileged/nginx-drain /etc/forewarn/privileged.d/
+ExecStart=/bin/chown -R root:root /etc/forewarn
+ExecStart=/bin/chmod -R go-w /etc/forewarn
+ExecStart=/bin/sh -c 'echo "server 127.0.0.1:8081;" >/etc/nginx/forewarn/web.conf'
+ExecStart=/bin/sh -c 'echo "user nobody nogroup; pid /run/nginx.pid; events {} http { upstream web { include /etc/nginx/forewarn/web.conf; server 127.0.0.1:8082 backup; } server { listen 127.0.0.1:8088; location / { proxy_pass http://web; } } }" >/etc/nginx/nginx.conf'
+`;
+
+/** The units that the package installs, but for where the program is and who the agent runs as. */
+function packagedUnit(name: string): string {
+  return readFileSync(path.join(path.dirname(UNIT), name), 'utf8')
+    .replace('/usr/bin/forewarn agent', `@node@ --disable-warning=ExperimentalWarning ${INSIDE}/cli.ts agent`)
+    .replace('SocketGroup=forewarn', 'SocketGroup=nogroup');
+}
+
 const sleeper = '[Service]\nExecStart=/bin/sleep infinity\n';
 
 describe.skipIf(!runsBootedSystemd)(`under a systemd that was booted for it (${BOOTED_SYSTEMD_NEEDS})`, () => {
@@ -111,4 +173,23 @@ describe.skipIf(!runsBootedSystemd)(`under a systemd that was booted for it (${B
       'systemd knows no unit nobody.service',
     ]);
   }, 60_000);
+
+  it.skipIf(!runsNginx)(
+    'a confined agent drains the nginx beside it through the privileged unit, and can ask for nothing else (needs: apt-get install nginx)',
+    async () => {
+      const { printed, said } = await runUnderSystemd({
+        script: PRIVILEGED,
+        service: ['User=nobody', 'Group=nogroup', ...sandboxOfAgent()],
+        units: {
+          'set-up.service': SET_UP,
+          'nginx.service': "[Unit]\nAfter=set-up.service\n[Service]\nExecStart=/usr/sbin/nginx -g 'daemon off;'\n",
+          'forewarn-privileged.socket': packagedUnit('forewarn-privileged.socket'),
+          'forewarn-privileged@.service': packagedUnit('forewarn-privileged@.service'),
+        },
+      });
+      expect(printed, said).not.toBe('');
+      expect(JSON.parse(printed), said).toEqual([true, 's1', false, 's2', true, 's1', 'refused']);
+    },
+    60_000,
+  );
 });

@@ -24,7 +24,7 @@ export const INSIDE = '/opt/forewarn';
 export async function runUnderSystemd(options: {
   readonly script: string;
   readonly service?: readonly string[];
-  /** Name to content; each is started. */
+  /** Name to content, with @node@ for Node.js; each is started before the script. */
   readonly units?: Readonly<Record<string, string>>;
 }): Promise<{ printed: string; said: string }> {
   const folder = temporaryFolder();
@@ -36,7 +36,9 @@ export async function runUnderSystemd(options: {
   const all = {
     ...options.units,
     'script.service': `[Unit]
-After=${Object.keys(options.units ?? {}).join(' ')}
+After=${Object.keys(options.units ?? {})
+      .filter((name) => !name.includes('@'))
+      .join(' ')}
 [Service]
 Type=oneshot
 ExecStart=${node} --disable-warning=ExperimentalWarning /out/script.mjs
@@ -49,7 +51,8 @@ ${options.service?.join('\n') ?? ''}
   writeFileSync(path.join(units, 'test.target'), '[Unit]\nDescription=test\n');
   for (const [name, content] of Object.entries(all)) {
     writeFileSync(path.join(units, name), content.replaceAll('@node@', node));
-    symlinkSync(`../${name}`, path.join(units, 'test.target.wants', name));
+    // A template is started by whoever needs an instance of it.
+    if (!name.includes('@')) symlinkSync(`../${name}`, path.join(units, 'test.target.wants', name));
   }
   const machine = `forewarn-test-${pid}`;
   const child = spawn(
