@@ -8,7 +8,7 @@ import { systemRandom } from '../common/runtime/random.ts';
 import { createServiceNotifier, feedWatchdog } from '../common/runtime/service-notify.ts';
 import { packageVersion } from '../common/runtime/version.ts';
 import { assertFolders } from './check-folders.ts';
-import { BLIND_OPEN_MS } from './core/reconcile.ts';
+import { BLIND_OPEN_MS } from './core/blind-open.ts';
 import { openDrains, type OpenDrains } from './drain/open-drains.ts';
 import { restoreAll } from './drain/all-drains.ts';
 import { drainForShutdown, isMachineStopping } from './drain-for-shutdown.ts';
@@ -21,7 +21,7 @@ import { findEndpoint, type Endpoint } from './metadata/endpoint.ts';
 import type { AgentMetrics } from './metrics/metrics.ts';
 import { openView } from './open-view.ts';
 import { openWitness } from './open-witness.ts';
-import { runOnVm, type RunningAgent } from './run-on-vm.ts';
+import type { RunningAgent } from './run-on-vm.ts';
 import { loadAgentSettings, SAFE_ABSENCE_MS } from './settings.ts';
 import type { AgentTools } from './tools.ts';
 import { allWitnesses } from './witness.ts';
@@ -107,10 +107,13 @@ async function serve(tools: AgentTools, closers: Closers): Promise<void> {
   });
   log.info({ ...(drains.gate === undefined ? {} : { gate: formatAddress(drains.gate) }), ...view }, 'ready');
   const endpoint = findEndpoint(settings.metadata.endpoint, tools);
+  // What decides is loaded while the metadata service is asked: probes and operators have their answers by now.
+  const deciding = import('./run-on-vm.ts');
   const identity = await learnOrOpenBlindly(tools, endpoint, drains, journal);
   if (identity === undefined) return;
   log.info({ ...identity }, 'this VM');
   notifier.tell(`STATUS=watches for events that name ${identity.name}`);
+  const { runOnVm } = await deciding;
   vm.running = await runOnVm(tools, {
     identity,
     endpoint: endpoint.address(),

@@ -4,7 +4,6 @@ import type { AgentView } from './http/agent-view.ts';
 import type { AgentMetrics } from './metrics/metrics.ts';
 import type { RunningAgent } from './run-on-vm.ts';
 import { openStatusServer } from './status/status-server.ts';
-import { statusOf } from './status/status.ts';
 import type { AgentTools } from './tools.ts';
 
 /** The loop ticks four times a second; silence for longer than this means that it hangs. */
@@ -22,12 +21,7 @@ export async function openView(
 ): Promise<{ readonly socket: string; readonly http?: string }> {
   const { settings, clock } = tools;
   const view: AgentView = {
-    status: () =>
-      vm.running &&
-      statusOf(vm.running.state(), clock.monotonic(), {
-        warnings: vm.running.watch.warnings().map((warning) => warning.detail),
-        dryRun: tools.isDryRun,
-      }),
+    status: () => vm.running?.status(),
     // Asking who it is may take as long as it takes; that it asks is alive enough.
     isAlive: () => vm.running === undefined || clock.monotonic() - vm.running.lastTickMs() < ALIVE_WITHIN_MS,
     metrics: metrics && (async () => await metrics.text()),

@@ -1,6 +1,6 @@
 import type { AgentHealth, VmIdentity } from '../common/protocol/messages.ts';
 import { probeApplication } from './application-probe.ts';
-import { makeConnections } from './coordinator/connect.ts';
+import { makeConnections, type Connections } from './coordinator/connect.ts';
 import { initialState, reasonsOut } from './core/durable.ts';
 import { isReconciled } from './core/reconcile.ts';
 import type { PollResult } from './core/observation.ts';
@@ -17,6 +17,7 @@ import { obey } from './orders.ts';
 import { policySettings } from './policy/settings.ts';
 import { runPollLoop } from './poll-loop.ts';
 import { createShell, type Shell } from './shell.ts';
+import { statusOf, type AgentStatus } from './status/status.ts';
 import { createSelfWatch, type SelfWatch } from './status/watch-itself.ts';
 import type { AgentTools } from './tools.ts';
 import type { Witness } from './witness.ts';
@@ -27,6 +28,8 @@ const TICK_MS = 250;
 /** An agent that knows its VM. */
 export interface RunningAgent {
   state(): AgentState;
+  /** For operators. */
+  status(): AgentStatus;
   /** What the VM's operator may ask of it. */
   readonly operator: Operator;
   /** Whether the agent itself is well. */
@@ -101,26 +104,54 @@ export async function runOnVm(
   });
   const operator = createOperator(shell, clock);
   const tick = { lastMs: clock.monotonic() };
-  const run = async (): Promise<void> => {
-    connections.open();
-    link?.tell({
-      kind: 'activity',
-      activity: { kind: 'agent.started', atMs: clock.now(), detail: `version ${tools.agentVersion}` },
-    });
-    try {
-      await Promise.all([
-        runTickLoop(tools, shell, { tick, health, watch, tell: () => link?.beat() }),
-        runProbeLoop(tools, application),
-        pollInto(tools, metadata, (result) => {
-          watch.polled(result);
-          shell.observe({ kind: 'poll', result });
-        }),
-      ]);
-    } finally {
-      connections.close();
-    }
+  const done = runLoops(tools, { shell, connections, metadata, watch, application, tick, health });
+  return {
+    state: () => shell.state(),
+    status: () => describe(tools, shell, watch),
+    operator,
+    watch,
+    lastTickMs: () => tick.lastMs,
+    done,
   };
-  return { state: () => shell.state(), operator, watch, lastTickMs: () => tick.lastMs, done: run() };
+}
+
+/** Everything that goes on until the agent is told to stop. */
+async function runLoops(
+  tools: AgentTools,
+  parts: {
+    readonly shell: Shell;
+    readonly connections: Connections;
+    readonly metadata: EventsClient;
+    readonly watch: SelfWatch;
+    readonly application: { isUp: boolean };
+    readonly tick: { lastMs: number };
+    health(): AgentHealth;
+  },
+): Promise<void> {
+  const { shell, connections, watch } = parts;
+  const { link } = connections;
+  connections.open();
+  link?.tell({
+    kind: 'activity',
+    activity: { kind: 'agent.started', atMs: tools.clock.now(), detail: `version ${tools.agentVersion}` },
+  });
+  try {
+    await Promise.all([
+      runTickLoop(tools, shell, { ...parts, tell: () => link?.beat() }),
+      runProbeLoop(tools, parts.application),
+      pollInto(tools, parts.metadata, (result) => {
+        watch.polled(result);
+        shell.observe({ kind: 'poll', result });
+      }),
+    ]);
+  } finally {
+    connections.close();
+  }
+}
+
+function describe(tools: AgentTools, shell: Shell, watch: SelfWatch): AgentStatus {
+  const warnings = watch.warnings().map((warning) => warning.detail);
+  return statusOf(shell.state(), tools.clock.monotonic(), { warnings, dryRun: tools.isDryRun });
 }
 
 async function pollInto(

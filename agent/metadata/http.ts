@@ -1,6 +1,7 @@
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/errors.ts';
+import { whenAborted } from '../../common/runtime/when-aborted.ts';
 
 /** Longest answer that is read. A document of 1,000 events stays well below. */
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -80,7 +81,7 @@ async function ask(
     const cancelDeadline = systemClock.after(timeoutMs, () => {
       fail(`no answer within ${timeoutMs} ms`);
     });
-    const forgetStop = wanted.signal && whenStopped(wanted.signal, onStop);
+    const forgetStop = wanted.signal && whenAborted(wanted.signal, onStop);
     outgoing.on('error', (error) => {
       fail(describeError(error));
     });
@@ -113,23 +114,6 @@ function targetOf(url: URL): { readonly hostname: string; readonly port: string;
   };
   TARGETS.set(url, target);
   return target;
-}
-
-/** What is to be called when a signal aborts: one listener for all requests, because adding and removing one is dear. */
-const STOPS = new WeakMap<AbortSignal, Set<() => void>>();
-
-function whenStopped(signal: AbortSignal, stop: () => void): () => void {
-  const stops = STOPS.get(signal) ?? new Set();
-  if (!STOPS.has(signal)) {
-    STOPS.set(signal, stops);
-    signal.addEventListener('abort', () => {
-      for (const one of stops) one();
-    });
-  }
-  stops.add(stop);
-  return () => {
-    stops.delete(stop);
-  };
 }
 
 function readBody(response: IncomingMessage, fail: (reason: string) => void, done: (text: string) => void): void {

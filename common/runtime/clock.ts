@@ -1,3 +1,5 @@
+import { whenAborted } from './when-aborted.ts';
+
 /**
  * Time as a dependency. Everything that waits or asks what time it is takes a `Clock`, so that a test can drive hours in a
  * millisecond; pure code takes `now` as an argument instead and never sees a clock.
@@ -28,18 +30,19 @@ export const systemClock: Clock = {
         resolve(false);
         return;
       }
-      const onAbort = (): void => {
-        clearTimeout(timer);
-        resolve(false);
-      };
       const timer = setTimeout(
         () => {
-          signal?.removeEventListener('abort', onAbort);
+          forget?.();
           resolve(true);
         },
         Math.min(ms, MAX_TIMER_MS),
       );
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const forget =
+        signal &&
+        whenAborted(signal, () => {
+          clearTimeout(timer);
+          resolve(false);
+        });
     }),
   after: (ms, callback) => {
     const timer = setTimeout(callback, Math.min(ms, MAX_TIMER_MS));

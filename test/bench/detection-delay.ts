@@ -12,6 +12,8 @@ const ROUNDS = 8;
 /** An approved event stays Scheduled for long enough to be seen by both pollers, is over soon after, and believed so. */
 const START_AFTER_APPROVAL_MS = 1500;
 const ROUND_MS = 7000;
+/** What the agent promises: it sees an event at its next poll, and the drain begins with it. */
+const PROMISED_MS = 1000 + 20;
 
 /**
  * From an event's appearance in the document to the start of the drain, by an agent that polls once a second; beside it a
@@ -40,7 +42,7 @@ vms: [${names.map((name) => `{ name: ${name} }`).join(', ')}]
       );
       agents.push(await startForewarn(['agent', '--config', config]));
       const url = `${metadata}/metadata/scheduledevents?api-version=2020-07-01`;
-      pollers.push(await startProgram([path.join(import.meta.dirname, 'bare-poller.ts'), url]));
+      pollers.push(await startProgram([path.join(import.meta.dirname, 'bare-poller.mjs'), url]));
     }
     await sleep(2000);
     const appeared = new Map<string, number>();
@@ -59,8 +61,9 @@ vms: [${names.map((name) => `{ name: ${name} }`).join(', ')}]
     return {
       name: `From an event's appearance to the start of the drain, polling once a second (${ours.length} events)`,
       ours: describe(ours),
-      limit: `${describe(limit)} (${limit.length} events, a program that only polls)`,
-      ratio: `${(quantile(ours, 0.99) / quantile(limit, 0.99)).toFixed(2)} at p99`,
+      limit: `p99 ${PROMISED_MS} ms is promised; ${describe(limit)} (${limit.length} events, a program that only polls)`,
+      ratio: `${(quantile(ours, 0.99) / PROMISED_MS).toFixed(2)} of the promise at p99, ${(quantile(ours, 0.99) / quantile(limit, 0.99)).toFixed(2)} of the other program`,
+      isKept: quantile(ours, 0.99) <= PROMISED_MS,
     };
   } finally {
     for (const program of [...agents, ...pollers]) await program.stop();

@@ -13,14 +13,16 @@ export interface Figure {
   readonly ours: string;
   readonly limit: string;
   readonly ratio: string;
+  /** For a limit that is a promise: whether it was kept. */
+  readonly isKept?: boolean;
 }
 
 /** The same values in one table: ours, the limit or peer measured in the same run, and the ratio. */
 export function formatFigures(figures: readonly Figure[]): string {
   return figures
     .map(
-      ({ name, ours, limit, ratio }) =>
-        `${name}\n    this program  ${ours}\n    limit         ${limit}\n    ratio         ${ratio}`,
+      ({ name, ours, limit, ratio, isKept }) =>
+        `${name}\n    this program  ${ours}\n    limit         ${limit}\n    ratio         ${ratio}${isKept === false ? '   BROKEN' : ''}`,
     )
     .join('\n');
 }

@@ -1,15 +1,34 @@
 // Speed, each figure beside a limit or a peer measured in the same run: npm run bench
-import { formatFigures, type Figure } from './figures.ts';
+// Some of them only: npm run bench -- agent-footprint detection-delay; longer and with growth: --full
+import { measureAgentFootprint } from './agent-footprint.ts';
 import { measureDetectionDelay } from './detection-delay.ts';
+import { formatFigures, type Figure } from './figures.ts';
 import { measureMetadataFleet } from './metadata-fleet.ts';
 import { measureMetadataThroughput } from './metadata-throughput.ts';
 import { measureRecurrence } from './recurrence.ts';
 
-const print = (figures: readonly Figure[]): void => {
-  process.stdout.write(`${formatFigures(figures)}\n`);
+const words = process.argv.slice(2);
+const isFull = words.includes('--full');
+
+const BENCHES: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  recurrence: async () => measureRecurrence(),
+  'metadata-throughput': async () => [await measureMetadataThroughput()],
+  'metadata-fleet': async () => await measureMetadataFleet(),
+  'detection-delay': async () => [await measureDetectionDelay()],
+  'agent-footprint': async () => await measureAgentFootprint(isFull),
 };
 
-print(measureRecurrence());
-print([await measureMetadataThroughput()]);
-print(await measureMetadataFleet());
-print([await measureDetectionDelay()]);
+const wanted = words.filter((word) => !word.startsWith('--'));
+const unknown = wanted.filter((name) => !Object.hasOwn(BENCHES, name));
+if (unknown.length > 0 || words.some((word) => word.startsWith('--') && word !== '--full')) {
+  process.stderr.write(`expected --full or some of ${Object.keys(BENCHES).join(', ')}, got ${words.join(' ')}\n`);
+  process.exitCode = 2;
+} else {
+  for (const [name, measure] of Object.entries(BENCHES)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    const figures = await measure();
+    process.stdout.write(`${formatFigures(figures)}\n`);
+    // A promise that is broken fails the run; a peer that is faster does not.
+    if (figures.some((figure) => figure.isKept === false)) process.exitCode = 1;
+  }
+}
