@@ -1,5 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely';
+import { Kysely, type SqliteDatabase } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { nextTurn, systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
@@ -9,6 +9,7 @@ import { sqliteBulk } from './bulk.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { migrationsFor } from './migrations.ts';
 import type { SqlStore } from './sql.ts';
+import { TransactionalSqliteDialect } from './sqlite-dialect.ts';
 import type { Store } from './store.ts';
 import type { Tables } from './tables.ts';
 
@@ -49,7 +50,7 @@ export async function openSqliteDatabase(
   { clock, random, gather = nextTurn }: SqliteOptions,
 ): Promise<SqlStore> {
   const database = openDatabase(file);
-  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: adaptDatabase(database) }) });
+  const db = new Kysely<Tables>({ dialect: new TransactionalSqliteDialect({ database: adaptDatabase(database) }) });
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => await Promise.resolve({ ...migrationsFor('sqlite') }) },

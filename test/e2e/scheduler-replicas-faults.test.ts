@@ -68,7 +68,8 @@ it('connections to PostgreSQL that have become half-open are found out and repla
 
   // And what others tell is heard again.
   const before = heard;
-  while (heard === before && performance.now() - beganMs < 40_000) {
+  const isSilent = (): boolean => heard === before && performance.now() - beganMs < 40_000;
+  while (isSilent()) {
     await givenJob(other, Date.now() + 60_000, { ref: { job: `later${performance.now()}`.replace('.', '') } });
     await systemClock.sleep(500);
   }

@@ -14,6 +14,8 @@ export interface SchedulerKillsOptions {
   /** Settings of the store as a line of YAML; `FOLDER` stands for a folder of the run's own. */
   readonly store: string;
   readonly replicas: number;
+  /** Environment of the schedulers started after so many kills; where it breaks their start it is tried again. */
+  readonly environment?: (kills: number) => NodeJS.ProcessEnv;
   /** Called after each kill: whatever else is to be broken. */
   readonly disturb?: (kill: number) => Promise<void>;
   report(line: string): void;
@@ -51,6 +53,8 @@ const LIFE_MS = 1500;
 const RECOVERED_WITHIN_MS = 60_000;
 /** As many jobs as one collection of the largest plan holds. */
 const PER_COLLECTION = 900;
+/** Starts under faults that may themselves be hit. */
+const MAX_STARTS = 20;
 const GROUP = '/subscriptions/Sub1/resourceGroups/Group1/providers/Microsoft.Scheduler/jobCollections';
 
 /**
@@ -67,8 +71,16 @@ export async function killSchedulers(options: SchedulerKillsOptions): Promise<Sc
     `listen: 127.0.0.1:0\nstore: ${options.store.replaceAll('FOLDER', folder)}\nreplica: { name: "\${NAME}" }\n` +
       'http: { allowPrivate: true }\n',
   );
-  const start = async (index: number): Promise<RunningProgram> =>
-    await startForewarn(['scheduler', '--config', config], { NAME: `replica-${index}` });
+  const start = async (index: number, kills = 0): Promise<RunningProgram> => {
+    const environment = options.environment?.(kills) ?? {};
+    for (let tries = 1; ; tries++) {
+      try {
+        return await startForewarn(['scheduler', '--config', config], { NAME: `replica-${index}`, ...environment });
+      } catch (error) {
+        if (Object.keys(environment).length === 0 || tries === MAX_STARTS) throw error;
+      }
+    }
+  };
   const running: RunningProgram[] = [];
   for (let index = 0; index < options.replicas; index++) running.push(await start(index));
   const accepted = new Map<string, string>();
@@ -80,7 +92,7 @@ export async function killSchedulers(options: SchedulerKillsOptions): Promise<Sc
       const index = Math.floor(random.fraction() * running.length);
       await running[index]?.stop('SIGKILL');
       await options.disturb?.(kill);
-      running[index] = await start(index);
+      running[index] = await start(index, kill);
       if (kill % 10 === 0) options.report(`kill ${kill} of ${options.kills}: ${accepted.size} jobs accepted`);
     }
     stopping.abort();
