@@ -47,8 +47,8 @@ export function toICalendar({ rule, startMs }: RandomRule, timeZone?: string): s
 /** The weekdays as cron and iCalendar number them, for peers that want them so. */
 export const SUNDAY_FIRST = [...WEEKDAYS.slice(6), ...WEEKDAYS.slice(0, 6)];
 
-/** The first occurrences by rrule-temporal, epoch milliseconds. */
-export function peerOccurrences(rule: RandomRule, count: number): readonly number[] {
-  const peer = new RRuleTemporal({ rruleString: toICalendar(rule) });
+/** The first occurrences by rrule-temporal, epoch milliseconds. It throws once it has searched `maxIterations` periods. */
+export function peerOccurrences(rule: RandomRule, count: number, maxIterations: number): readonly number[] {
+  const peer = new RRuleTemporal({ rruleString: toICalendar(rule), maxIterations });
   return peer.all((_date: unknown, index: number) => index < count).map((date) => date.epochMilliseconds);
 }
