@@ -62,7 +62,11 @@ Description: drains virtual machines before Azure's maintenance
 /** Seconds since 1970 of the newest commit; of the manifest where there is no repository. */
 function sourceDate(root: string): string {
   try {
-    return execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync('git', ['log', '-1', '--format=%ct'], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return `${Math.floor(statSync(path.join(root, 'package.json')).mtimeMs / 1000)}`;
   }

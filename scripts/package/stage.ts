@@ -36,6 +36,9 @@ const NOT_NEEDED_FOLDERS = new Set([
   '.github',
 ]);
 
+/** Builds for what is not Node.js, beside the one that is (Azure's packages have five of each file). */
+const OTHER_PLATFORMS = /^dist\/(browser|react-native|workerd)$/;
+
 /** Lays the files out under `stage` as they will lie under `/`. */
 export function stageFiles(root: string, stage: string, version: string): void {
   const home = path.join(stage, HOME);
@@ -95,7 +98,8 @@ function copyModule(from: string, to: string): void {
       const name = path.basename(source);
       const relative = path.relative(from, source);
       // What is nested is a package of its own, and copied as such.
-      if (relative === 'node_modules' || NOT_NEEDED_FOLDERS.has(relative)) return false;
+      if (relative === 'node_modules' || NOT_NEEDED_FOLDERS.has(relative) || OTHER_PLATFORMS.test(relative))
+        return false;
       return !NOT_NEEDED.test(name) || /^licen[cs]e/i.test(name);
     },
   });
