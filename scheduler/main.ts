@@ -128,7 +128,16 @@ async function open(opening: Opening): Promise<Scheduler> {
   closers.add(async () => {
     await gateway.close();
   });
-  closers.add(keepChecked({ store: store.enrolment, clock, log, holdTo: gateway.holdTo }));
+  closers.add(
+    keepChecked({
+      store: store.enrolment,
+      clock,
+      log,
+      holdTo: (key) => {
+        gateway.holdTo(key);
+      },
+    }),
+  );
   const watchServer = createWatchServer(watch);
   closers.add(() => {
     watchServer.close();

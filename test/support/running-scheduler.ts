@@ -107,6 +107,7 @@ export class FakeAgent {
   /** Connects, says hello and waits for the welcome. */
   static async join(url: string, identity: VmIdentity): Promise<FakeAgent> {
     const agent = await FakeAgent.connect(url);
+    await agent.next('challenge');
     agent.hello(identity);
     await agent.next('welcome');
     return agent;
