@@ -63,6 +63,13 @@ policy:
 # hooks: { folder: /etc/forewarn/hooks.d, timeout: 30s }
 # tasks: { folder: /etc/forewarn/tasks.d }
 
+# Pages besides the Unix socket: /healthz, /readyz, /drainz, /status, /metrics. tokenFile: to be reached from outside, and to
+# change anything. metrics: false saves their library's memory.
+# http: { listen: '127.0.0.1:7092' }
+
+# Who is told of events. urlFile keeps an address that is a secret; phases, body, proxy and timeout have defaults.
+# notifications: [{ url: 'https://hooks.example.com/x', phases: [event.seen, drain.failed, approved, restored] }]
+
 state: /var/lib/forewarn         # what was promised; must survive a reboot
 socket: /run/forewarn/agent.sock
 log: { level: info }
