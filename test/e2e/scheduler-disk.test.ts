@@ -69,18 +69,18 @@ it.skipIf(!mayMount)(
     }
     expect(refused).toBe(3);
     const listed = async (): Promise<unknown[]> => {
-      const found: unknown[] = [];
+      const found: (string | undefined)[] = [];
       for (let skip = 0; ; skip += 100) {
         const query = { 'api-version': '2016-03-01', $top: '100', $skip: `${skip}` };
         const value = (await call('get', `${SHOP}/jobs`, undefined, query)).body['value'] as { name: string }[];
         found.push(...value.map(({ name }) => name.split('/')[1]));
-        if (value.length < 100) return found.toSorted();
+        if (value.length < 100) return found.map(String).toSorted((a, b) => a.localeCompare(b));
       }
     };
-    expect(await listed()).toEqual(accepted.toSorted());
+    expect(await listed()).toEqual(accepted.toSorted((a, b) => a.localeCompare(b)));
     rmSync(ballast);
     expect(await put('afterwards')).toBe(201);
-    expect(await listed()).toEqual([...accepted, 'afterwards'].toSorted());
+    expect(await listed()).toEqual([...accepted, 'afterwards'].toSorted((a, b) => a.localeCompare(b)));
     expect(program.child.exitCode).toBeNull();
   },
   60_000,
