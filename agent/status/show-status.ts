@@ -20,6 +20,8 @@ const shownSchema = z.object({
       status: z.string(),
       resources: z.array(z.string()),
       promise: z.string(),
+      stance: z.string().optional(),
+      reason: z.string().optional(),
       preparation: z.string(),
       approved: z.boolean(),
       record: z.object({ phase: z.string(), leader: z.string().nullable(), awaited: z.array(z.string()) }).nullable(),
@@ -56,6 +58,8 @@ export function formatStatus(status: Shown): string {
     '',
     formatEvents(status.events),
   ];
+  for (const { eventId, stance, reason = '' } of status.events)
+    if (stance !== 'out' && reason !== '') lines.push(`${eventId} stays in service for now: ${reason}`);
   for (const one of status.maintenance)
     lines.push(`maintenance ${one.workId} (${one.reason}): ${one.released ? 'released' : one.step}`);
   return lines.join('\n');

@@ -18,6 +18,8 @@ describe('the status for people', () => {
           status: 'Scheduled',
           resources: ['web1', 'web2'],
           promise: 'prepared',
+          stance: 'serving',
+          reason: 'it leaves as late as it can',
           preparation: 'proven',
           approved: false,
           record: { phase: 'preparing', leader: 'web1', awaited: ['web2: not-prepared'] },
@@ -34,6 +36,7 @@ describe('the status for people', () => {
       '',
       'EVENT  TYPE    STATUS     VMS        PROMISE   DRAIN   AGREEMENT',
       'E1     Reboot  Scheduled  web1,web2  prepared  proven  preparing, leader web1, awaits web2: not-prepared',
+      'E1 stays in service for now: it leaves as late as it can',
       'maintenance W (patch): prove',
     ]);
   });
