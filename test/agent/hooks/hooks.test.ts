@@ -39,7 +39,7 @@ function script(name: string, body: string, mode = 0o755): string {
   return file;
 }
 
-async function run(timeoutMs = 5000, more: Partial<HookSettings> = {}): Promise<HookOutcome> {
+async function run(timeoutMs = 20_000, more: Partial<HookSettings> = {}): Promise<HookOutcome> {
   const settings = { folder, timeoutMs, environment: { OUT: folder }, vmName: 'vm_0', ownUserId, ...more };
   return await runHooks(settings, { phase: 'prepare', subject }, tools);
 }
@@ -136,7 +136,7 @@ describe('hooks', () => {
     mkdirSync(path.join(open, 'hooks.d/prepare'), { recursive: true });
     script('open/hooks.d/prepare/10-a', '');
     chmodSync(open, 0o777);
-    expect(await run(5000, { folder: path.join(open, 'hooks.d') })).toEqual({
+    expect(await run(20_000, { folder: path.join(open, 'hooks.d') })).toEqual({
       ok: false,
       detail: `hook "prepare/10-a" must not be run: ${open} can be written by others (mode 777)`,
     });
@@ -146,7 +146,7 @@ describe('hooks', () => {
     script('prepare/10-a', 'pwd > "$OUT/where"');
     const link = path.join(temporaryFolder(), 'link');
     symlinkSync(folder, link);
-    expect(await run(5000, { folder: link })).toMatchObject({ ok: true });
+    expect(await run(20_000, { folder: link })).toMatchObject({ ok: true });
     expect(await read('where')).toBe(`${path.join(folder, 'prepare')}\n`);
   });
 
@@ -154,10 +154,10 @@ describe('hooks', () => {
     const phases = { prepare: { onFailure: 'continue' } } as const;
     script('prepare/10-a', 'exit 3');
     script('prepare/20-b', 'echo b > "$OUT/order"');
-    expect(await run(5000, { phases })).toEqual({ ok: true, detail: '2 hooks, of which failed: 10-a' });
+    expect(await run(20_000, { phases })).toEqual({ ok: true, detail: '2 hooks, of which failed: 10-a' });
     expect(await read('order')).toBe('b\n');
     script('prepare/30-c', '', 0o777);
-    expect(await run(5000, { phases })).toMatchObject({ ok: false });
+    expect(await run(20_000, { phases })).toMatchObject({ ok: false });
   });
 
   it('have as long as their phase is given', async () => {
@@ -176,7 +176,7 @@ describe('hooks', () => {
       appendFileSync(path.join(folder, 'order'), `${wish.kind} ${wish.kind === 'hook' ? wish.name : ''}\n`);
       return { ok: true, exitStatus: 0, output: '', stdout: '', detail: '' };
     };
-    expect(await run(5000, { privileged: { folder: privileged, ask } })).toEqual({ ok: true, detail: '3 hooks' });
+    expect(await run(20_000, { privileged: { folder: privileged, ask } })).toEqual({ ok: true, detail: '3 hooks' });
     expect(await read('order')).toBe('a\nhook 15-root\nb\n');
   });
 

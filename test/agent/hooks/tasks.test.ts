@@ -16,7 +16,7 @@ const order: TaskOrder = {
   attempt: 1,
   task: 'patch',
   parameters: { version: '2' },
-  timeoutMs: 5000,
+  timeoutMs: 20_000,
   idempotencyKey: 'key',
 };
 
@@ -122,7 +122,7 @@ describe('tasks', () => {
 
   it('that are not in the folder are asked of the privileged unit, where there is one', async () => {
     expect(await runner(true).run(order)).toEqual(fine);
-    expect(asked).toEqual([{ kind: 'task', order, vmName: 'vm_0', timeoutMs: 5000 }]);
+    expect(asked).toEqual([{ kind: 'task', order, vmName: 'vm_0', timeoutMs: 20_000 }]);
   });
 
   it('that must not be run are not run by the privileged unit instead', async () => {

@@ -16,14 +16,14 @@ const subject = {
   source: 'User',
   durationSeconds: -1,
 };
-const action = { kind: 'action', action: 'nginx', words: [], input: null, timeoutMs: 5000 };
-const hook = { kind: 'hook', phase: 'prepare', name: '10-stop', subject, vmName: 'vm0', timeoutMs: 5000 };
+const action = { kind: 'action', action: 'nginx', words: [], input: null, timeoutMs: 20_000 };
+const hook = { kind: 'hook', phase: 'prepare', name: '10-stop', subject, vmName: 'vm0', timeoutMs: 20_000 };
 const order = {
   workId: 'W',
   attempt: 1,
   task: 'patch',
   parameters: { version: '2' },
-  timeoutMs: 5000,
+  timeoutMs: 20_000,
   idempotencyKey: 'k',
 };
 
@@ -75,7 +75,7 @@ describe('what the privileged unit is asked for', () => {
 
   it('may be a task, which takes what is declared and nothing else', async () => {
     script('tasks/patch', 'cat');
-    const task = { kind: 'task', order, vmName: 'vm0', timeoutMs: 5000 };
+    const task = { kind: 'task', order, vmName: 'vm0', timeoutMs: 20_000 };
     expect(await ask(task)).toMatchObject({ ok: false, detail: expect.stringContaining('"version" is not declared') });
     writeFileSync(path.join(folder, 'tasks/patch.yaml'), 'parameters: { version: { type: string } }');
     expect(await ask(task)).toMatchObject({ ok: true, stdout: '{"version":"2"}\n' });
