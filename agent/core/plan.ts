@@ -160,8 +160,11 @@ function leaveWhenWanted(draft: Draft, key: string, entry: EventEntry): void {
     return;
   }
   const reason = obstacle(entry) ?? hindrance(draft, entry) ?? askToLeave(draft, key, entry);
+  const { plan } = entry;
+  // The answer comes in a moment: nobody is told that it is awaited.
+  const isAsking = plan.leave.id !== undefined && plan.reason === '';
   if (reason === undefined) leave(draft, entry);
-  else wait(draft, entry, reason);
+  else if (!isAsking) wait(draft, entry, reason);
 }
 
 /** Below its role's minimum this VM stays as long as it can. Undefined when it may go. */

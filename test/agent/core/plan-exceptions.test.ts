@@ -20,6 +20,7 @@ describe('a minimum in service', () => {
     const ask = bench.actions.find((action) => action.kind === 'ask-leave');
     if (ask?.kind !== 'ask-leave') throw new Error('nobody was asked');
     expect(ask.minimum).toBe(2);
+    expect(bench.actions).not.toContainEqual(expect.objectContaining({ activity: 'plan.waits' }));
     bench.observe({ kind: 'leave', id: ask.id, granted: false, detail: '1 other' });
     alone(bench, 4000);
     expect(bench.isIn()).toBe(true);
