@@ -35,9 +35,7 @@ describe('a dry run', () => {
 
   it('writes no promise, runs no hook, approves nothing', async () => {
     const { log, said } = record();
-    await dryRunJournal({ found: undefined, isDamaged: false, append: never, close: never } as never).append(
-      {} as never,
-    );
+    await dryRunJournal({ found: undefined, isDamaged: false, append: never, close: never }).append({} as never);
     const metadata = dryRunMetadata({ readFresh: async () => ({ kind: 'unchanged' }), approve: never }, log);
     expect((await metadata.approve('E1')).outcome).toBe('accepted');
     const settings = agentSettingsSchema.parse({ hooks: { folder: '/h' } });
