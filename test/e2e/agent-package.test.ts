@@ -12,7 +12,7 @@ const needs =
   missing.length === 0 ? '' : ` (needs: ${missing.join(', ')}; apt-get install debootstrap systemd-container)`;
 
 /** Making the package, and the first time the bare Debian. */
-const PREPARE_MS = 300_000;
+const PREPARE_MS = 600_000;
 const WITHIN_MS = 60_000;
 
 const AGENT_YAML = `identity: { role: FrontEnd }
