@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
 import { stopSignal } from '../common/runtime/lifecycle.ts';
+import { rotateKeyCommand } from './secrets/command.ts';
 import { storeCommands } from './store-commands.ts';
 
 const EXAMPLES = `
@@ -16,6 +17,7 @@ The file, with its defaults:
   replica: {}                                 # name: (this host), region: westus; for several on one PostgreSQL
   http: { allowPrivate: false }               # may jobs call loopback and private addresses?
   coordination: { unmanaged: [] }             # VMs without an agent: nobody waits for their promise
+  secrets: {}                                 # keyFile: secrets.key, made by: forewarn scheduler rotate-key
   calendars: {}                               # blackouts that jobs name in recurrence.blackouts, for instance
     # freeze:
     #   timeZone: Europe/Berlin               # default UTC
@@ -42,5 +44,6 @@ export function schedulerCommand(context: CommandContext): Command {
       );
     });
   for (const command of storeCommands(context)) scheduler.addCommand(command);
+  scheduler.addCommand(rotateKeyCommand(context));
   return scheduler;
 }

@@ -20,6 +20,7 @@ import { createGateway } from './gateway/gateway.ts';
 import { Registry } from './gateway/registry.ts';
 import { RolloutRunner } from './rollout/runner.ts';
 import { readSchedulerSettings, type SchedulerSettings } from './settings.ts';
+import { assertKeysKnown, keyRingOf } from './secrets/settings.ts';
 import { openStore } from './store/open.ts';
 import { withoutPassword } from './store/settings.ts';
 import type { Store } from './store/store.ts';
@@ -76,10 +77,17 @@ export async function runScheduler(
 export async function startScheduler(settings: SchedulerSettings, log: Log, clock: Clock): Promise<Scheduler> {
   const closers = new Closers();
   try {
-    const store = await openStore(settings.store, { clock, random: systemRandom, log: log.child({ part: 'store' }) });
+    const keys = keyRingOf(settings.keyFile);
+    const store = await openStore(settings.store, {
+      clock,
+      keys,
+      random: systemRandom,
+      log: log.child({ part: 'store' }),
+    });
     closers.add(async () => {
       await store.close();
     });
+    assertKeysKnown(keys, await store.secrets.keyIds());
     // From here on time is the store's: that of the database, where replicas share one.
     return await open({ settings, log, clock: store.clock, closers, store });
   } catch (error) {

@@ -9,6 +9,7 @@ import { loadSettings, parseSettings } from '../common/runtime/settings.ts';
 import { calendarsSchema, toCalendars } from './blackout-settings.ts';
 import { agentsSchema, isEnrolmentRequired } from './enrolment/settings.ts';
 import type { Calendars } from './recurrence/blackout.ts';
+import { keyFileOf, secretsSchema, type KeyFile } from './secrets/settings.ts';
 import { replicaOf, replicaSchema } from './replicas/settings.ts';
 import { storeSchema, storeSettingsOf, type StoreSettings } from './store/settings.ts';
 import type { Replica } from './store/store.ts';
@@ -31,6 +32,7 @@ const schema = z.strictObject({
     .strictObject({ unmanaged: z.array(z.string().min(1).max(256)).max(10_000).default([]) })
     .default({ unmanaged: [] }),
   agents: agentsSchema,
+  secrets: secretsSchema,
   calendars: calendarsSchema,
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).default({ level: 'info' }),
 });
@@ -48,6 +50,8 @@ export interface SchedulerSettings {
   readonly unmanaged: ReadonlySet<string>;
   /** Agents must prove which VM they are. */
   readonly enrolmentRequired: boolean;
+  /** Where the keys are that secrets of jobs are kept with; without any, jobs with secrets are refused. */
+  readonly keyFile?: KeyFile | undefined;
   /** Blackout calendars, which recurrences refer to by name. */
   readonly calendars?: Calendars;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -73,14 +77,16 @@ export async function readSchedulerSettings(
       { hint: 'give listen an address of 127.0.0.0/8 or [::1]', exitStatus: EXIT_USAGE },
     );
   }
+  const settingsFolder = file === undefined ? folder : path.dirname(file);
   return {
     listen: raw.listen,
     hosts: new Set(raw.hosts.map((host) => host.toLowerCase())),
-    store: storeSettingsOf(raw.store, file === undefined ? folder : path.dirname(file)),
+    store: storeSettingsOf(raw.store, settingsFolder),
     replica: replicaOf(raw.replica),
     allowPrivate: raw.http.allowPrivate,
     unmanaged: new Set(raw.coordination.unmanaged.map(canonicalName)),
     enrolmentRequired: isEnrolmentRequired(raw.agents, raw.listen),
+    keyFile: keyFileOf(raw.secrets, environment, settingsFolder),
     calendars: toCalendars(raw.calendars),
     logLevel: raw.log.level,
   };

@@ -3,6 +3,7 @@ import { request, type Agent } from 'undici';
 import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, systemErrorCode } from '../../common/runtime/errors.ts';
 import type { HttpAction } from '../jobs/definition.ts';
+import type { Authentication } from './authentication/definition.ts';
 import { formatMs } from '../jobs/instant.ts';
 import type { Claim } from '../store/store.ts';
 import type { ActionOutcome } from '../engine/ending.ts';
@@ -77,13 +78,17 @@ interface Exchange {
 }
 
 async function exchange({ agent, allowPrivate, action, claim, signal }: Exchange): Promise<ActionOutcome> {
-  const { uri, method, body, headers } = action.request;
+  const { uri, method, body, headers, authentication } = action.request;
   const url = new URL(uri);
   refuseLiteral(url, allowPrivate);
   const response = await request(url, {
     dispatcher: agent,
     method: method.toUpperCase(),
-    headers: [...Object.entries(identityHeaders(claim)), ...Object.entries(headers ?? {})].flat(),
+    headers: [
+      ...Object.entries(identityHeaders(claim)),
+      ...Object.entries(headers ?? {}),
+      ...Object.entries(authentication === undefined ? {} : credentialHeaders(authentication)),
+    ].flat(),
     body: body ?? null,
     signal,
     headersTimeout: HTTP_TIMEOUT_MS,
@@ -115,6 +120,10 @@ function identityHeaders({ job, execution }: Claim): Record<string, string> {
     'x-ms-scheduler-expected-execution-time': formatMs(execution.dueMs),
     'x-ms-scheduler-attempt': `${execution.attempt}`,
   };
+}
+
+function credentialHeaders({ username, password }: Authentication): Record<string, string> {
+  return { authorization: `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}` };
 }
 
 async function readStart(body: Readable): Promise<string> {

@@ -1,6 +1,7 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { describeError } from '../../common/runtime/errors.ts';
 import { refuseForeignRequest } from '../../common/runtime/local-guard.ts';
+import { SealError } from '../secrets/seal.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import { addCollectionRoutes } from './collection-routes.ts';
 import { addEnrolmentRoutes } from './enrolment-routes.ts';
@@ -76,6 +77,7 @@ function assertVersion(version: unknown): void {
 
 function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
+  if (error instanceof SealError && error.code === 'NO_KEY') return secretsNotKept();
   if (error instanceof URIError) return badRequest('The path is not valid.');
   // What Express' body parser and router throw carries the status it wants.
   const status = error instanceof Error && 'status' in error && typeof error.status === 'number' ? error.status : 500;
@@ -84,4 +86,13 @@ function toApiError(error: unknown): ApiError {
     return new ApiError(status, 'InvalidRequestContent', `The request content was invalid: ${describeError(error)}.`);
   }
   return new ApiError(500, 'InternalServerError', 'The scheduler could not do this; its log says why.');
+}
+
+/** A job with a secret, and no key to keep it with. */
+function secretsNotKept(): ApiError {
+  return new ApiError(
+    409,
+    'SecretsNotKept',
+    'The job has a secret, and this scheduler has no key to keep secrets with: name a file in its setting secrets.keyFile; "forewarn scheduler rotate-key" makes one.',
+  );
 }

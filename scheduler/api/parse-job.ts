@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { TASK_NAME } from '../../common/protocol/messages.ts';
+import { authenticationBodySchema, toAuthentication } from '../actions/authentication/body.ts';
 import { anyCase } from './any-case.ts';
 import { badRequest } from './api-error.ts';
+import { secretsIn } from '../secrets/secret.ts';
 import { runsBodySchema, toRuns } from './parse-runs.ts';
 import { readBody } from './read-body.ts';
 import { recurrenceBodySchema, toRecurrence } from './parse-recurrence.ts';
@@ -53,7 +55,7 @@ const requestSchema = z.strictObject({
   method: z.string().regex(/^[A-Za-z]{1,20}$/, { error: 'expected an HTTP method.' }),
   body: z.string().max(MAX_BODY_CHARACTERS).nullish(),
   headers: z.record(z.string(), z.string()).refine(areHeadersValid, { error: describeHeaderLimits() }).nullish(),
-  authentication: notSupported('Outbound authentication'),
+  authentication: authenticationBodySchema.nullish(),
 });
 
 const retryPolicySchema = z.strictObject({
@@ -111,6 +113,12 @@ const jobBodySchema = z.strictObject({
   }),
 });
 
+/** The size of a job in bytes of JSON; secrets, which are left out of JSON elsewhere, count. */
+function jobBytes(body: unknown): number {
+  const secrets = secretsIn(body).reduce((sum, [, secret]) => sum + secret.reveal().length, 0);
+  return Buffer.byteLength(JSON.stringify(body ?? null)) + secrets;
+}
+
 /** What a request says about a job. */
 export interface WantedJob {
   readonly definition: JobDefinition;
@@ -123,7 +131,7 @@ export interface WantedJob {
  * (400) that names the field and the rule.
  */
 export function parseJob(body: unknown, now: number): WantedJob {
-  if (JSON.stringify(body ?? null).length > MAX_JOB_BYTES) {
+  if (jobBytes(body) > MAX_JOB_BYTES) {
     throw badRequest(`The job is larger than ${MAX_JOB_BYTES} bytes.`);
   }
   const { properties } = readBody(jobBodySchema, body);
@@ -191,6 +199,7 @@ function toHttpAction(
       method: request.method,
       ...(request.body === null || request.body === undefined ? {} : { body: request.body }),
       ...(request.headers ? { headers: request.headers } : {}),
+      ...(request.authentication ? { authentication: toAuthentication(request.authentication) } : {}),
     },
     ...(retryPolicy
       ? {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { TASK_NAME } from '../../common/protocol/messages.ts';
+import { authenticationSchema } from '../actions/authentication/definition.ts';
 import { runChoicesSchema } from './run-choices.ts';
 import { recurrenceDefinitionSchema } from './recurrence-definition.ts';
 
@@ -12,6 +13,7 @@ const httpActionSchema = z.strictObject({
     method: z.string(),
     body: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),
+    authentication: authenticationSchema.optional(),
   }),
   retryPolicy: z
     .strictObject({

@@ -4,6 +4,7 @@ import { createExecutionStore } from './executions.ts';
 import { createJobStore } from './jobs.ts';
 import { createReplicaStore } from './replicas.ts';
 import { createRolloutStore } from './rollouts.ts';
+import { createSecretStore } from './secrets.ts';
 import type { SqlStore } from './sql.ts';
 import type { Store } from './store.ts';
 import { createVmStore } from './vms.ts';
@@ -20,5 +21,6 @@ export function assembleStore(store: SqlStore, agreements: AgreementOptions): Om
     rollouts: createRolloutStore(store),
     replicas: createReplicaStore(store),
     enrolment: createEnrolmentStore(store),
+    secrets: createSecretStore(store),
   };
 }

@@ -112,7 +112,7 @@ async function claimByCalendar(
     .limit(step.limit)
     .modifyEnd(lockFreeRows(store.dialect, 'jobs'))
     .execute();
-  const due = rows.map(fromJobRow);
+  const due = rows.map((row) => fromJobRow(store, row));
   const unfinished = await readUnfinished(
     tx,
     due.filter((job) => step.plan.asksForUnfinished(job)),

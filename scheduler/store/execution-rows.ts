@@ -92,7 +92,7 @@ export async function readJobs(
     .orderBy('jobs.id')
     .modifyEnd(lockRows(store.dialect, 'jobs'))
     .execute();
-  return new Map(rows.map((row) => [row.id, fromJobRow(row)]));
+  return new Map(rows.map((row) => [row.id, fromJobRow(store, row)]));
 }
 
 function toRow(execution: Execution, owner: string): Record<keyof typeof COLUMNS, string | number | null> {

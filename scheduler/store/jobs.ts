@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
 import { z } from 'zod';
-import { jobDefinitionSchema, JOB_STATES, type JobDefinition } from '../jobs/definition.ts';
+import { JOB_STATES } from '../jobs/definition.ts';
 import {
   collectionKey,
   COLLECTION_STATES,
@@ -56,7 +56,7 @@ export function createJobStore(store: SqlStore): JobStore {
       await store.write(async (tx) => {
         // The number of siblings is what `change` judges by, so no other job may come into the collection meanwhile.
         await lockName(store, tx, collectionKey(ref));
-        const current = await findJob(tx, ref, lockRows(store.dialect, 'jobs'));
+        const current = await findJob(store, tx, ref, lockRows(store.dialect, 'jobs'));
         const { others } = await tx
           .selectFrom('jobs')
           .select((select) => select.fn.countAll<number>().as('others'))
@@ -65,17 +65,17 @@ export function createJobStore(store: SqlStore): JobStore {
           .executeTakeFirstOrThrow();
         const next = change(current, others);
         if (next === undefined) return current;
-        await saveJob(tx, next);
+        await saveJob(store, tx, next);
         if (next.nextAtMs !== undefined) await store.tell(tx, { kind: 'due' });
         return next;
       }),
-    findJob: async (ref) => await findJob(db, ref),
+    findJob: async (ref) => await findJob(store, db, ref),
     listJobs: async (ref) => {
       const rows = await selectJobs(db)
         .where('jobs.collection_key', '=', collectionKey(ref))
         .orderBy('jobs.name')
         .execute();
-      return rows.map(fromJobRow);
+      return rows.map((row) => fromJobRow(store, row));
     },
     deleteJob: async (ref) =>
       await store.write(async (tx) => {
@@ -109,14 +109,14 @@ type JobRow = Selectable<JobsTable> & {
   readonly collection: string;
 };
 
-export function fromJobRow(row: JobRow): Job {
+export function fromJobRow({ definitions }: Pick<SqlStore, 'definitions'>, row: JobRow): Job {
   return {
     id: row.id,
     subscription: row.subscription,
     resourceGroup: row.resource_group,
     collection: row.collection,
     job: row.name,
-    definition: parseDefinition(row.definition),
+    definition: definitions.read(row.id, row),
     state: jobStateSchema.parse(row.state),
     anchorMs: row.anchor_at,
     nextAtMs: row.next_at ?? undefined,
@@ -128,28 +128,14 @@ export function fromJobRow(row: JobRow): Job {
   };
 }
 
-/** Definitions kept parsed; a job that recurs is read far more often than it is written. */
-const MAX_PARSED = 5000;
-const parsed = new Map<string, JobDefinition>();
-
-function parseDefinition(text: string): JobDefinition {
-  const known = parsed.get(text);
-  if (known !== undefined) return known;
-  const definition = jobDefinitionSchema.parse(JSON.parse(text));
-  const oldest = parsed.size < MAX_PARSED ? undefined : parsed.keys().next().value;
-  if (oldest !== undefined) parsed.delete(oldest);
-  parsed.set(text, definition);
-  return definition;
-}
-
 /** Inside a transaction of the caller. */
-async function saveJob(tx: Kysely<Tables>, job: Job): Promise<void> {
+async function saveJob({ definitions }: SqlStore, tx: Kysely<Tables>, job: Job): Promise<void> {
   const row = {
     id: job.id,
     collection_key: collectionKey(job),
     key: job.job.toLowerCase(),
     name: job.job,
-    definition: JSON.stringify(job.definition),
+    ...definitions.write(job.id, job.definition),
     state: job.state,
     anchor_at: job.anchorMs,
     next_at: job.nextAtMs ?? null,
@@ -166,13 +152,13 @@ async function saveJob(tx: Kysely<Tables>, job: Job): Promise<void> {
     .execute();
 }
 
-async function findJob(db: Kysely<Tables>, ref: JobRef, end = sql``): Promise<Job | undefined> {
+async function findJob(store: SqlStore, db: Kysely<Tables>, ref: JobRef, end = sql``): Promise<Job | undefined> {
   const row = await selectJobs(db)
     .where('jobs.collection_key', '=', collectionKey(ref))
     .where('jobs.key', '=', ref.job.toLowerCase())
     .modifyEnd(end)
     .executeTakeFirst();
-  return row === undefined ? undefined : fromJobRow(row);
+  return row === undefined ? undefined : fromJobRow(store, row);
 }
 
 async function findCollection(db: Kysely<Tables>, ref: CollectionRef): Promise<JobCollection | undefined> {

@@ -13,6 +13,7 @@ export function migrationsFor(dialect: SqlDialect): Readonly<Record<string, Migr
     '0001-first-tables': { up: async (db) => await createFirstTables(db, dialect) },
     '0002-replicas': { up: async (db) => await addReplicas(db, dialect) },
     '0003-enrolment': { up: async (db) => await addEnrolment(db, dialect) },
+    '0004-secrets': { up: async (db) => await addSecrets(db, dialect) },
   };
 }
 
@@ -172,4 +173,12 @@ async function addEnrolment(db: Kysely<unknown>, dialect: SqlDialect): Promise<v
     .addColumn('expires_at', 'bigint', (column) => column.notNull())
     .addColumn('used_at', 'bigint')
     .execute();
+}
+
+async function addSecrets(db: Kysely<unknown>, dialect: SqlDialect): Promise<void> {
+  const text = textOf(dialect);
+  await db.schema.alterTable('jobs').addColumn('secrets', text).execute();
+  await db.schema.alterTable('jobs').addColumn('secret_key', text).execute();
+  // Asked at every start; few jobs have secrets.
+  await sql`create index jobs_by_secret_key on jobs (secret_key) where secret_key is not null`.execute(db);
 }

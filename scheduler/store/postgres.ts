@@ -5,8 +5,10 @@ import { nextTurn, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
+import { NO_KEYS, type KeyRing } from '../secrets/key-ring.ts';
 import { assembleStore } from './assemble.ts';
 import { postgresBulk } from './bulk.ts';
+import { createDefinitions } from './definitions.ts';
 import { createDatabaseClock, type DatabaseClock } from './database-clock.ts';
 import { migrationsFor } from './migrations.ts';
 import { createListener, tellOthers } from './postgres-news.ts';
@@ -28,6 +30,8 @@ export interface PostgresParts {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly log: Log;
+  /** Keep the secrets of jobs; none unless told otherwise. */
+  readonly keys?: KeyRing;
 }
 
 /** A statement takes milliseconds; one that takes so long waits for something that has gone wrong. */
@@ -73,7 +77,7 @@ export async function openPostgresStore(settings: PostgresSettings, parts: Postg
 /** The database behind the store, with its tables up to date; `store.db.destroy()` closes it. */
 export async function openPostgresDatabase(
   settings: PostgresSettings,
-  { clock, random, log }: PostgresParts,
+  { clock, random, log, keys = NO_KEYS }: PostgresParts,
   /** For copying all there is, which takes what it takes. */
   { isUnhurried }: { readonly isUnhurried: boolean } = { isUnhurried: false },
 ): Promise<{ readonly store: SqlStore; readonly pool: Pool }> {
@@ -107,6 +111,7 @@ export async function openPostgresDatabase(
       now,
       gather: nextTurn,
       bulk: postgresBulk,
+      definitions: createDefinitions(keys),
       write: async (work) => await transact(db, work),
       tell: async (tx, news) => {
         await tellOthers(tx, owner, news);

@@ -1,6 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { BulkSql } from './bulk.ts';
+import type { Definitions } from './definitions.ts';
 import type { StoreNews } from './store.ts';
 import type { Tables } from './tables.ts';
 
@@ -22,6 +23,7 @@ export interface SqlStore {
   /** Resolves when whoever was made ready by the same events has asked as well. */
   gather(): Promise<void>;
   readonly bulk: BulkSql;
+  readonly definitions: Definitions;
   /** The time that decides, inside a transaction: the database's own where replicas could differ. */
   now(tx: Kysely<Tables>): Promise<number>;
   /** Tells the other replicas, when the transaction commits. */

@@ -4,8 +4,10 @@ import { Migrator } from 'kysely/migration';
 import { nextTurn, systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import { systemRandom, type RandomSource } from '../../common/runtime/random.ts';
+import { NO_KEYS, type KeyRing } from '../secrets/key-ring.ts';
 import { assembleStore } from './assemble.ts';
 import { sqliteBulk } from './bulk.ts';
+import { createDefinitions } from './definitions.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { migrationsFor } from './migrations.ts';
 import type { SqlStore } from './sql.ts';
@@ -19,6 +21,8 @@ const MAX_PREPARED = 200;
 export interface SqliteOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
+  /** Keep the secrets of jobs; none unless told otherwise. */
+  readonly keys?: KeyRing;
   /** See `SingleConnection`; a turn of the event loop unless told otherwise. */
   readonly gather?: () => Promise<void>;
 }
@@ -47,7 +51,7 @@ export async function openSqliteStore(
 /** The database behind the store, with its tables up to date; `db.destroy()` closes it. */
 export async function openSqliteDatabase(
   file: string,
-  { clock, random, gather = nextTurn }: SqliteOptions,
+  { clock, random, keys = NO_KEYS, gather = nextTurn }: SqliteOptions,
 ): Promise<SqlStore> {
   const database = openDatabase(file);
   const db = new Kysely<Tables>({ dialect: new TransactionalSqliteDialect({ database: adaptDatabase(database) }) });
@@ -68,6 +72,7 @@ export async function openSqliteDatabase(
     write: createGroupCommit({ db, isInTransaction: () => database.isTransaction, gather }),
     gather,
     bulk: sqliteBulk(database),
+    definitions: createDefinitions(keys),
     now: async () => await Promise.resolve(clock.now()),
     tell: async () => {},
   };

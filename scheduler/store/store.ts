@@ -24,6 +24,7 @@ export interface Store {
   /** Whether several schedulers may have it open. Who is alone need not say that it lives. */
   readonly isShared: boolean;
   readonly enrolment: EnrolmentStore;
+  readonly secrets: SecretStore;
   /**
    * The clock by which what is stored is judged. Replicas on one database all have its time, not their machines': it is read
    * from the database within a transaction, and elsewhere followed to within a round trip.
@@ -69,6 +70,14 @@ export interface JobStore {
   listJobs(ref: CollectionRef): Promise<readonly Job[]>;
   /** With its history. False when there was none. */
   deleteJob(ref: JobRef): Promise<boolean>;
+}
+
+/** Secrets of jobs are sealed where they are kept; these are the keys that it takes. */
+export interface SecretStore {
+  /** Names of the keys that something is sealed with. */
+  keyIds(): Promise<readonly string[]>;
+  /** Seals everything with the newest key that is not. Resolves with the number of jobs. Throws a `SealError`. */
+  reseal(): Promise<number>;
 }
 
 /** An execution that this process may perform, with the job it belongs to. */

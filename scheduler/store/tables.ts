@@ -45,6 +45,10 @@ export interface JobsTable {
   failure_count: number;
   faulted_count: number;
   last_execution_at: number | null;
+  /** The secrets of `definition`, which are not in it, each sealed. */
+  secrets: string | null;
+  /** Name of the key that they are sealed with. */
+  secret_key: string | null;
 }
 
 export interface ExecutionsTable {

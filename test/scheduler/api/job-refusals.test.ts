@@ -119,9 +119,9 @@ describe('a job', () => {
     ['a window that is none', job({ runs: { window: 'soon' } }), /properties\.runs\.window.*like 01:00:00 or PT1H/],
     ['an unknown overlap', job({ runs: { overlap: 'both' } }), /expected one of skip, queue, allow, cancel/],
     [
-      'authentication',
+      'authentication without a user',
       job({ action: { type: 'Http', request: { uri: 'http://a', method: 'GET', authentication: { type: 'Basic' } } } }),
-      /Outbound authentication is not supported/,
+      /'properties.action.request.authentication.username' is not valid.* 'properties.action.request.authentication.password' is not valid: expected text/,
     ],
     [
       'a storage queue',
