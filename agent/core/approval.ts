@@ -1,4 +1,4 @@
-import { awaitedBy, LEASE_RETRY_MS, type AgreementRecord } from '../../common/agreement/record.ts';
+import { awaitedBy, isForced, LEASE_RETRY_MS, type AgreementRecord } from '../../common/agreement/record.ts';
 import type { Outcome } from '../../common/agreement/command.ts';
 import { submit } from './commands.ts';
 import { absorbPoll } from './document.ts';
@@ -13,6 +13,7 @@ import {
   takeId,
   type Draft,
 } from './draft.ts';
+import { isForcedHere } from './forced.ts';
 import { isLeader } from './lead.ts';
 import type { PollResult } from './observation.ts';
 import type { EventEntry } from './state.ts';
@@ -61,8 +62,7 @@ function isApprovable(draft: Draft, entry: EventEntry): boolean {
   return (
     entry.isPresent &&
     entry.status === 'Scheduled' &&
-    hasAgreed(promise) &&
-    entry.plan.decision.approve === 'when-ready' &&
+    (isForcedHere(entry) || (hasAgreed(promise) && entry.plan.decision.approve === 'when-ready')) &&
     entry.plan.stance !== 'stepping-back' &&
     !promise.started &&
     !promise.approved &&
@@ -140,7 +140,8 @@ export function absorbIntendAnswer(
     entry.approval = idle(nowMs + (isOurs ? 0 : LEASE_RETRY_MS));
     return;
   }
-  recordActivity(draft, 'intent', entry.promise.eventId, `all have promised; approving in term ${approval.term}`);
+  const why = record !== undefined && isForced(record) ? `forced by ${record.forced?.by ?? ''}` : 'all have promised';
+  recordActivity(draft, 'intent', entry.promise.eventId, `${why}; approving in term ${approval.term}`);
   post(draft, entry);
 }
 

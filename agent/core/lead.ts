@@ -1,6 +1,7 @@
 import { awaitedBy, LEASE_MS, LEASE_RENEW_MS, LEASE_RETRY_MS } from '../../common/agreement/record.ts';
 import { canonicalResources, hasAgreed, isLive, ownName, type Draft } from './draft.ts';
 import { isWaiting, submit } from './commands.ts';
+import { isForcedHere } from './forced.ts';
 import type { EventEntry } from './state.ts';
 
 /**
@@ -48,7 +49,8 @@ function hasDuty(draft: Draft, entry: EventEntry): boolean {
   const isOpen = record.phase === 'preparing' || record.phase === 'intent' || record.phase === 'ended';
   const isApprovable = entry.isPresent && entry.status === 'Scheduled' && !promise.started && !promise.approved;
   const names = canonicalResources(promise.resources);
-  return isOpen && isApprovable && hasAgreed(promise) && names.length > 1 && names.includes(ownName(draft.state));
+  const hasSay = hasAgreed(promise) || isForcedHere(entry);
+  return isOpen && isApprovable && hasSay && names.length > 1 && names.includes(ownName(draft.state));
 }
 
 function mayStand(draft: Draft, entry: EventEntry): boolean {

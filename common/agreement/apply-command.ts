@@ -4,6 +4,7 @@ import type {
   ApproveCommand,
   CampaignCommand,
   EndCommand,
+  ForceCommand,
   IntendCommand,
   Refusal,
   ReopenCommand,
@@ -11,7 +12,7 @@ import type {
   Transition,
   WithdrawCommand,
 } from './command.ts';
-import { awaitedBy, LEASE_MS, type AgreementRecord, type MemberEntry } from './record.ts';
+import { awaitedBy, isForced, LEASE_MS, type AgreementRecord, type MemberEntry } from './record.ts';
 
 /**
  * Applies one command to the record of its event. `now` is the coordinator's clock in epoch milliseconds. Pure and
@@ -29,6 +30,8 @@ export function applyCommand(
       return applyCampaign(record, command, context.now);
     case 'withdraw':
       return applyWithdraw(record, command);
+    case 'force':
+      return applyForce(record, command, context.now);
     case 'intend':
     case 'approve':
     case 'reopen':
@@ -71,12 +74,14 @@ function applyReport(record: AgreementRecord, command: ReportCommand): Transitio
     deadlineReached: command.deadlineReached,
   };
   const refusal = refuseMemberWrite(entry, command.vmId, command.number);
-  if (refusal !== undefined && !(refusal === 'stale-number' && isSameEntry(entry, next)))
-    return refused(record, refusal);
+  const isRepetition = refusal === 'stale-number' && isSameEntry(entry, next);
+  if (refusal !== undefined && !isRepetition) return refused(record, refusal);
+  const notBeforeMs = isRepetition ? record.notBeforeMs : (command.notBeforeMs ?? record.notBeforeMs);
   return accepted({
     ...record,
     everIntent: record.everIntent || command.localIntent,
     members: { ...record.members, [name]: next },
+    ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
   });
 }
 
@@ -104,12 +109,21 @@ function applyCampaign(record: AgreementRecord, command: CampaignCommand, now: n
     return refused(record, 'not-a-member');
   const isHeld = record.lease !== undefined && record.lease.expiresAtMs > now;
   if (isHeld && record.lease?.holder !== holder) return refused(record, 'lease-held');
+  const sinceMs = isHeld ? record.lease?.sinceMs : now;
   return accepted({
     ...record,
     // A lapsed lease is a new one even for its old holder: whatever it wrote in between must not count.
     term: isHeld ? record.term : record.term + 1,
-    lease: { holder, expiresAtMs: now + LEASE_MS },
+    lease: { holder, expiresAtMs: now + LEASE_MS, ...(sinceMs === undefined ? {} : { sinceMs }) },
   });
+}
+
+/** For the record exactly as it stands. What is approved or over needs no force, and a withdrawal was granted for good. */
+function applyForce(record: AgreementRecord, command: ForceCommand, now: number): Transition {
+  if (record.phase !== 'preparing' && record.phase !== 'intent') return refused(record, 'wrong-phase');
+  if (isForced(record)) return accepted(record);
+  const { by, reason } = command;
+  return accepted({ ...record, forced: { hash: record.hash, by, reason, atMs: now } });
 }
 
 function applyWithdraw(record: AgreementRecord, command: WithdrawCommand): Transition {
@@ -184,6 +198,8 @@ function applyReopen(record: AgreementRecord, command: ReopenCommand): Transitio
     hash,
     resources: canonicalResources(command.resources),
     intent: undefined,
+    // An operator's word was about what the record said then; also an event that comes back unchanged is another one.
+    forced: undefined,
   });
 }
 

@@ -22,6 +22,8 @@ export interface ReportCommand extends Addressed {
    * lose it, it is refused, as a withdrawal is.
    */
   readonly stepsBack?: boolean | undefined;
+  /** When the platform goes ahead by itself, as this VM has read it; not part of what is agreed on. Epoch milliseconds. */
+  readonly notBeforeMs?: number | undefined;
 }
 
 /** A VM asks to lead, or to go on leading. */
@@ -69,6 +71,16 @@ export interface WithdrawCommand extends Addressed {
   readonly number: number;
 }
 
+/**
+ * An operator lets the event go ahead although not everybody has promised. Never a VM's to say: whoever stores records takes it
+ * from an operator only.
+ */
+export interface ForceCommand extends Addressed {
+  readonly kind: 'force';
+  readonly by: string;
+  readonly reason: string;
+}
+
 export type AgreementCommand =
   | ReportCommand
   | CampaignCommand
@@ -76,7 +88,8 @@ export type AgreementCommand =
   | ApproveCommand
   | ReopenCommand
   | EndCommand
-  | WithdrawCommand;
+  | WithdrawCommand
+  | ForceCommand;
 
 /** Does it take a promise back? That must not be lost, or the VM is in service while its promise counts. */
 export function takesBack(command: AgreementCommand): boolean {

@@ -28,10 +28,32 @@ export interface AgreementRecord {
   readonly intent: { readonly by: string; readonly term: number; readonly atMs: number } | undefined;
   /** Never goes back to false: after an intent an approval may be in flight for ever, so nobody may withdraw any more. */
   readonly everIntent: boolean;
-  readonly lease: { readonly holder: string; readonly expiresAtMs: number } | undefined;
+  /** `sinceMs` is when its holder got it: the renewals since have not changed it. Records of older versions lack it. */
+  readonly lease:
+    | { readonly holder: string; readonly expiresAtMs: number; readonly sinceMs?: number | undefined }
+    | undefined;
   /** Number of the newest lease. Writes of the leader carry it; an older one is refused. Never decreases. */
   readonly term: number;
   readonly members: Readonly<Record<string, MemberEntry>>;
+  /**
+   * When the platform goes ahead by itself, epoch milliseconds, as the newest report has it; undefined when none told it. For
+   * people only: no rule looks at it, and it is no part of what is agreed on.
+   */
+  readonly notBeforeMs?: number | undefined;
+  /** An operator's word that the event is to go ahead as it stands; counts only while `hash` is the record's. */
+  readonly forced?: ForcedApproval | undefined;
+}
+
+/**
+ * An operator who knows better than the promises. It lets the VMs approve what some of them have not promised for, exactly as
+ * it was when the operator said so: another set of VMs or another type of event needs another word.
+ */
+export interface ForcedApproval {
+  readonly hash: string;
+  /** Who, as far as the scheduler was told. */
+  readonly by: string;
+  readonly reason: string;
+  readonly atMs: number;
 }
 
 export const AGREEMENT_PHASES = ['preparing', 'intent', 'approved', 'aborted', 'ended'] as const;
@@ -75,9 +97,10 @@ export type Awaited =
 /**
  * Rule 1: every VM named now must have prepared or consented under this very hash, and no VM at all may report another
  * hash. A VM that never reported is never assumed drained, unless the operator listed it as having no agent (`unmanaged`,
- * canonical names).
+ * canonical names). Of an event that an operator has forced, as it stands now, nobody is awaited.
  */
 export function awaitedBy(record: AgreementRecord, unmanaged: ReadonlySet<string>): readonly Awaited[] {
+  if (isForced(record)) return [];
   const awaited: Awaited[] = [];
   for (const name of record.resources) {
     const entry = record.members[name];
@@ -93,4 +116,9 @@ export function awaitedBy(record: AgreementRecord, unmanaged: ReadonlySet<string
     if (entry.hash !== record.hash && !isPast) awaited.push({ kind: 'dissent', name });
   }
   return awaited;
+}
+
+/** Has an operator let the event go ahead, exactly as it stands now? */
+export function isForced(record: Pick<AgreementRecord, 'forced' | 'hash'>): boolean {
+  return record.forced !== undefined && record.forced.hash === record.hash;
 }

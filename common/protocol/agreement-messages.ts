@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { AGREEMENT_PHASES, PROMISE_STATES, type AgreementRecord } from '../agreement/record.ts';
-import { REFUSALS, type AgreementCommand, type Outcome } from '../agreement/command.ts';
+import { REFUSALS, type AgreementCommand, type ForceCommand, type Outcome } from '../agreement/command.ts';
 
 /** The commands and records of an agreement as they travel. The meaning is in `common/agreement/record.ts`. */
+
+/** Longest reason of an operator's, in characters: a sentence or two, for those who read it later. */
+export const MAX_REASON = 500;
 
 const name = z.string().min(1).max(256);
 const names = z.array(name).max(1000);
@@ -11,6 +14,7 @@ const number = z.int().nonnegative();
 const addressed = { scope: name, eventId: name };
 const leader = { holder: name, term: number };
 
+/** What an agent may send. `force` is missing: it is an operator's, and has a way of its own. */
 export const commandSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('report'),
@@ -24,6 +28,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     deadlineReached: z.boolean(),
     localIntent: z.boolean(),
     stepsBack: z.boolean().optional(),
+    notBeforeMs: z.number().optional(),
   }),
   z.strictObject({ kind: z.literal('campaign'), ...addressed, holder: name }),
   z.strictObject({ kind: z.literal('intend'), ...addressed, ...leader, hash }),
@@ -31,7 +36,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reopen'), ...addressed, ...leader, eventType: name, resources: names }),
   z.strictObject({ kind: z.literal('end'), ...addressed, ...leader }),
   z.strictObject({ kind: z.literal('withdraw'), ...addressed, name, vmId: name, number }),
-]) satisfies z.ZodType<AgreementCommand>;
+]) satisfies z.ZodType<Exclude<AgreementCommand, ForceCommand>>;
 
 export const outcomeSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('accepted') }),
@@ -48,11 +53,13 @@ export const recordSchema = z
     resources: names,
     intent: z.strictObject({ by: name, term: number, atMs: z.number() }).optional(),
     everIntent: z.boolean(),
-    lease: z.strictObject({ holder: name, expiresAtMs: z.number() }).optional(),
+    lease: z.strictObject({ holder: name, expiresAtMs: z.number(), sinceMs: z.number().optional() }).optional(),
     term: number,
     members: z.record(
       name,
       z.strictObject({ vmId: name, number, hash, promise: z.enum(PROMISE_STATES), deadlineReached: z.boolean() }),
     ),
+    notBeforeMs: z.number().optional(),
+    forced: z.strictObject({ hash, by: name, reason: z.string().max(MAX_REASON), atMs: z.number() }).optional(),
   })
   .transform((record): AgreementRecord => ({ ...record, intent: record.intent, lease: record.lease }));

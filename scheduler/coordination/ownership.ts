@@ -19,6 +19,8 @@ export function isOwnCommand(identity: VmIdentity, command: AgreementCommand): b
     case 'reopen':
     case 'end':
       return canonicalName(command.holder) === own;
+    case 'force':
+      return false;
     default:
       return command satisfies never;
   }

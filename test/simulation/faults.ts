@@ -24,6 +24,8 @@ export interface Faults {
   /** Not faults either: what operators chose, and a VM that one of them keeps in service. */
   readonly hasPolicies: boolean;
   readonly withdrawals: number;
+  /** Events that an operator has approved although not everybody has promised. */
+  readonly forces: number;
   /** Wall clocks that are set wrong by up to an hour. */
   readonly clockJumps: number;
   readonly isCancelled: boolean;
@@ -49,6 +51,7 @@ export const NO_FAULTS: Faults = {
   maintenances: 0,
   hasPolicies: false,
   withdrawals: 0,
+  forces: 0,
   clockJumps: 0,
   isCancelled: false,
   grows: false,
@@ -88,6 +91,7 @@ export function drawFaults(mode: Mode, random: RandomSource, healsAtMs: number):
     maintenances: count(2),
     hasPolicies: mode === 'policies',
     withdrawals: mode === 'policies' ? count(1) : 0,
+    forces: isUnbounded && random.fraction() < 0.1 ? 1 : 0,
     clockJumps: mode === 'policies' ? count(2) : 0,
     isCancelled: isUnbounded && random.fraction() < 0.1,
     grows: isUnbounded && random.fraction() < 0.12,

@@ -1,4 +1,4 @@
-import { canonicalName } from '../../common/agreement/names.ts';
+import { canonicalName, subjectHash } from '../../common/agreement/names.ts';
 import type { AgreementPhase, AgreementRecord } from '../../common/agreement/record.ts';
 import type { PlatformEvent } from '../../emulator/platform/state.ts';
 import type { Checks, World } from './world.ts';
@@ -23,6 +23,7 @@ const EDGES: Readonly<Record<AgreementPhase, readonly AgreementPhase[]>> = {
  * - S1: when an approval arrives for an event that is still Scheduled, every VM that it names is out of rotation and idle, or
  *   its operator lets it be hit in service, or (out of rotation) with connections left.
  * - S1b: from then until the event is gone none of them enters rotation.
+ *   Neither speaks of an approval for exactly those VMs that an operator has forced it for.
  * - S3: an approval is sent only by a VM whose newest read showed the event Scheduled, with the VMs that agreed.
  * - S5: a VM that has promised enters rotation only once the event is gone.
  * - S6: terms never decrease, the record moves along its edges only.
@@ -36,9 +37,12 @@ export class Invariants implements Checks {
   readonly #promised = new Map<string, Set<string>>();
   /** What each poster had read when it sent its approval. */
   readonly #reads = new Map<string, ReadonlySet<string>>();
+  /** What operators have forced: hashes of the event with the VMs that it named then. */
+  readonly #forced = new Set<string>();
   world: World | undefined;
 
   record(before: AgreementRecord | undefined, after: AgreementRecord): void {
+    if (after.forced !== undefined) this.#forced.add(after.forced.hash);
     if (before === undefined) return;
     if (after.term < before.term) this.#violate('S6', `term ${before.term} became ${after.term}`);
     if (!EDGES[before.phase].includes(after.phase)) this.#violate('S6', `${before.phase} became ${after.phase}`);
@@ -66,6 +70,7 @@ export class Invariants implements Checks {
     if (event.life.phase !== 'scheduled') return;
     const known = this.#reads.get(`${by} ${event.id}`) ?? new Set();
     const names = event.resources.map(canonicalName);
+    if (this.#forced.has(subjectHash({ eventId: event.id, eventType: event.type, resources: [...known] }))) return;
     for (const name of names) {
       const vm = this.world?.vms.get(name);
       const isIdle = vm !== undefined && (vm.connections() === 0 || vm.operator.agreesOnFailure);

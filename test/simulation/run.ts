@@ -157,6 +157,10 @@ function planFaults(run: {
       someone()?.maintain(`work-${index}`, world.between(5000, 40_000), random.fraction() < 0.6);
     });
   for (let index = 0; index < faults.withdrawals; index++) sometime(() => someone()?.withdraw());
+  for (let index = 0; index < faults.forces; index++)
+    sometime(() => {
+      world.force(eventId);
+    });
   for (let index = 0; index < faults.clockJumps; index++)
     sometime(() => {
       someone()?.setClock(world.between(-3_600_000, 3_600_000));

@@ -50,7 +50,7 @@ export class World {
   readonly random: RandomSource;
   readonly faults: Faults;
   readonly trace: Trace;
-  readonly counters = { posts: 0, takeovers: 0, reopened: 0, grown: 0 };
+  readonly counters = { posts: 0, takeovers: 0, reopened: 0, grown: 0, forced: 0 };
   /** Events that one of the VMs approved before they started. */
   readonly approvedByUs = new Set<string>();
   readonly #records = new Map<string, AgreementRecord>();
@@ -174,6 +174,15 @@ export class World {
         if (record.resources.includes(name) || record.members[name] !== undefined) vm.recordChanged(record);
     }
     return { outcome, record };
+  }
+
+  /** An operator lets the event go ahead as it stands. */
+  force(eventId: string): void {
+    if (!this.isCoordinatorUp()) return;
+    const operator = { by: 'operator', reason: 'knows better' };
+    const { outcome } = this.submit({ kind: 'force', scope: SCOPE, eventId, ...operator });
+    if (outcome.kind === 'accepted') this.counters.forced++;
+    this.trace('operator', `forces the event: ${outcome.kind}`);
   }
 
   recordsOf(name: string): readonly AgreementRecord[] {

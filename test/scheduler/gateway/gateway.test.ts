@@ -81,7 +81,7 @@ describe('an agent that connects', () => {
     const agent = await FakeAgent.connect(url);
     agent.hello(vmIdentity('Web_0'), 99);
     expect((await agent.next('refused')).reason).toBe(
-      'this scheduler speaks protocol 2, the agent 99; install the same version of both',
+      'this scheduler speaks protocol 3, the agent 99; install the same version of both',
     );
     expect((await agent.closed).code).toBe(1008);
   });
