@@ -160,7 +160,8 @@ function advancePromise(draft: Draft, entry: EventEntry): void {
   const { promise } = entry;
   const { approve, onFailure } = entry.plan.decision;
   const isWanted = promise.promise === 'binding' && !promise.started && entry.isPresent && approve === 'when-ready';
-  if (!isWanted || !isDurable(draft, entry)) return;
+  // While a withdrawal is on its way nothing may be promised after it.
+  if (!isWanted || entry.withdrawal?.number !== undefined || !isDurable(draft, entry)) return;
   const isProven = entry.preparation.step === 'proven';
   // Rule 6: only by the operator's explicit word, and only where every balancer at least has accepted that the VM is out.
   const isGivenUp =

@@ -2,7 +2,7 @@ import { subjectHash } from '../../common/agreement/names.ts';
 import { newPlan } from './plan.ts';
 import { changePromise, newPreparation, noteEvent, recordActivity, runHook, writeLog, type Draft } from './draft.ts';
 import type { ScheduledEvent } from './event-document.ts';
-import type { EventEntry, EventPromise } from './state.ts';
+import type { EventEntry, EventPromise, Plan } from './state.ts';
 
 /**
  * Between two successful polls at most this much counts as "absent", however long they lie apart: in between nobody looked
@@ -42,7 +42,7 @@ export function addEvent(draft: Draft, key: string, event: ScheduledEvent): void
   const entry: EventEntry = {
     promise,
     ...freshProgress(draft),
-    plan: newPlan(draft.state, promise, false),
+    plan: withoutReturn(draft, newPlan(draft.state, promise, false)),
     isPresent: true,
     status: event.status,
   };
@@ -54,6 +54,16 @@ export function addEvent(draft: Draft, key: string, event: ScheduledEvent): void
     recordActivity(draft, 'event.started', event.eventId, `${event.eventType} has started without notice`);
     runHook(draft, key, entry, 'started');
   }
+}
+
+/**
+ * Seen at boot by a VM without a journal, which may have promised, or even approved, in a life that it has forgotten: it leaves
+ * at once and stays out to the end, whatever the policy says of when.
+ */
+function withoutReturn(draft: Draft, plan: Plan): Plan {
+  const { hasJournal, hasPolled, hasReconciled } = draft.state.boot;
+  const isForgotten = !hasJournal && (!hasPolled || !hasReconciled);
+  return { ...plan, isBound: isForgotten && plan.decision.consequence === 'drain' };
 }
 
 /** What an entry has besides its promise when nothing has happened yet. */

@@ -75,6 +75,11 @@ export function absorbWithdrawAnswer(
 ): void {
   const { withdrawal } = entry;
   if (withdrawal?.number === undefined || outcome === undefined) return;
+  if (outcome.kind === 'accepted' && entry.promise.number > withdrawal.number) {
+    // Something newer of this VM may be in the record by now: withdrawn once more, above it.
+    entry.withdrawal = { ...withdrawal, number: undefined };
+    return;
+  }
   if (outcome.kind === 'accepted') {
     withdrawn(draft, entry, withdrawal.number);
     return;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PLAIN_POLICY } from '../../../agent/core/policy.ts';
 import { Bench, event, lastDurable, prepared, recordOf } from './bench.ts';
 
 describe('boot', () => {
@@ -119,6 +120,16 @@ describe('boot without a journal', () => {
     expect(bench.isIn()).toBe(false);
     bench.pass(3000, () => bench.poll([event()]));
     expect(bench.promise()).toBe('prepared');
+  });
+
+  it('stays out for an event that it finds, whatever the policy: it may have approved it in a life that it has forgotten', () => {
+    const policy = { ...PLAIN_POLICY, rules: [{ name: 'late', match: {}, decision: { when: 'late' as const } }] };
+    const bench = new Bench({ policy }, null);
+    bench.pass(5000, () => bench.poll([event()]));
+    expect(bench.isIn()).toBe(false);
+    const known = new Bench({ policy });
+    known.pass(5000, () => known.poll([event()]));
+    expect(known.isIn()).toBe(true);
   });
 
   it('believes a document that shows events of others', () => {
