@@ -56,7 +56,9 @@ describe("the agent's pages", () => {
     ['asking which VM it is', undefined, true, [200, 503, 503]],
   ] as const)('keep moving, knowing and taking traffic apart: %s', async (_name, status, isAlive, expected) => {
     const url = await serve(viewOf(status, { isAlive: () => isAlive }));
-    const found = await Promise.all(['healthz', 'readyz', 'drainz'].map(async (page) => await statusAt(`${url}/${page}`)));
+    const found = await Promise.all(
+      ['healthz', 'readyz', 'drainz'].map(async (page) => await statusAt(`${url}/${page}`)),
+    );
     expect(found).toEqual(expected);
   });
 
