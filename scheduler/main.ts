@@ -160,6 +160,7 @@ async function open(opening: Opening): Promise<Scheduler> {
     calendars: settings.calendars,
     unmanaged: settings.unmanaged,
     refusals: () => coordination.refusals(),
+    force: async (event, word) => await coordination.force(event, word),
     listening: () => listening,
     hosts: settings.hosts,
     enrolment,

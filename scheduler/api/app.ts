@@ -5,6 +5,7 @@ import { SealError } from '../secrets/seal.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import { addCollectionRoutes } from './collection-routes.ts';
 import { addEnrolmentRoutes } from './enrolment-routes.ts';
+import { addEventRoutes } from './event-routes.ts';
 import { addFleetRoutes } from './fleet-routes.ts';
 import { addJobRoutes } from './job-routes.ts';
 import type { ApiParts } from './parts.ts';
@@ -43,6 +44,7 @@ export function createApp(parts: ApiParts): Express {
   addJobRoutes(app, parts);
   addPreviewRoutes(app, parts);
   addFleetRoutes(app, parts);
+  addEventRoutes(app, parts);
   addEnrolmentRoutes(app, parts.enrolment);
   app.use((request) => {
     throw new ApiError(404, 'NotFound', `There is nothing at ${request.method} ${request.path}.`);

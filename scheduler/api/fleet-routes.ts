@@ -1,18 +1,16 @@
 import type { Express } from 'express';
-import type { AgreementRecord } from '../../common/agreement/record.ts';
-import { describeAwaited } from '../coordination/describe.ts';
 import { summarize } from '../rollout/describe.ts';
 import type { RolloutState } from '../rollout.ts';
-import type { KnownVm, StoredRecord } from '../store/store.ts';
+import type { KnownVm } from '../store/store.ts';
 import { vmKey } from '../vm-key.ts';
 import { ApiError } from './api-error.ts';
 import { endpoint } from './endpoint.ts';
 import type { ApiParts } from './parts.ts';
 
-/** Newest records and rollouts that one answer lists. */
+/** Newest rollouts that one answer lists. */
 const MAX_LISTED = 200;
 
-/** What Azure Scheduler never had: the fleet, its agreements and its rollouts. Times are epoch milliseconds. */
+/** What Azure Scheduler never had: the fleet and its rollouts. Times are epoch milliseconds. */
 export function addFleetRoutes(app: Express, parts: ApiParts): void {
   const { store, registry, clock } = parts;
   app.get('/forewarn/v1/health', (_request, response) => {
@@ -21,13 +19,6 @@ export function addFleetRoutes(app: Express, parts: ApiParts): void {
   app.get('/forewarn/v1/vms', (_request, response) => {
     response.json({ value: registry.allKnown(clock.now()).map((vm) => vmView(parts, vm)) });
   });
-  app.get(
-    '/forewarn/v1/events',
-    endpoint(async (_request, response) => {
-      const records = await store.agreements.list(MAX_LISTED);
-      response.json({ value: records.map((stored) => eventView(parts, stored)) });
-    }),
-  );
   app.get(
     '/forewarn/v1/rollouts',
     endpoint(async (_request, response) => {
@@ -58,38 +49,6 @@ function vmView({ registry }: ApiParts, vm: KnownVm): Record<string, unknown> {
     lastSeenAt: vm.lastSeenAtMs,
     inventory: vm.inventory ?? null,
   };
-}
-
-function eventView({ unmanaged, nameOf }: ApiParts, { record, updatedAtMs }: StoredRecord): Record<string, unknown> {
-  const name = (canonical: string): string => nameOf(record, canonical);
-  return {
-    scope: record.scope,
-    eventId: record.eventId,
-    eventType: record.eventType,
-    phase: record.phase,
-    leader: record.lease === undefined ? null : name(record.lease.holder),
-    leaseExpiresAt: record.lease?.expiresAtMs ?? null,
-    term: record.term,
-    intent: record.intent === undefined ? null : { ...record.intent, by: name(record.intent.by) },
-    everIntent: record.everIntent,
-    vms: promisesOf(record, name),
-    awaited: describeAwaited(record, unmanaged, name),
-    updatedAt: updatedAtMs,
-  };
-}
-
-/** Every VM that is named or has reported; one that never has is `unknown`. */
-function promisesOf(record: AgreementRecord, name: (canonical: string) => string): readonly Record<string, unknown>[] {
-  const all = new Set([...record.resources, ...Object.keys(record.members)]);
-  return [...all].map((canonical) => {
-    const entry = record.members[canonical];
-    return {
-      name: name(canonical),
-      named: record.resources.includes(canonical),
-      promise: entry?.promise ?? 'unknown',
-      deadlineReached: entry?.deadlineReached ?? false,
-    };
-  });
 }
 
 function rolloutView(rollout: RolloutState): Record<string, unknown> {

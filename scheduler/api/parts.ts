@@ -3,6 +3,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import type { ListenAddress } from '../../common/runtime/listen.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
+import type { Coordination } from '../coordination/coordination.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Enrolment } from '../enrolment/enrolment.ts';
 import type { Calendars } from '../recurrence/blackout.ts';
@@ -22,6 +23,8 @@ export interface ApiParts {
   readonly calendars?: Calendars | undefined;
   /** Canonical names of the VMs that have no agent. */
   readonly unmanaged: ReadonlySet<string>;
+  /** An operator's word that lets an event go ahead. */
+  readonly force: Coordination['force'];
   /** How many commands of agents were refused, by reason. */
   readonly refusals: () => Readonly<Record<string, number>>;
   /** Where the server really listens; known once it does. */

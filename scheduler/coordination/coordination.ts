@@ -42,8 +42,16 @@ export interface Coordination {
   ): { readonly granted: boolean; readonly detail: string };
   /** Another scheduler on the same store has changed a record: those connected here learn of it too. Never rejects. */
   heard(scope: string, eventId: string): Promise<void>;
+  /** An operator lets the event go ahead as it stands. Durable, and told to its VMs, when this resolves. */
+  force(event: Pick<AgreementRecord, 'scope' | 'eventId'>, word: OperatorsWord): Promise<Transition>;
   /** How many commands were refused, by reason. */
   refusals(): Readonly<Record<string, number>>;
+}
+
+/** Who forces an event, and why; both are kept in its record. */
+export interface OperatorsWord {
+  readonly by: string;
+  readonly reason: string;
 }
 
 /**
@@ -132,6 +140,12 @@ export function createCoordination(parts: CoordinationParts): Coordination {
         // Agents ask again by themselves; this only makes it quicker.
         log.warn({ eventId, err: describeError(error) }, 'cannot read a record that another scheduler has changed');
       }
+    },
+    force: async ({ scope, eventId }, { by, reason }) => {
+      const transition = await apply({ kind: 'force', scope, eventId, by, reason });
+      const { outcome } = transition;
+      log.warn({ scope, eventId, by, reason, outcome: outcome.kind }, 'an operator forces an event');
+      return transition;
     },
     refusals: () => ({ ...refusals }),
   };

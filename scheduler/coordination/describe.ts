@@ -1,4 +1,4 @@
-import { awaitedBy, type AgreementRecord, type Awaited } from '../../common/agreement/record.ts';
+import { awaitedBy, isForced, type AgreementRecord, type Awaited } from '../../common/agreement/record.ts';
 
 /** One line of the timeline about an agreement. */
 export interface AgreementNews {
@@ -27,6 +27,10 @@ export function describeChange(
     const { holder } = after.lease;
     news.push({ kind: 'lease.won', vm: holder, detail: `${name(holder)} leads (term ${after.term})` });
   }
+  if (after.forced !== undefined && before?.forced?.hash !== after.forced.hash) {
+    const { by, reason } = after.forced;
+    news.push({ kind: 'agreement.forced', vm: undefined, detail: `${by} lets it go ahead as it stands: ${reason}` });
+  }
   if (before !== undefined && (before.phase !== after.phase || before.hash !== after.hash)) {
     news.push({
       kind: `agreement.${after.phase}`,
@@ -52,7 +56,9 @@ function describePhase(before: AgreementRecord, after: AgreementRecord, name: (c
       return `the event now names ${names}: promises are collected again`;
     }
     case 'intent':
-      return `${name(after.intent?.by ?? '')} is about to approve (term ${after.intent?.term ?? 0}): all have promised`;
+      return `${name(after.intent?.by ?? '')} is about to approve (term ${after.intent?.term ?? 0}): ${
+        isForced(after) ? 'an operator has forced it' : 'all have promised'
+      }`;
     case 'approved':
       return `${name(after.intent?.by ?? after.lease?.holder ?? '')} has approved`;
     case 'aborted':

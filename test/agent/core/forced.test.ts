@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AgreementRecord } from '../../../common/agreement/record.ts';
 import { PLAIN_POLICY } from '../../../agent/core/policy.ts';
 import type { CoreSettings } from '../../../agent/core/state.ts';
-import { Bench, event, fresh, inRotation, recordOf } from './bench.ts';
+import { event, fresh, inRotation, recordOf, type Bench } from './bench.ts';
 import { coordinate } from './coordinate.ts';
 
 const names = ['vm_0', 'vm_1'];

@@ -1,0 +1,133 @@
+import type { Express } from 'express';
+import { z } from 'zod';
+import { canonicalEventId } from '../../common/agreement/names.ts';
+import type { AgreementRecord } from '../../common/agreement/record.ts';
+import { MAX_REASON } from '../../common/protocol/agreement-messages.ts';
+import { describeAwaited } from '../coordination/describe.ts';
+import { explain } from '../coordination/explain.ts';
+import type { StoredRecord } from '../store/store.ts';
+import { vmKey } from '../vm-key.ts';
+import { ApiError, conflict } from './api-error.ts';
+import { endpoint } from './endpoint.ts';
+import type { ApiParts } from './parts.ts';
+import { readBody } from './read-body.ts';
+
+/** Newest records that one answer lists. */
+const MAX_LISTED = 200;
+
+/** Among how many of the newest records an event is looked for: as many as an agent is sent at most. */
+const MAX_SEARCHED = 1000;
+
+const text = z.string().trim().min(1);
+
+/** `force` must be said: nobody approves an event for VMs that have not promised by leaving something out. */
+const approveSchema = z.strictObject({
+  force: z.literal(true),
+  reason: text.max(MAX_REASON),
+  by: text.max(256),
+  scope: text.max(256).optional(),
+});
+
+/** The events that VMs agree on, and an operator's word about one. Times are epoch milliseconds. */
+export function addEventRoutes(app: Express, parts: ApiParts): void {
+  const { store } = parts;
+  app.get(
+    '/forewarn/v1/events',
+    endpoint(async (_request, response) => {
+      const records = await store.agreements.list(MAX_LISTED);
+      response.json({ value: records.map((stored) => eventView(parts, stored)) });
+    }),
+  );
+  app.get(
+    '/forewarn/v1/events/:id',
+    endpoint<{ id: string }>(async (request, response) => {
+      const { scope } = request.query;
+      const stored = await findEvent(parts, request.params.id, typeof scope === 'string' ? scope : undefined);
+      response.json(eventView(parts, stored));
+    }),
+  );
+  app.post(
+    '/forewarn/v1/events/:id/approve',
+    endpoint<{ id: string }>(async (request, response) => {
+      const { by, reason, scope } = readBody(approveSchema, request.body);
+      const { record } = await findEvent(parts, request.params.id, scope);
+      const forced = await parts.force(record, { by, reason });
+      if (forced.outcome.kind === 'refused') throw conflict(describeRefusal(parts, forced.record ?? record));
+      response.json(eventView(parts, await findEvent(parts, record.eventId, record.scope)));
+    }),
+  );
+}
+
+/** Event ids are unique wherever they come from one platform; two scopes that share one must be told apart. */
+async function findEvent(parts: ApiParts, id: string, scope: string | undefined): Promise<StoredRecord> {
+  const wanted = canonicalEventId(id);
+  const records = await parts.store.agreements.list(MAX_SEARCHED, scope);
+  const found = records.filter(({ record }) => record.eventId === wanted);
+  const [stored] = found;
+  if (stored === undefined) {
+    const where = scope === undefined ? '' : ` of scope '${scope}'`;
+    throw new ApiError(404, 'NotFound', `Event '${id}'${where} cannot be found: no agent has reported it.`);
+  }
+  if (found.length > 1) {
+    const scopes = found.map(({ record }) => `'${record.scope}'`).join(', ');
+    throw conflict(`Event '${id}' is in several scopes (${scopes}): say in which, with 'scope'.`);
+  }
+  return stored;
+}
+
+function describeRefusal(parts: ApiParts, record: AgreementRecord): string {
+  return `Event '${record.eventId}' is ${record.phase} and cannot be forced. ${explain(record, explaining(parts, record))}`;
+}
+
+function explaining({ clock, unmanaged, nameOf }: ApiParts, record: AgreementRecord): Parameters<typeof explain>[1] {
+  return { now: clock.now(), unmanaged, name: (canonical) => nameOf(record, canonical) };
+}
+
+function eventView(parts: ApiParts, { record, updatedAtMs }: StoredRecord): Record<string, unknown> {
+  const about = explaining(parts, record);
+  const { name, now } = about;
+  const isOpen = record.phase === 'preparing' || record.phase === 'intent';
+  const { notBeforeMs, lease, forced } = record;
+  return {
+    scope: record.scope,
+    eventId: record.eventId,
+    eventType: record.eventType,
+    phase: record.phase,
+    notBefore: notBeforeMs ?? null,
+    noticeLeftSeconds:
+      isOpen && notBeforeMs !== undefined ? Math.max(0, Math.round((notBeforeMs - now) / 100) / 10) : null,
+    leader: lease === undefined ? null : name(lease.holder),
+    leaderSince: lease?.sinceMs ?? null,
+    leaseExpiresAt: lease?.expiresAtMs ?? null,
+    term: record.term,
+    intent: record.intent === undefined ? null : { ...record.intent, by: name(record.intent.by) },
+    everIntent: record.everIntent,
+    forced:
+      forced === undefined
+        ? null
+        : { by: forced.by, reason: forced.reason, at: forced.atMs, holds: forced.hash === record.hash },
+    vms: promisesOf(parts, record, name),
+    awaited: describeAwaited(record, about.unmanaged, name),
+    why: explain(record, about),
+    updatedAt: updatedAtMs,
+  };
+}
+
+/** Every VM that is named or has reported; one that never has is `unknown`. */
+function promisesOf(
+  { registry }: ApiParts,
+  record: AgreementRecord,
+  name: (canonical: string) => string,
+): readonly Record<string, unknown>[] {
+  const all = new Set([...record.resources, ...Object.keys(record.members)]);
+  return [...all].map((canonical) => {
+    const entry = record.members[canonical];
+    return {
+      name: name(canonical),
+      named: record.resources.includes(canonical),
+      promise: entry?.promise ?? 'unknown',
+      deadlineReached: entry?.deadlineReached ?? false,
+      connected: registry.live(vmKey(record.scope, canonical)) !== undefined,
+    };
+  });
+}
