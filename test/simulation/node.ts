@@ -323,10 +323,9 @@ export class Node implements SimulatedVm {
       const answer = this.#world.submit(command);
       // A lower promise counts from when it is in a record that nobody has intended anything in.
       const isLower = command.kind === 'withdraw' || (command.kind === 'report' && command.promise !== 'prepared');
-      if (isLower && answer.outcome.kind === 'accepted' && answer.record?.everIntent === false)
-        this.#invariants.released(this.name, canonicalEventId(command.eventId));
-      // Overtaken by a newer write of its own: it is in no record.
-      if (command.kind === 'report' && answer.outcome.kind === 'refused')
+      const isTakenBack = isLower && answer.outcome.kind === 'accepted' && answer.record?.everIntent === false;
+      // Refused is what was overtaken by a newer write of its own: it is in no record.
+      if (isTakenBack || (command.kind === 'report' && answer.outcome.kind === 'refused'))
         this.#invariants.released(this.name, canonicalEventId(command.eventId));
       return { kind: 'answer', id, ...answer };
     });
