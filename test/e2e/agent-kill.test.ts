@@ -44,6 +44,8 @@ describe('an agent that is killed between seeing an event and its start', () => 
   ])('%s comes back drained, and nothing is approved before both have promised', async (_name, hasPromised, isLost) => {
     const { eventId } = emulator.operations.schedule({ type: 'Reboot', resources: ['web1', 'web2'], noticeMs: 60_000 });
     await expect.poll(async () => await promiseOf(first), WITHIN).toBe('binding');
+    // Until it has turned its clients away nothing has happened yet, and a restart goes on as before.
+    await expect.poll(first.gate, WITHIN).toBe(503);
     if (hasPromised) {
       letGo(first);
       await expect
