@@ -31,7 +31,7 @@ export const PARTS: readonly CommandPart[] = [
   {
     name: 'events',
     summary: 'show the events the fleet knows: who promised, who approved, what is awaited',
-    load: async (context) => (await import('../scheduler/operator-commands.ts')).eventsCommand(context),
+    load: async (context) => (await import('../scheduler/event-commands.ts')).eventsCommand(context),
   },
   {
     name: 'vms',

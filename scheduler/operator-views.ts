@@ -10,22 +10,7 @@ import { askScheduler, schedulerLocation } from './client.ts';
 interface Options {
   readonly scheduler?: string;
   readonly json?: true;
-  readonly all?: true;
 }
-
-const eventsSchema = z.object({
-  value: z.array(
-    z.object({
-      eventId: z.string(),
-      eventType: z.string(),
-      phase: z.string(),
-      leader: z.string().nullable(),
-      term: z.number(),
-      vms: z.array(z.object({ name: z.string(), promise: z.string() })),
-      awaited: z.array(z.string()),
-    }),
-  ),
-});
 
 const vmsSchema = z.object({
   value: z.array(
@@ -50,28 +35,6 @@ const entrySchema = z.object({
   kind: z.string(),
   detail: z.string(),
 });
-
-/** Prints the agreements, those that are over only when asked for. */
-export async function showEvents(context: CommandContext, options: Options): Promise<void> {
-  const location = schedulerLocation(context, options.scheduler);
-  const response = await askScheduler(location, { method: 'GET', path: '/forewarn/v1/events' });
-  const { value } = eventsSchema.parse(response.body);
-  if (options.json) {
-    context.terminal.print(JSON.stringify(response.body, null, 2));
-    return;
-  }
-  const shown = value.filter((event) => options.all === true || (event.phase !== 'ended' && event.phase !== 'aborted'));
-  const rows = shown.map((event) => [
-    event.eventId,
-    event.eventType,
-    event.phase,
-    event.leader === null ? '-' : `${event.leader} (term ${event.term})`,
-    event.vms.map((vm) => `${vm.name}: ${vm.promise}`).join(', '),
-    event.awaited.length === 0 ? '-' : event.awaited.join('; '),
-  ]);
-  const none = value.length === 0 ? 'no events' : `no events under way (${value.length} over; --all shows them)`;
-  context.terminal.print(formatTable(['EVENT', 'TYPE', 'PHASE', 'LEADER', 'PROMISES', 'AWAITED'], rows, none));
-}
 
 /** Prints the VMs. */
 export async function showVms(context: CommandContext, options: Options): Promise<void> {

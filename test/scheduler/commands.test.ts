@@ -3,7 +3,8 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { CommandContext } from '../../common/runtime/command.ts';
 import { jobCommand } from '../../scheduler/job-commands.ts';
-import { eventsCommand, vmsCommand } from '../../scheduler/operator-commands.ts';
+import { eventsCommand } from '../../scheduler/event-commands.ts';
+import { vmsCommand } from '../../scheduler/operator-commands.ts';
 import { eventually, FakeAgent, runningScheduler, vmIdentity } from '../support/running-scheduler.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -136,7 +137,7 @@ describe('forewarn vms and forewarn events', () => {
       /\nWeb_0 {2}FrontEnd {2}shop {3}0 {3}connected {2}in rotation {2}- {4}0\.1\.0$/,
     );
     expect(await run(eventsCommand)).toMatch(
-      /\nE1 {5}Reboot {2}preparing {2}- {7}Web_0: prepared, web_1: unknown {2}web_1 has not reported/,
+      /\nE1 {5}Reboot {2}preparing {2}- {7}- {7}Web_0: prepared, web_1: unknown {2}Waits, because web_1 has not reported/,
     );
     expect(JSON.parse(await run(vmsCommand, '--json'))).toMatchObject({ value: [{ name: 'Web_0', connected: true }] });
     expect(JSON.parse(await run(eventsCommand, '--json'))).toMatchObject({
