@@ -11,34 +11,30 @@ import type { Drain } from './drain.ts';
 export interface RotationMemory {
   /** Was the VM in rotation when the agent last ran, since this boot? */
   readonly wasIn: boolean;
-  /** Told like a balancer; never keeps the others from being told. */
+  /**
+   * Told like a balancer. What says that the VM is in must be gone before it promises anything: an agent that had lost its
+   * journal would otherwise go on in rotation. So a drain fails when the file cannot be removed; that it cannot be written
+   * costs only a restart that takes the VM out.
+   */
   readonly drain: Drain;
 }
 
 export async function openRotationMemory(file: string, boot: string, log: Log): Promise<RotationMemory> {
-  const tell = (error: unknown): void => {
-    log.warn(
-      { file, reason: describeError(error) },
-      'cannot keep whether the VM is in rotation; a restart takes it out',
-    );
-  };
   return {
-    wasIn: (await readOrUndefined(file)) === boot,
+    // Without an id every start counts as a boot.
+    wasIn: boot !== '' && (await readOrUndefined(file)) === boot,
     drain: {
       name: 'memory of the rotation',
       start: async () => {
-        try {
-          await rm(file, { force: true });
-        } catch (error) {
-          tell(error);
-        }
+        await rm(file, { force: true });
       },
       read: async () => ({ clear: true, detail: '' }),
       restore: async () => {
         try {
           await replaceFile(file, boot);
         } catch (error) {
-          tell(error);
+          const reason = describeError(error);
+          log.warn({ file, reason }, 'cannot keep whether the VM is in rotation; a restart takes it out');
         }
       },
     },
