@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import type { CommandContext } from '../common/runtime/command.ts';
-import { UserError } from '../common/runtime/errors.ts';
-import { requestJson, type JsonRequest, type JsonResponse, type ServerLocation } from '../common/runtime/http-json.ts';
+import { describeError, EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
+import { requestJson, type JsonRequest, type JsonResponse } from '../common/runtime/http-json.ts';
 import { z } from 'zod';
 
 /** Where the scheduler is unless told otherwise. */
@@ -9,8 +10,19 @@ const TIMEOUT_MS = 10_000;
 
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
-/** The scheduler that a command talks to: by option, then `FOREWARN_SCHEDULER`, then the default address. */
-export function schedulerLocation(context: CommandContext, option: string | undefined): ServerLocation {
+/** Where the scheduler is, what it wants to be shown, and by whose certificate it is known. */
+export interface SchedulerLocation {
+  readonly kind: 'http';
+  readonly url: string;
+  readonly token?: string | undefined;
+  readonly ca?: string | undefined;
+}
+
+/**
+ * The scheduler that a command talks to: by option, then `FOREWARN_SCHEDULER`, then the default address. Its token and the
+ * certificates it may have are in the files that `FOREWARN_SCHEDULER_TOKEN_FILE` and `FOREWARN_SCHEDULER_CA` name.
+ */
+export function schedulerLocation(context: CommandContext, option: string | undefined): SchedulerLocation {
   const url = option ?? context.environment['FOREWARN_SCHEDULER'] ?? DEFAULT_URL;
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new UserError(
@@ -22,18 +34,36 @@ export function schedulerLocation(context: CommandContext, option: string | unde
       },
     );
   }
-  return { kind: 'http', url };
+  return {
+    kind: 'http',
+    url,
+    token: fileOf(context, 'FOREWARN_SCHEDULER_TOKEN_FILE')?.trim(),
+    ca: fileOf(context, 'FOREWARN_SCHEDULER_CA'),
+  };
+}
+
+function fileOf({ environment }: CommandContext, variable: string): string | undefined {
+  const file = environment[variable];
+  if (file === undefined || file === '') return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UserError('SCHEDULER_ACCESS', `cannot read the file that ${variable} names: ${describeError(error)}`, {
+      exitStatus: EXIT_USAGE,
+      cause: error,
+    });
+  }
 }
 
 /** One request; a refusal of the scheduler becomes a `UserError` (`SCHEDULER_REFUSED`) with its message. */
 export async function askScheduler(
-  location: ServerLocation,
+  location: SchedulerLocation,
   wanted: Omit<JsonRequest, 'timeoutMs'>,
   accepted: readonly number[] = [200, 201],
 ): Promise<JsonResponse> {
   const response = await requestJson(
     location,
-    { ...wanted, timeoutMs: TIMEOUT_MS },
+    { ...wanted, token: location.token, ca: location.ca, timeoutMs: TIMEOUT_MS },
     { what: 'scheduler', option: '--scheduler URL' },
   );
   if (accepted.includes(response.status)) return response;
@@ -44,5 +74,6 @@ export async function askScheduler(
   throw new UserError(
     'SCHEDULER_REFUSED',
     `the scheduler refused ${wanted.method} ${wanted.path.split('?')[0] ?? ''}: ${reason}`,
+    response.status === 401 ? { hint: 'name the file with your token in FOREWARN_SCHEDULER_TOKEN_FILE' } : {},
   );
 }

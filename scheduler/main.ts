@@ -8,15 +8,18 @@ import { formatAddress, listen, type ListenAddress } from '../common/runtime/lis
 import { createLog, type Log } from '../common/runtime/log.ts';
 import { systemRandom } from '../common/runtime/random.ts';
 import { createServiceNotifier, feedWatchdog } from '../common/runtime/service-notify.ts';
-import { createHttpPerformer, type HttpPerformer } from './actions/http.ts';
+import { createAccess, type Access } from './access/access.ts';
+import { readCertified, readOwnerToken } from './access/files.ts';
+import { createActions, type Actions } from './actions/actions.ts';
+import { DEFAULT_ACTION_SETTINGS } from './actions/settings.ts';
 import { createApp } from './api/app.ts';
 import { createApiServer } from './api/server.ts';
 import { createWatchServer } from './api/watch-server.ts';
 import { createCoordination, type Coordination } from './coordination/coordination.ts';
 import { createEngine, type Engine, type PerformAction } from './engine/engine.ts';
-import { createEnrolment } from './enrolment/enrolment.ts';
+import { createEnrolment, type Enrolment } from './enrolment/enrolment.ts';
 import { keepChecked } from './enrolment/keep-checked.ts';
-import { createGateway } from './gateway/gateway.ts';
+import { createGateway, type Gateway } from './gateway/gateway.ts';
 import { Registry } from './gateway/registry.ts';
 import { RolloutRunner } from './rollout/runner.ts';
 import { readSchedulerSettings, type SchedulerSettings } from './settings.ts';
@@ -54,6 +57,7 @@ export async function runScheduler(
         ...settings,
         store: withoutPassword(settings.store),
         unmanaged: [...settings.unmanaged],
+        actions: settings.actions && { ...settings.actions, trust: settings.actions.trust?.length },
         calendars: [...(settings.calendars?.keys() ?? [])],
       },
     },
@@ -108,10 +112,66 @@ async function open(opening: Opening): Promise<Scheduler> {
   const { settings, log, clock, closers, store } = opening;
   const watch = createWatchHub(clock);
   const { registry, coordination, rollouts } = await openFleet(opening, watch);
-  const engine = openEngine(opening, watch, rollouts);
+  let listening = settings.listen;
+  const engine = openEngine(opening, watch, rollouts, () => listening.port);
   closers.add(keepPruned(store, clock, log));
 
-  let listening = settings.listen;
+  const { enrolment, gateway } = openGateway(opening, { watch, registry, coordination, rollouts });
+  const access = await openAccess(opening);
+  const watchServer = createWatchServer(watch, access, clock);
+  closers.add(() => {
+    watchServer.close();
+  });
+  const app = createApp({
+    store,
+    clock,
+    random: systemRandom,
+    log: log.child({ part: 'api' }),
+    engine,
+    registry,
+    calendars: settings.calendars,
+    unmanaged: settings.unmanaged,
+    refusals: () => coordination.refusals(),
+    force: async (event, word) => await coordination.force(event, word),
+    listening: () => listening,
+    hosts: settings.hosts,
+    enrolment,
+    access,
+    nameOf: (record, canonical) => nameIn(registry, record, canonical),
+  });
+  const server = createApiServer({
+    app,
+    gateway,
+    watch: watchServer,
+    listening: () => listening,
+    hosts: settings.hosts,
+    tls: settings.tls && (await readCertified(settings.tls)),
+  });
+  listening = await listen(server, settings.listen, 'listen');
+  closers.add(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await engine.start();
+  return {
+    listening,
+    close: async () => {
+      await closers.close();
+    },
+  };
+}
+
+/** Where the agents connect, and who of them may. */
+function openGateway(
+  { settings, log, clock, closers, store }: Opening,
+  fleet: {
+    readonly watch: WatchHub;
+    readonly registry: Registry;
+    readonly coordination: Coordination;
+    readonly rollouts: RolloutRunner;
+  },
+): { readonly enrolment: Enrolment; readonly gateway: Gateway } {
+  const { watch, registry, coordination, rollouts } = fleet;
   const enrolment = createEnrolment({
     store: store.enrolment,
     clock,
@@ -146,40 +206,19 @@ async function open(opening: Opening): Promise<Scheduler> {
       },
     }),
   );
-  const watchServer = createWatchServer(watch);
-  closers.add(() => {
-    watchServer.close();
-  });
-  const app = createApp({
-    store,
+  return { enrolment, gateway };
+}
+
+/** Who may use it. */
+async function openAccess({ settings, log, clock, store }: Opening): Promise<Access> {
+  const { isOpen, ownerTokenFile } = settings.access ?? { isOpen: true, ownerTokenFile: undefined };
+  if (isOpen) log.warn({}, 'everybody on this machine may use this scheduler without a token (access.loopback: open)');
+  return createAccess({
+    store: store.access,
     clock,
-    random: systemRandom,
-    log: log.child({ part: 'api' }),
-    engine,
-    registry,
-    calendars: settings.calendars,
-    unmanaged: settings.unmanaged,
-    refusals: () => coordination.refusals(),
-    force: async (event, word) => await coordination.force(event, word),
-    listening: () => listening,
-    hosts: settings.hosts,
-    enrolment,
-    nameOf: (record, canonical) => nameIn(registry, record, canonical),
+    isOpen,
+    ownerToken: ownerTokenFile === undefined ? undefined : await readOwnerToken(ownerTokenFile, log),
   });
-  const { hosts } = settings;
-  const server = createApiServer({ app, gateway, watch: watchServer, listening: () => listening, hosts });
-  listening = await listen(server, settings.listen, 'listen');
-  closers.add(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  await engine.start();
-  return {
-    listening,
-    close: async () => {
-      await closers.close();
-    },
-  };
 }
 
 /** What runs the jobs. */
@@ -187,17 +226,24 @@ function openEngine(
   { settings, log, clock, closers, store }: Opening,
   watch: WatchHub,
   rollouts: RolloutRunner,
+  ownPort: () => number | undefined,
 ): Engine {
-  const http = createHttpPerformer(settings.allowPrivate);
+  const actions = createActions({
+    settings: settings.actions ?? DEFAULT_ACTION_SETTINGS,
+    allowPrivate: settings.allowPrivate,
+    ownPort,
+    region: settings.replica.region,
+    clock,
+  });
   closers.add(async () => {
-    await http.close();
+    await actions.close();
   });
   const engine = createEngine({
     store,
     clock,
     random: systemRandom,
     log: log.child({ part: 'engine' }),
-    perform: performer(http, rollouts),
+    perform: performer(actions, rollouts),
     publish: watch.publish,
     replica: settings.replica,
     calendars: settings.calendars,
@@ -251,12 +297,12 @@ function nameIn(registry: Registry, record: Pick<AgreementRecord, 'scope'>, cano
   return registry.nameOf(vmKey(record.scope, canonical)) ?? canonical;
 }
 
-function performer(http: HttpPerformer, rollouts: RolloutRunner): PerformAction {
+function performer(actions: Actions, rollouts: RolloutRunner): PerformAction {
   return async (claim, signal) => {
     const { action } = claim.job.definition;
     return action.type === 'Fleet'
       ? await rollouts.perform(action, claim, signal)
-      : await http.perform(action, claim, signal);
+      : await actions.perform(action, claim, signal);
   };
 }
 

@@ -64,10 +64,12 @@ export async function watchFleet(context: CommandContext, options: Options): Pro
   const location = schedulerLocation(context, options.scheduler);
   // A scheduler that is not there is said in the usual words.
   await askScheduler(location, { method: 'GET', path: '/forewarn/v1/health' });
-  if (location.kind !== 'http') throw new Error('the scheduler is reached by address only');
   const url = new URL(WATCH_PATH, location.url);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  const socket = new WebSocket(url);
+  const socket = new WebSocket(url, {
+    ...(location.token === undefined ? {} : { headers: { authorization: `Bearer ${location.token}` } }),
+    ...(location.ca === undefined ? {} : { ca: location.ca }),
+  });
   const signal = stopSignal();
   socket.on('message', (data: RawData) => {
     const text = Buffer.isBuffer(data) ? data.toString('utf8') : '';

@@ -2,10 +2,17 @@ import path from 'node:path';
 import { z } from 'zod';
 import { canonicalName } from '../common/agreement/names.ts';
 import type { Environment } from '../common/runtime/environment.ts';
-import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
-import { formatAddress, isLoopback, listenAddressSchema, type ListenAddress } from '../common/runtime/listen.ts';
+import { listenAddressSchema, type ListenAddress } from '../common/runtime/listen.ts';
 import { LOG_LEVELS } from '../common/runtime/log.ts';
 import { loadSettings, parseSettings } from '../common/runtime/settings.ts';
+import { accessOf, accessSchema, tlsSchema, type AccessSettings, type TlsSettings } from './access/settings.ts';
+import {
+  actionSettingsOf,
+  httpSchema,
+  serviceBusSchema,
+  storageQueueSchema,
+  type ActionSettings,
+} from './actions/settings.ts';
 import { calendarsSchema, toCalendars } from './blackout-settings.ts';
 import { agentsSchema, isEnrolmentRequired } from './enrolment/settings.ts';
 import type { Calendars } from './recurrence/blackout.ts';
@@ -15,6 +22,9 @@ import { storeSchema, storeSettingsOf, type StoreSettings } from './store/settin
 import type { Replica } from './store/store.ts';
 
 const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 7080 };
+
+/** Without a settings file it is tried out, by whoever is on this machine. */
+const DEFAULTS = '{ access: { loopback: open } }';
 
 /** As it stands in a Host header. */
 const HOST = /^(?:\[[0-9a-f:]+\]|[a-z0-9.-]+)(?::\d{1,5})?$/i;
@@ -27,12 +37,16 @@ const schema = z.strictObject({
     .default([]),
   store: storeSchema,
   replica: replicaSchema,
-  http: z.strictObject({ allowPrivate: z.boolean().default(false) }).default({ allowPrivate: false }),
+  http: httpSchema,
+  storageQueue: storageQueueSchema,
+  serviceBus: serviceBusSchema,
   coordination: z
     .strictObject({ unmanaged: z.array(z.string().min(1).max(256)).max(10_000).default([]) })
     .default({ unmanaged: [] }),
   agents: agentsSchema,
   secrets: secretsSchema,
+  access: accessSchema,
+  tls: tlsSchema,
   calendars: calendarsSchema,
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).default({ level: 'info' }),
 });
@@ -46,10 +60,15 @@ export interface SchedulerSettings {
   readonly replica: Replica;
   /** HTTP jobs may call loopback and private addresses; link-local ones never. */
   readonly allowPrivate: boolean;
+  /** The other settings of actions; without them the defaults. */
+  readonly actions?: ActionSettings;
   /** Canonical names of VMs that the operator says have no agent: nobody waits for their promise. */
   readonly unmanaged: ReadonlySet<string>;
   /** Agents must prove which VM they are. */
   readonly enrolmentRequired: boolean;
+  /** Who may use it; without this, everybody who can connect. */
+  readonly access?: AccessSettings;
+  readonly tls?: TlsSettings | undefined;
   /** Where the keys are that secrets of jobs are kept with; without any, jobs with secrets are refused. */
   readonly keyFile?: KeyFile | undefined;
   /** Blackout calendars, which recurrences refer to by name. */
@@ -68,15 +87,8 @@ export async function readSchedulerSettings(
 ): Promise<SchedulerSettings> {
   const raw =
     file === undefined
-      ? parseSettings({ file: 'defaults', text: '{}' }, schema, environment)
+      ? parseSettings({ file: 'defaults', text: DEFAULTS }, schema, environment)
       : await loadSettings(file, schema, environment);
-  if (!isLoopback(raw.listen.host)) {
-    throw new UserError(
-      'LISTEN_NOT_LOOPBACK',
-      `the setting listen is ${formatAddress(raw.listen)}, but without authentication the scheduler serves this machine only`,
-      { hint: 'give listen an address of 127.0.0.0/8 or [::1]', exitStatus: EXIT_USAGE },
-    );
-  }
   const settingsFolder = file === undefined ? folder : path.dirname(file);
   return {
     listen: raw.listen,
@@ -84,6 +96,8 @@ export async function readSchedulerSettings(
     store: storeSettingsOf(raw.store, settingsFolder),
     replica: replicaOf(raw.replica),
     allowPrivate: raw.http.allowPrivate,
+    actions: actionSettingsOf(raw, settingsFolder),
+    ...accessOf(raw, settingsFolder),
     unmanaged: new Set(raw.coordination.unmanaged.map(canonicalName)),
     enrolmentRequired: isEnrolmentRequired(raw.agents, raw.listen),
     keyFile: keyFileOf(raw.secrets, environment, settingsFolder),

@@ -2,6 +2,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { describeError } from '../../common/runtime/errors.ts';
 import { refuseForeignRequest } from '../../common/runtime/local-guard.ts';
 import { SealError } from '../secrets/seal.ts';
+import { accessGuard } from './access-guard.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import { addCollectionRoutes } from './collection-routes.ts';
 import { addEnrolmentRoutes } from './enrolment-routes.ts';
@@ -10,6 +11,7 @@ import { addFleetRoutes } from './fleet-routes.ts';
 import { addJobRoutes } from './job-routes.ts';
 import type { ApiParts } from './parts.ts';
 import { addPreviewRoutes } from './preview-routes.ts';
+import { addUserRoutes } from './user-routes.ts';
 
 const API_VERSIONS = ['2016-03-01', '2016-01-01', '2014-08-01-preview'];
 
@@ -30,11 +32,14 @@ export function createApp(parts: ApiParts): Express {
       'Cache-Control': 'no-cache',
       Pragma: 'no-cache',
       Expires: '-1',
+      ...(request.secure ? { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' } : {}),
     });
     const refusal = refuseForeignRequest(request, parts.listening(), (host) => parts.hosts.has(host.toLowerCase()));
     if (refusal !== undefined) throw new ApiError(403, 'Forbidden', `${refusal}.`);
     next();
   });
+  // Before the body is read: whoever may not ask gets nothing parsed.
+  app.use(accessGuard(parts.access));
   app.use(express.json({ limit: MAX_BODY, type: ['application/json', 'text/json', 'application/*+json'] }));
   app.use('/subscriptions', (request, _response, next) => {
     assertVersion(request.query['api-version']);
@@ -46,6 +51,7 @@ export function createApp(parts: ApiParts): Express {
   addFleetRoutes(app, parts);
   addEventRoutes(app, parts);
   addEnrolmentRoutes(app, parts.enrolment);
+  addUserRoutes(app, parts);
   app.use((request) => {
     throw new ApiError(404, 'NotFound', `There is nothing at ${request.method} ${request.path}.`);
   });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { COLLECTION_STATES, quotaSchema, SKUS, type CollectionRef, type JobCollection } from '../jobs/job.ts';
 import { refuseQuota } from '../jobs/quota.ts';
 import { FREQUENCIES } from '../recurrence.ts';
+import { mayRead } from './access-guard.ts';
 import { anyCase } from './any-case.ts';
 import { badRequest, collectionNotFound } from './api-error.ts';
 import { endpoint } from './endpoint.ts';
@@ -46,14 +47,16 @@ export function addCollectionRoutes(app: Express, { store, clock, engine }: ApiP
     '/subscriptions/:subscription/providers/Microsoft.Scheduler/jobCollections',
     endpoint<{ subscription: string }>(async (request, response) => {
       const found = await store.jobs.listCollections({ subscription: request.params.subscription });
-      response.json({ value: found.map(collectionView), nextLink: null });
+      const visible = found.filter((collection) => mayRead(request, collection));
+      response.json({ value: visible.map(collectionView), nextLink: null });
     }),
   );
   app.get(
     COLLECTIONS,
     endpoint<{ subscription: string; resourceGroup: string }>(async (request, response) => {
       const found = await store.jobs.listCollections(request.params);
-      response.json({ value: found.map(collectionView), nextLink: null });
+      const visible = found.filter((collection) => mayRead(request, collection));
+      response.json({ value: visible.map(collectionView), nextLink: null });
     }),
   );
   app.get(

@@ -4,6 +4,7 @@ import type { ListenAddress } from '../../common/runtime/listen.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import type { Coordination } from '../coordination/coordination.ts';
+import type { Access } from '../access/access.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Enrolment } from '../enrolment/enrolment.ts';
 import type { Calendars } from '../recurrence/blackout.ts';
@@ -19,6 +20,7 @@ export interface ApiParts {
   readonly engine: Pick<Engine, 'wake' | 'runNow'>;
   readonly registry: Registry;
   readonly enrolment: Enrolment;
+  readonly access: Access;
   /** Blackout calendars of the settings. */
   readonly calendars?: Calendars | undefined;
   /** Canonical names of the VMs that have no agent. */

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Express } from 'express';
 import { AGENT_PATH } from '../../common/protocol/messages.ts';
 import type { ListenAddress } from '../../common/runtime/listen.ts';
@@ -16,8 +17,14 @@ export function createApiServer(parts: {
   readonly watch: WatchServer;
   readonly listening: () => ListenAddress;
   readonly hosts: ReadonlySet<string>;
+  /** Certificate and key as PEM; without them the server speaks plain HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
 }): Server {
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, parts.app);
+  const options = { requestTimeout: REQUEST_TIMEOUT_MS };
+  const server =
+    parts.tls === undefined
+      ? createServer(options, parts.app)
+      : createTlsServer({ ...options, ...parts.tls, minVersion: 'TLSv1.2' }, parts.app);
   server.on('upgrade', (request, socket, head) => {
     // A client that resets while it is being answered must not become an exception of the process.
     socket.on('error', () => {});
@@ -28,7 +35,7 @@ export function createApiServer(parts: {
     }
     const path = (request.url ?? '').split('?')[0];
     if (path === AGENT_PATH) parts.gateway.accept(request, socket, head);
-    else if (path === WATCH_PATH) parts.watch.accept(request, socket, head);
+    else if (path === WATCH_PATH) void parts.watch.accept(request, socket, head);
     else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
   });
   return server;

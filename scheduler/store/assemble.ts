@@ -1,3 +1,4 @@
+import { createAccessStore } from './access.ts';
 import { createAgreementStore, type AgreementOptions } from './agreements.ts';
 import { createEnrolmentStore } from './enrolment.ts';
 import { createExecutionStore } from './executions.ts';
@@ -22,5 +23,6 @@ export function assembleStore(store: SqlStore, agreements: AgreementOptions): Om
     replicas: createReplicaStore(store),
     enrolment: createEnrolmentStore(store),
     secrets: createSecretStore(store),
+    access: createAccessStore(store),
   };
 }

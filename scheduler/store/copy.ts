@@ -16,6 +16,8 @@ export const COPIED_TABLES = [
   ['rollouts', ['id']],
   ['agent_keys', ['scope', 'name']],
   ['enrolment_tokens', ['hash']],
+  ['access_users', ['key']],
+  ['access_tokens', ['hash']],
 ] as const satisfies readonly (readonly [keyof Tables, readonly string[]])[];
 
 /** Rows in one statement. */

@@ -14,6 +14,7 @@ export function migrationsFor(dialect: SqlDialect): Readonly<Record<string, Migr
     '0002-replicas': { up: async (db) => await addReplicas(db, dialect) },
     '0003-enrolment': { up: async (db) => await addEnrolment(db, dialect) },
     '0004-secrets': { up: async (db) => await addSecrets(db, dialect) },
+    '0005-access': { up: async (db) => await addAccess(db, dialect) },
   };
 }
 
@@ -181,4 +182,24 @@ async function addSecrets(db: Kysely<unknown>, dialect: SqlDialect): Promise<voi
   await db.schema.alterTable('jobs').addColumn('secret_key', text).execute();
   // Asked at every start; few jobs have secrets.
   await sql`create index jobs_by_secret_key on jobs (secret_key) where secret_key is not null`.execute(db);
+}
+
+async function addAccess(db: Kysely<unknown>, dialect: SqlDialect): Promise<void> {
+  const text = textOf(dialect);
+  await db.schema
+    .createTable('access_users')
+    .addColumn('key', text, (column) => column.primaryKey())
+    .addColumn('name', text, (column) => column.notNull())
+    .addColumn('grants', text, (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('access_tokens')
+    .addColumn('hash', text, (column) => column.primaryKey())
+    .addColumn('id', text, (column) => column.notNull())
+    .addColumn('user_key', text, (column) => column.notNull().references('access_users.key').onDelete('cascade'))
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint')
+    .execute();
+  await db.schema.createIndex('access_tokens_by_user').on('access_tokens').column('user_key').execute();
 }

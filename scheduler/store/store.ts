@@ -1,6 +1,7 @@
 import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { Inventory, VmIdentity } from '../../common/protocol/messages.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
+import type { AccessStore } from '../access/access-store.ts';
 import type { EnrolmentStore } from '../enrolment/enrolment-store.ts';
 import type { CollectionRef, Execution, Job, JobCollection, JobRef } from '../jobs/job.ts';
 import type { RolloutState } from '../rollout.ts';
@@ -25,6 +26,7 @@ export interface Store {
   readonly isShared: boolean;
   readonly enrolment: EnrolmentStore;
   readonly secrets: SecretStore;
+  readonly access: AccessStore;
   /**
    * The clock by which what is stored is judged. Replicas on one database all have its time, not their machines': it is read
    * from the database within a transaction, and elsewhere followed to within a round trip.

@@ -14,6 +14,8 @@ export interface Tables {
   replicas: ReplicasTable;
   agent_keys: AgentKeysTable;
   enrolment_tokens: EnrolmentTokensTable;
+  access_users: AccessUsersTable;
+  access_tokens: AccessTokensTable;
 }
 
 export interface CollectionsTable {
@@ -130,4 +132,21 @@ export interface EnrolmentTokensTable {
   name: string | null;
   expires_at: number;
   used_at: number | null;
+}
+
+/** Who may use the scheduler. */
+export interface AccessUsersTable {
+  key: string;
+  name: string;
+  grants: string;
+  created_at: number;
+}
+
+export interface AccessTokensTable {
+  /** SHA-256 of the token, which itself is nowhere. */
+  hash: string;
+  id: string;
+  user_key: string;
+  created_at: number;
+  expires_at: number | null;
 }

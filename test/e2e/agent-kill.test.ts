@@ -20,7 +20,7 @@ describe('an agent that is killed between seeing an event and its start', () => 
   beforeEach(async () => {
     const folder = temporaryFolder();
     const settings = path.join(folder, 'scheduler.yaml');
-    writeFileSync(settings, 'listen: 127.0.0.1:0\nstore: { sqlite: ./scheduler.db }\n');
+    writeFileSync(settings, 'access: { loopback: open }\nlisten: 127.0.0.1:0\nstore: { sqlite: ./scheduler.db }\n');
     const [scheduler, started] = await Promise.all([
       startForewarn(['scheduler', '--config', settings]),
       emulate(['web1', 'web2']),

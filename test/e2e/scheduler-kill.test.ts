@@ -66,7 +66,7 @@ async function ledger(): Promise<Ledger> {
 
 async function start(folder: string): Promise<{ program: RunningProgram; api: ReturnType<typeof apiOf> }> {
   const config = path.join(folder, 'scheduler.yaml');
-  writeFileSync(config, 'listen: 127.0.0.1:0\nstore: { sqlite: store.db }\nhttp: { allowPrivate: true }\n');
+  writeFileSync(config, 'access: { loopback: open }\nlisten: 127.0.0.1:0\nstore: { sqlite: store.db }\nhttp: { allowPrivate: true }\n');
   const program = await startForewarn(['scheduler', '--config', config]);
   onTestFinished(async () => {
     await program.stop('SIGKILL');

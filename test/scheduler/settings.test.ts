@@ -14,7 +14,7 @@ function file(text: string): { folder: string; config: string } {
 
 describe('the settings of the scheduler', () => {
   it('are the defaults without a file, with the store in the current folder', async () => {
-    expect(await readSchedulerSettings(undefined, {}, '/data')).toEqual({
+    expect(await readSchedulerSettings(undefined, {}, '/data')).toMatchObject({
       listen: { host: '127.0.0.1', port: 7080 },
       hosts: new Set(),
       store: { kind: 'sqlite', file: '/data/forewarn.db' },
@@ -22,6 +22,7 @@ describe('the settings of the scheduler', () => {
       allowPrivate: false,
       unmanaged: new Set(),
       enrolmentRequired: false,
+      access: { isOpen: true, ownerTokenFile: undefined },
       calendars: new Map(),
       logLevel: 'info',
     });
@@ -35,10 +36,12 @@ describe('the settings of the scheduler', () => {
         'store: { sqlite: data/scheduler.db }',
         'http: { allowPrivate: true }',
         'coordination: { unmanaged: [_Web_9] }',
+        'secrets: { keyFile: keys/secrets }',
+        'access: { ownerTokenFile: owner.token }',
         'log: { level: warn }',
       ].join('\n'),
     );
-    expect(await readSchedulerSettings(config, { PORT: '0' }, '/elsewhere')).toEqual({
+    expect(await readSchedulerSettings(config, { PORT: '0' }, '/elsewhere')).toMatchObject({
       listen: { host: '127.0.0.1', port: 0 },
       hosts: new Set(['jobs.example:8443']),
       store: { kind: 'sqlite', file: path.join(folder, 'data/scheduler.db') },
@@ -46,6 +49,8 @@ describe('the settings of the scheduler', () => {
       allowPrivate: true,
       unmanaged: new Set(['web_9']),
       enrolmentRequired: false,
+      access: { isOpen: false, ownerTokenFile: path.join(folder, 'owner.token') },
+      keyFile: { file: path.join(folder, 'keys/secrets'), setting: 'secrets.keyFile' },
       calendars: new Map(),
       logLevel: 'warn',
     });
@@ -61,12 +66,50 @@ describe('the settings of the scheduler', () => {
     await expect(refused).rejects.toThrow(/:4: log\.level: /);
   });
 
-  it.each(['0.0.0.0:7080', '10.0.0.1:7080', '[::]:7080'])('never serve beyond this machine: %s', async (listen) => {
-    const { config } = file(`listen: "${listen}"`);
+  it.each([
+    ['', /nobody access/, /access: { loopback: open } lets everybody on this machine in/],
+    ['access: { loopback: token }', /nobody access/, /ownerTokenFile/],
+    ['listen: "10.0.0.1:7080"', /where others can connect, and there is no owner's token/, /openssl rand/],
+    ['listen: "10.0.0.1:7080"\naccess: { loopback: open }', /there is no owner's token/, /ownerTokenFile/],
+    [
+      'listen: "10.0.0.1:7080"\naccess: { ownerTokenFile: t }',
+      /tokens must not travel in clear text/,
+      /tls a certificate/,
+    ],
+    [
+      'listen: "0.0.0.0:7080"\naccess: { ownerTokenFile: t }\ntls: { certificate: c, key: k }',
+      /hosts does not say what clients call it/,
+      /hosts: \[jobs\.example:7443\]/,
+    ],
+  ])('never let in whoever was not meant: %j', async (text, message, hint) => {
+    const { config } = file(text);
     await expect(readSchedulerSettings(config, {}, '/')).rejects.toMatchObject({
-      code: 'LISTEN_NOT_LOOPBACK',
+      code: 'ACCESS_NOT_SET',
       exitStatus: 2,
-      message: expect.stringContaining('the setting listen is') as string,
+      message: expect.stringMatching(message) as string,
+      hint: expect.stringMatching(hint) as string,
     });
+  });
+
+  it.each(['{ certificate: c.pem, key: k.pem }', 'off'])(
+    'serve others than this machine with an owner and tls: %s, and agents then have to enrol',
+    async (tls) => {
+      const { folder, config } = file(`listen: "10.0.0.1:7080"\naccess: { ownerTokenFile: t }\ntls: ${tls}\n`);
+      expect(await readSchedulerSettings(config, {}, '/')).toMatchObject({
+        access: { isOpen: false },
+        enrolmentRequired: true,
+        tls: tls === 'off' ? undefined : { certificate: path.join(folder, 'c.pem'), key: path.join(folder, 'k.pem') },
+      });
+    },
+  );
+
+  it('take the keys for secrets from a credential of systemd where there is one', async () => {
+    const { folder, config } = file('access: { loopback: open }');
+    const environment = { CREDENTIALS_DIRECTORY: folder };
+    expect((await readSchedulerSettings(config, environment, '/')).keyFile).toBeUndefined();
+    writeFileSync(path.join(folder, 'forewarn-secrets'), '');
+    expect((await readSchedulerSettings(config, environment, '/')).keyFile?.file).toBe(
+      path.join(folder, 'forewarn-secrets'),
+    );
   });
 });

@@ -68,7 +68,7 @@ export async function killSchedulers(options: SchedulerKillsOptions): Promise<Sc
   const config = path.join(folder, 'scheduler.yaml');
   writeFileSync(
     config,
-    `listen: 127.0.0.1:0\nstore: ${options.store.replaceAll('FOLDER', folder)}\nreplica: { name: "\${NAME}" }\n` +
+    `access: { loopback: open }\nlisten: 127.0.0.1:0\nstore: ${options.store.replaceAll('FOLDER', folder)}\nreplica: { name: "\${NAME}" }\n` +
       'http: { allowPrivate: true }\n',
   );
   const start = async (index: number, kills = 0): Promise<RunningProgram> => {
