@@ -2,7 +2,6 @@ import { canonicalName } from '../common/agreement/names.ts';
 import type { AgreementRecord } from '../common/agreement/record.ts';
 import { systemClock, type Clock } from '../common/runtime/clock.ts';
 import type { Environment } from '../common/runtime/environment.ts';
-import { describeError } from '../common/runtime/errors.ts';
 import { aborted, Closers } from '../common/runtime/lifecycle.ts';
 import { formatAddress, listen, type ListenAddress } from '../common/runtime/listen.ts';
 import { createLog, type Log } from '../common/runtime/log.ts';
@@ -21,6 +20,7 @@ import { createEnrolment, type Enrolment } from './enrolment/enrolment.ts';
 import { keepChecked } from './enrolment/keep-checked.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
 import { Registry } from './gateway/registry.ts';
+import { keepPruned } from './keep-pruned.ts';
 import { RolloutRunner } from './rollout/runner.ts';
 import { readSchedulerSettings, type SchedulerSettings } from './settings.ts';
 import { assertKeysKnown, keyRingOf } from './secrets/settings.ts';
@@ -36,13 +36,6 @@ export interface Scheduler {
   /** Ends everything within a few seconds; unfinished executions are taken over at the next start. */
   close(): Promise<void>;
 }
-
-/** History is kept for 60 days and at most the last 1000 executions of a job ("Scheduler Limits and Defaults"). */
-const HISTORY_LIFE_MS = 60 * 86_400_000;
-const HISTORY_KEPT = 1000;
-/** An event that is over can come back under its id; after so long it does not. */
-const AGREEMENT_LIFE_MS = 30 * 86_400_000;
-const PRUNE_EVERY_MS = 86_400_000;
 
 /** `forewarn scheduler`: serves until `signal` aborts. */
 export async function runScheduler(
@@ -233,6 +226,7 @@ function openEngine(
     allowPrivate: settings.allowPrivate,
     ownPort,
     region: settings.replica.region,
+    locationOf: async (ref) => (await store.jobs.findCollection(ref))?.location ?? '',
     clock,
   });
   closers.add(async () => {
@@ -313,27 +307,4 @@ function pushToMembers(registry: Registry, record: AgreementRecord): void {
     const name = canonicalName(vm.identity.name);
     if (record.resources.includes(name) || record.members[name] !== undefined) vm.send({ kind: 'record', record });
   }
-}
-
-/** Forgets what has been kept for long enough, now and once a day; the returned function ends that. */
-function keepPruned(store: Store, clock: Clock, log: Log): () => Promise<void> {
-  let cancel = (): void => {};
-  let work = Promise.resolve();
-  const prune = async (): Promise<void> => {
-    try {
-      await store.executions.prune(clock.now() - HISTORY_LIFE_MS, HISTORY_KEPT);
-      await store.agreements.prune(clock.now() - AGREEMENT_LIFE_MS);
-    } catch (error) {
-      log.warn({ err: describeError(error) }, 'old records could not be deleted');
-    }
-    cancel = clock.after(PRUNE_EVERY_MS, () => {
-      work = prune();
-    });
-  };
-  work = prune();
-  return async () => {
-    cancel();
-    await work;
-    cancel();
-  };
 }

@@ -1,56 +1,73 @@
-import type { Readable } from 'node:stream';
-import { request, type Agent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { systemClock, type Clock } from '../../common/runtime/clock.ts';
-import { describeError, systemErrorCode } from '../../common/runtime/errors.ts';
 import type { HttpAction } from '../jobs/definition.ts';
-import type { Authentication } from './authentication/definition.ts';
 import { formatMs } from '../jobs/instant.ts';
 import type { Claim } from '../store/store.ts';
 import type { ActionOutcome } from '../engine/ending.ts';
-import { AddressRefusedError, createGuardedAgent, refuseLiteral } from './guarded-agent.ts';
+import type { Authenticator, Credentials } from './authentication/authenticator.ts';
+import { exchange, HTTP_TIMEOUT_MS, type Answer, type OutgoingRequest } from './exchange.ts';
+import { describeFailure } from './http-failure.ts';
+import { pollDelayMs, progressOf, statusUrlOf, type StatusUrl } from './long-work.ts';
 import { Ramp } from './ramp.ts';
+import { redirectOf } from './redirect.ts';
 import { statusName } from './status-names.ts';
-
-/** Not configurable (Azure Scheduler, "Limits and Defaults"): whoever works longer answers 202 at once. */
-export const HTTP_TIMEOUT_MS = 60_000;
 
 /** As much of an answer's body as the real service's history keeps: 2048 bytes of UTF-16. */
 export const KEPT_BODY_CHARACTERS = 1024;
 /** Enough bytes for that many characters in UTF-8, whatever they are; the rest of the answer is not read. */
 const READ_BODY_BYTES = KEPT_BODY_CHARACTERS * 4;
+/** What a status URL answers is read as JSON, which a part of it is not. */
+const READ_STATUS_BYTES = 64 * 1024;
 /** A server's headers end up in the database; this bounds them as the body is. */
 const KEPT_HEADER_CHARACTERS = 8192;
+/** Longest that long work is waited for: an execution holds a place among those that run. */
+export const LONG_WORK_MS = 24 * 3_600_000;
+/** So many looks at a status URL in a row may fail; work that takes an hour outlives a restart of whoever tells of it. */
+const MAX_UNCLEAR = 10;
 
 export interface HttpPerformer {
   /** `signal` aborts when the scheduler stops; the outcome is then undefined, and the next start tries again. */
   perform(action: HttpAction, claim: Claim, signal: AbortSignal): Promise<ActionOutcome | undefined>;
-  close(): Promise<void>;
+}
+
+export interface HttpParts {
+  readonly dispatcher: Dispatcher;
+  readonly authenticator: Authenticator;
+  /** How many redirects of a request are followed. */
+  readonly followRedirects: number;
+  /** Where this replica runs, if it was told. */
+  readonly region: string | undefined;
+  readonly clock?: Clock;
+}
+
+/** What one execution sends to its target. */
+interface Sending {
+  readonly claim: Claim;
+  readonly action: HttpAction;
+  readonly credentials: Credentials | undefined;
+  readonly origin: string;
+  readonly signal: AbortSignal;
 }
 
 /**
- * Performs HTTP actions. Any 2xx is success; everything else, redirects included, is a failure: following one would send
- * the job's headers, and with them its secrets, to wherever the answer says.
+ * Performs HTTP actions. Any 2xx is success, and everything else a failure; a redirect is followed only where the settings say
+ * so. A 202 with a status URL is the beginning: the URL is asked until the work is over.
  */
-export function createHttpPerformer(allowPrivate: boolean, clock: Clock = systemClock): HttpPerformer {
-  const agent = createGuardedAgent(allowPrivate);
+export function createHttpPerformer(parts: HttpParts): HttpPerformer {
+  const clock = parts.clock ?? systemClock;
   const ramp = new Ramp(clock);
   return {
     perform: async (action, claim, signal) => {
       const host = hostOf(action.request.uri);
       const origin = originOf(action.request.uri);
-      await ramp.enter(origin);
-      // One signal for both reasons to stop; composed ones cost as much as the request.
-      const limit = new AbortController();
-      const stop = (): void => {
-        limit.abort(signal.reason);
-      };
-      signal.addEventListener('abort', stop, { once: true });
-      const cancelLimit = clock.after(HTTP_TIMEOUT_MS, () => {
-        limit.abort(new DOMException('The operation has timed out', 'TimeoutError'));
-      });
+      let credentials: Credentials | undefined;
       try {
-        if (signal.aborted) return undefined;
-        return await exchange({ agent, allowPrivate, action, claim, signal: limit.signal });
+        const { authentication } = action.request;
+        credentials =
+          authentication === undefined ? undefined : await parts.authenticator.credentials(authentication, signal);
+        const sending: Sending = { claim, action, credentials, origin, signal };
+        const answer = await new Conversation(parts, clock, ramp, sending).hold();
+        return signal.aborted || answer === undefined ? undefined : outcomeOf(answer, host);
       } catch (error) {
         if (signal.aborted) return undefined;
         return {
@@ -58,52 +75,127 @@ export function createHttpPerformer(allowPrivate: boolean, clock: Clock = system
           message: `Http Action - Request to host '${host}' failed: ${describeFailure(error, host)}`,
         };
       } finally {
-        cancelLimit();
-        signal.removeEventListener('abort', stop);
-        ramp.leave(origin);
+        await credentials?.close();
       }
-    },
-    close: async () => {
-      await agent.destroy();
     },
   };
 }
 
-interface Exchange {
-  readonly agent: Agent;
-  readonly allowPrivate: boolean;
-  readonly action: HttpAction;
-  readonly claim: Claim;
-  readonly signal: AbortSignal;
+interface Held extends Answer {
+  readonly isSuccess: boolean;
 }
 
-async function exchange({ agent, allowPrivate, action, claim, signal }: Exchange): Promise<ActionOutcome> {
-  const { uri, method, body, headers, authentication } = action.request;
-  const url = new URL(uri);
-  refuseLiteral(url, allowPrivate);
-  const response = await request(url, {
-    dispatcher: agent,
-    method: method.toUpperCase(),
-    headers: [
-      ...Object.entries(identityHeaders(claim)),
-      ...Object.entries(headers ?? {}),
-      ...Object.entries(authentication === undefined ? {} : credentialHeaders(authentication)),
-    ].flat(),
-    body: body ?? null,
-    signal,
-    headersTimeout: HTTP_TIMEOUT_MS,
-    bodyTimeout: HTTP_TIMEOUT_MS,
-  });
-  const text = await readStart(response.body);
-  const lines = Object.entries(response.headers).map(([name, value]) => {
+class Conversation {
+  readonly #parts: HttpParts;
+  readonly #clock: Clock;
+  readonly #ramp: Ramp;
+  readonly #sending: Sending;
+
+  constructor(parts: HttpParts, clock: Clock, ramp: Ramp, sending: Sending) {
+    this.#parts = parts;
+    this.#clock = clock;
+    this.#ramp = ramp;
+    this.#sending = sending;
+  }
+
+  /** The last answer; undefined when it was interrupted. */
+  async hold(): Promise<Held | undefined> {
+    const { uri, method, body, headers } = this.#sending.action.request;
+    const own = Object.entries(headers ?? {});
+    const answer = await this.#sendAll({ url: new URL(uri), method, headers: own, body });
+    if (answer === undefined) return undefined;
+    const status = statusUrlOf(answer);
+    if (status === undefined) return { ...answer, isSuccess: answer.statusCode >= 200 && answer.statusCode < 300 };
+    return await this.#poll(status, answer, own);
+  }
+
+  /** Sends a request and what redirects make of it. */
+  async #sendAll(first: OutgoingRequest): Promise<Answer | undefined> {
+    let outgoing = first;
+    for (let left = this.#parts.followRedirects; ; left--) {
+      const answer = await this.#send(outgoing, READ_BODY_BYTES);
+      const next = answer === undefined || left === 0 ? undefined : redirectOf(outgoing, answer);
+      if (next === undefined) return answer;
+      outgoing = next;
+    }
+  }
+
+  async #poll(status: StatusUrl, accepted: Answer, headers: OutgoingRequest['headers']): Promise<Held | undefined> {
+    const clock = this.#clock;
+    const giveUpAtMs = clock.monotonic() + LONG_WORK_MS;
+    let current = status;
+    let latest = accepted;
+    for (let unclear = 0; unclear < MAX_UNCLEAR;) {
+      if (!(await clock.sleep(pollDelayMs(latest, clock.now()), this.#sending.signal))) return undefined;
+      const answer = await this.#look(current.url, headers);
+      if (this.#sending.signal.aborted) return undefined;
+      const progress = answer === undefined ? 'unclear' : progressOf(current.kind, answer);
+      if (answer !== undefined) latest = answer;
+      if (progress === 'succeeded' || progress === 'failed') return { ...latest, isSuccess: progress === 'succeeded' };
+      unclear = progress === 'unclear' ? unclear + 1 : 0;
+      if (progress === 'running') current = statusUrlOf(latest) ?? current;
+      if (clock.monotonic() >= giveUpAtMs) throw new DOMException('The work is not over after a day', 'TimeoutError');
+    }
+    return { ...latest, isSuccess: false };
+  }
+
+  /** Undefined when it cannot be reached now; an address that may not be called never can. */
+  async #look(url: URL, own: OutgoingRequest['headers']): Promise<Answer | undefined> {
+    const headers = own.filter(([name]) => !/^(content-|transfer-encoding$|if-)/i.test(name));
+    try {
+      return await this.#send({ url, method: 'GET', headers, body: undefined }, READ_STATUS_BYTES);
+    } catch (error) {
+      const failure = describeFailure(error, url.hostname);
+      if (failure.startsWith('AddressRefused')) throw error;
+      return undefined;
+    }
+  }
+
+  /** One request within its time. Only the job's own origin is sent its headers and credentials. */
+  async #send(outgoing: OutgoingRequest, readBytes: number): Promise<Answer | undefined> {
+    const { origin, credentials, signal, claim } = this.#sending;
+    const isOwn = outgoing.url.origin === origin;
+    const secret = isOwn ? (credentials?.headers ?? []) : [];
+    const headers = [
+      ...identityHeaders(claim, this.#parts.region),
+      ...(isOwn ? outgoing.headers.filter(([name]) => !isAmong(secret, name)) : []),
+      ...secret,
+    ];
+    const dispatcher = (isOwn ? credentials?.dispatcher : undefined) ?? this.#parts.dispatcher;
+    await this.#ramp.enter(outgoing.url.origin);
+    // One signal for both reasons to stop; composed ones cost as much as the request.
+    const limit = new AbortController();
+    const stop = (): void => {
+      limit.abort(signal.reason);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    const cancelLimit = this.#clock.after(HTTP_TIMEOUT_MS, () => {
+      limit.abort(new DOMException('The operation has timed out', 'TimeoutError'));
+    });
+    try {
+      if (signal.aborted) return undefined;
+      return await exchange({ ...outgoing, headers }, { dispatcher, signal: limit.signal, readBytes });
+    } finally {
+      cancelLimit();
+      signal.removeEventListener('abort', stop);
+      this.#ramp.leave(outgoing.url.origin);
+    }
+  }
+}
+
+function isAmong(headers: OutgoingRequest['headers'], name: string): boolean {
+  return headers.some(([other]) => other.toLowerCase() === name.toLowerCase());
+}
+
+function outcomeOf(answer: Held, host: string): ActionOutcome {
+  const lines = Object.entries(answer.headers).map(([name, value]) => {
     return `${name}: ${Array.isArray(value) ? value.join(', ') : (value ?? '')}\r\n`;
   });
-  const isSuccess = response.statusCode >= 200 && response.statusCode < 300;
   return {
-    status: isSuccess ? 'completed' : 'failed',
+    status: answer.isSuccess ? 'completed' : 'failed',
     message:
-      `Http Action - Response from host '${url.hostname}': '${statusName(response.statusCode)}' ` +
-      `Response Headers: ${lines.join('').slice(0, KEPT_HEADER_CHARACTERS)} Body: ${text}`,
+      `Http Action - Response from host '${host}': '${statusName(answer.statusCode)}' ` +
+      `Response Headers: ${lines.join('').slice(0, KEPT_HEADER_CHARACTERS)} Body: ${answer.text.slice(0, KEPT_BODY_CHARACTERS)}`,
   };
 }
 
@@ -111,57 +203,16 @@ async function exchange({ agent, allowPrivate, action, claim, signal }: Exchange
  * What the target learns of the execution. `x-ms-execution-tag` is the same for every try of one occurrence: a target that
  * remembers it does the work once. The other names are those the real service's targets check.
  */
-function identityHeaders({ job, execution }: Claim): Record<string, string> {
-  return {
-    'x-ms-execution-tag': execution.key,
-    'x-ms-client-request-id': execution.id,
-    'x-ms-scheduler-jobid': job.job,
-    'x-ms-scheduler-jobcollection': job.collection,
-    'x-ms-scheduler-expected-execution-time': formatMs(execution.dueMs),
-    'x-ms-scheduler-attempt': `${execution.attempt}`,
-  };
-}
-
-function credentialHeaders({ username, password }: Authentication): Record<string, string> {
-  return { authorization: `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}` };
-}
-
-async function readStart(body: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  // Leaving the loop early destroys the body and its connection: nobody waits for the rest of an endless answer.
-  for await (const chunk of body) {
-    if (!Buffer.isBuffer(chunk)) continue;
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length >= READ_BODY_BYTES) break;
-  }
-  return Buffer.concat(chunks).toString('utf8').slice(0, KEPT_BODY_CHARACTERS);
-}
-
-/** In the words of .NET's WebExceptionStatus, which is what clients of the real service match. */
-export function describeFailure(error: unknown, host: string): string {
-  const refusal = findRefusal(error);
-  if (refusal !== undefined) return `AddressRefused ${refusal.message}`;
-  const code = systemErrorCode(error) ?? '';
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return `NameResolutionFailure The remote name could not be resolved: '${host}'`;
-  }
-  if (isTimeout(error)) return 'Timeout The operation has timed out';
-  if (['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code)) {
-    return 'ConnectFailure Unable to connect to the remote server';
-  }
-  return `ConnectionClosed ${describeError(error)}`;
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'TimeoutError' || /Timeout/.test(error.name));
-}
-
-function findRefusal(error: unknown): AddressRefusedError | undefined {
-  if (error instanceof AddressRefusedError) return error;
-  if (error instanceof AggregateError) return error.errors.map(findRefusal).find((found) => found !== undefined);
-  return error instanceof Error && error.cause !== undefined ? findRefusal(error.cause) : undefined;
+function identityHeaders({ job, execution }: Claim, region: string | undefined): OutgoingRequest['headers'] {
+  return [
+    ['x-ms-execution-tag', execution.key],
+    ['x-ms-client-request-id', execution.id],
+    ['x-ms-scheduler-jobid', job.job],
+    ['x-ms-scheduler-jobcollection', job.collection],
+    ['x-ms-scheduler-expected-execution-time', formatMs(execution.dueMs)],
+    ['x-ms-scheduler-attempt', `${execution.attempt}`],
+    ...(region === undefined ? [] : [['x-ms-region', region] as const]),
+  ];
 }
 
 function originOf(uri: string): string {

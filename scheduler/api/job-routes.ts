@@ -1,4 +1,5 @@
 import type { Express } from 'express';
+import { withCertificatesRead } from '../actions/authentication/read-certificates.ts';
 import { writeJob, type Job, type CollectionRef, type JobCollection, type JobRef } from '../jobs/job.ts';
 import { refuseJob } from '../jobs/quota.ts';
 import { badRequest, conflict, jobNotFound } from './api-error.ts';
@@ -39,7 +40,7 @@ export function addJobRoutes(app: Express, parts: ApiParts): void {
       const ref = request.params;
       const collection = await needCollection(store, ref);
       assertName(ref.job);
-      const wanted = parseJob(request.body, parts.clock.now());
+      const wanted = parseJob(await withCertificatesRead(request.body), parts.clock.now());
       let isNew = false;
       const stored = await store.jobs.changeJob(ref, (current, siblings) => {
         isNew = current === undefined;
@@ -54,10 +55,11 @@ export function addJobRoutes(app: Express, parts: ApiParts): void {
     endpoint<JobRef>(async (request, response) => {
       const ref = request.params;
       const collection = await needCollection(store, ref);
+      const patch = await withCertificatesRead(request.body);
       const stored = await store.jobs.changeJob(ref, (current, siblings) => {
         if (current === undefined) throw jobNotFound(ref.job);
         assertOpen(current);
-        const wanted = parseJob(mergePatch(jobView(current), request.body), parts.clock.now());
+        const wanted = parseJob(mergePatch(jobView(current), patch), parts.clock.now());
         return change(parts, { ref, collection, current, siblings }, wanted);
       });
       engine.wake();

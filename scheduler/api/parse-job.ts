@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TASK_NAME } from '../../common/protocol/messages.ts';
-import { authenticationBodySchema, toAuthentication } from '../actions/authentication/body.ts';
+import { authenticationBodySchema } from '../actions/authentication/body.ts';
 import { anyCase } from './any-case.ts';
 import { badRequest } from './api-error.ts';
 import { secretsIn } from '../secrets/secret.ts';
@@ -199,7 +199,7 @@ function toHttpAction(
       method: request.method,
       ...(request.body === null || request.body === undefined ? {} : { body: request.body }),
       ...(request.headers ? { headers: request.headers } : {}),
-      ...(request.authentication ? { authentication: toAuthentication(request.authentication) } : {}),
+      ...(request.authentication ? { authentication: request.authentication } : {}),
     },
     ...(retryPolicy
       ? {

@@ -5,7 +5,8 @@ import { sql } from 'kysely';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { silentLog } from '../../common/runtime/log.ts';
 import { systemRandom } from '../../common/runtime/random.ts';
-import { createHttpPerformer } from '../../scheduler/actions/http.ts';
+import { createActions } from '../../scheduler/actions/actions.ts';
+import { DEFAULT_ACTION_SETTINGS } from '../../scheduler/actions/settings.ts';
 import { createEngine, type Engine, type PerformAction } from '../../scheduler/engine/engine.ts';
 import type { JobDefinition } from '../../scheduler/jobs/definition.ts';
 import { openStore } from '../../scheduler/store/open.ts';
@@ -53,7 +54,14 @@ export interface EngineRig {
 /** The engine over a store, with the HTTP action as in the product unless `perform` says otherwise. */
 export async function openEngine(settings: StoreSettings, perform?: PerformAction): Promise<EngineRig> {
   const store = await openStore(settings, { clock: systemClock, random: systemRandom, log: silentLog });
-  const http = createHttpPerformer(true);
+  const actions = createActions({
+    settings: DEFAULT_ACTION_SETTINGS,
+    allowPrivate: true,
+    ownPort: () => undefined,
+    region: undefined,
+    locationOf: async () => 'local',
+    clock: store.clock,
+  });
   const engine = createEngine({
     store,
     clock: store.clock,
@@ -65,7 +73,7 @@ export async function openEngine(settings: StoreSettings, perform?: PerformActio
       perform ??
       (async (claim, signal) => {
         const { action } = claim.job.definition;
-        return action.type === 'Http' ? await http.perform(action, claim, signal) : undefined;
+        return action.type === 'Http' ? await actions.perform(action, claim, signal) : undefined;
       }),
   });
   return {
@@ -73,7 +81,7 @@ export async function openEngine(settings: StoreSettings, perform?: PerformActio
     engine,
     close: async () => {
       await engine.close();
-      await http.close();
+      await actions.close();
       await store.close();
     },
   };

@@ -1,7 +1,11 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createHttpPerformer, describeFailure, KEPT_BODY_CHARACTERS } from '../../../scheduler/actions/http.ts';
+import { systemClock } from '../../../common/runtime/clock.ts';
+import { createActions } from '../../../scheduler/actions/actions.ts';
+import { describeFailure } from '../../../scheduler/actions/http-failure.ts';
+import { KEPT_BODY_CHARACTERS } from '../../../scheduler/actions/http.ts';
+import { DEFAULT_ACTION_SETTINGS } from '../../../scheduler/actions/settings.ts';
 import type { ActionOutcome } from '../../../scheduler/engine/ending.ts';
 import type { HttpAction } from '../../../scheduler/jobs/definition.ts';
 import { writeJob } from '../../../scheduler/jobs/job.ts';
@@ -44,7 +48,14 @@ async function perform(
   request: HttpAction['request'],
   { allowPrivate = true, signal = new AbortController().signal } = {},
 ): Promise<ActionOutcome | undefined> {
-  const performer = createHttpPerformer(allowPrivate);
+  const performer = createActions({
+    settings: DEFAULT_ACTION_SETTINGS,
+    allowPrivate,
+    ownPort: () => undefined,
+    region: undefined,
+    locationOf: async () => 'local',
+    clock: systemClock,
+  });
   onTestFinished(async () => {
     await performer.close();
   });
@@ -91,7 +102,7 @@ describe('an HTTP action', () => {
       response.writeHead(status, 'Its own words', {
         A: 'b',
         'Set-Cookie': ['c=1', 'd=2'],
-        Location: 'http://127.0.0.1:1/',
+        ...(status === 302 ? { Location: 'http://127.0.0.1:1/' } : {}),
       });
       response.end(status === 204 ? undefined : 'the body');
     });
@@ -167,7 +178,7 @@ describe('an HTTP action', () => {
       const outcome = await perform({ uri, method: 'GET' }, { allowPrivate: false });
       expect([uri, outcome?.status]).toEqual([uri, 'failed']);
       expect(outcome?.message).toMatch(
-        /failed: AddressRefused .* is this machine itself; the setting http\.allowPrivate permits it$/,
+        /failed: AddressRefused .* is this machine itself; the setting http\.allow: .* permits it, http\.allowPrivate permits it/,
       );
     }
     expect(seen).toEqual([]);
