@@ -20,6 +20,7 @@ const WHOLE = [
 /** Those that need a PostgreSQL: one is started for all of them. */
 const POSTGRES = [
   'test/contract/store*.test.ts',
+  'test/contract/coordinator-postgres.test.ts',
   'test/scheduler/store/*.test.ts',
   'test/e2e/scheduler-replicas*.test.ts',
 ];

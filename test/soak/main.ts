@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MODES, type Mode } from '../simulation/faults.ts';
 import { soakKills } from './soak-kills.ts';
+import { soakLeaderKills } from './soak-leader-kills.ts';
 import { soakSchedulers } from './soak-schedulers.ts';
 import { soakDemo } from './demo.ts';
 import { soakDrains } from './soak-drains.ts';
@@ -42,6 +43,15 @@ program
   });
 
 program
+  .command('leader-kills')
+  .description('kill whoever leads with SIGKILL at random moments between its election and its approval')
+  .option('--seed <seed>', 'seed of the moments', count, 1)
+  .option('--rounds <number>', 'how many events', count, USUAL.rounds)
+  .action(async (options: { seed: number; rounds: number }) => {
+    finish(await soakLeaderKills(options));
+  });
+
+program
   .command('drains')
   .description(
     'drain and restore behind a real HAProxy under load, with restarts of HAProxy (needs: apt-get install haproxy)',
@@ -76,6 +86,7 @@ program.action(async () => {
   const isGood =
     soakSimulation({ modes: MODES, first: 1, seeds: USUAL.seeds }) &&
     (await soakKills({ seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
+    (await soakLeaderKills({ seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
     (await soakSchedulers({ seed: Date.now() % 1_000_000, kills: USUAL.kills, replicas: 3 })) &&
     (await soakDrains({ cycles: USUAL.cycles })) &&
     soakRecurrence({ first: 1, rules: USUAL.rules, jobs: USUAL.zonedJobs }) &&

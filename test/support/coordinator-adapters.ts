@@ -44,16 +44,7 @@ async function startSchedulerFleet(): Promise<CoordinatorFleet> {
   target.port = scheduler.listening.port;
   let seed = 1;
   return {
-    join: async (vm, events) =>
-      new SchedulerLink({
-        urls: [`http://127.0.0.1:${proxy.port}`],
-        who: { identity: vmIdentity(vm.name, vm), agentVersion: '0.1.0' },
-        credentials: NO_CREDENTIALS,
-        events: { ...events, order: () => {}, health: () => IN_SERVICE },
-        clock: systemClock,
-        random: seededRandom(seed++),
-        log: silentLog,
-      }),
+    join: async (vm, events) => linkTo([`http://127.0.0.1:${proxy.port}`], { vm, events, seed: seed++ }),
     advance: async (ms) => {
       await clock.advance(ms);
     },
@@ -69,6 +60,26 @@ async function startSchedulerFleet(): Promise<CoordinatorFleet> {
       await scheduler.close();
     },
   };
+}
+
+/** An agent's side of the conversation with a scheduler, or with whichever of its replicas answers. */
+export function linkTo(
+  urls: readonly string[],
+  who: {
+    readonly vm: { scope: string; name: string; vmId: string };
+    readonly events: AgreementEvents;
+    readonly seed: number;
+  },
+): Agreements {
+  return new SchedulerLink({
+    urls,
+    who: { identity: vmIdentity(who.vm.name, who.vm), agentVersion: '0.1.0' },
+    credentials: NO_CREDENTIALS,
+    events: { ...who.events, order: () => {}, health: () => IN_SERVICE },
+    clock: systemClock,
+    random: seededRandom(who.seed),
+    log: silentLog,
+  });
 }
 
 async function startBlobFleet(): Promise<CoordinatorFleet> {
