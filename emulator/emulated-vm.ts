@@ -31,23 +31,25 @@ export interface ProgramFiles {
 
 /** The group that every VM of a fleet is in. */
 export const RESOURCE_GROUP = 'forewarn';
+/** And the subscription. */
+const SUBSCRIPTION = stableGuid('subscription').toLowerCase();
 
 /** What the VM's metadata service tells it about itself; whatever a fleet file does not say is made of the names. */
 export function factsOf(source: FleetVm, fleet: Fleet): InstanceFacts {
   const { vm } = source;
-  const isScaleSet = fleet.scopes[vm.scope] === 'scale-set';
+  const scaleSet = vm.scaleSet ?? (fleet.scopes[vm.scope] === 'scale-set' ? vm.scope : '');
   const bytes = stableGuid(`address ${vm.vmId}`).replaceAll('-', '');
   return {
     name: vm.name,
     vmId: vm.vmId,
     location: fleet.location,
     resourceGroupName: RESOURCE_GROUP,
-    subscriptionId: stableGuid('subscription').toLowerCase(),
+    subscriptionId: SUBSCRIPTION,
     updateDomain: vm.updateDomain,
     faultDomain: vm.faultDomain,
     zone: vm.zone,
-    scaleSetName: isScaleSet ? vm.scope : '',
-    placementGroupId: isScaleSet ? stableGuid(`placement group ${vm.scope}`).toLowerCase() : '',
+    scaleSetName: scaleSet,
+    placementGroupId: scaleSet === '' ? '' : stableGuid(`placement group ${scaleSet}`).toLowerCase(),
     tags: source.tags,
     privateAddress: `10.0.${Number.parseInt(bytes.slice(0, 2), 16)}.${4 + (Number.parseInt(bytes.slice(2, 4), 16) % 250)}`,
     // A VM behind the address of a service has none of its own.
@@ -94,24 +96,34 @@ export function planOf(
     readonly network: VmNetwork | undefined;
   },
 ): HostedVmPlan {
-  const ports = Object.entries(seen.ports).map(([name, port]) => [`FOREWARN_VM_PORT_${name.toUpperCase()}`, `${port}`]);
   return {
     name: source.vm.name,
     workingFolder: source.workingFolder ?? options.fleet.workingFolder,
-    launcher: options.network?.launcher ?? [],
+    launcher: options.network?.launcher ?? NO_LAUNCHER,
     run: Object.fromEntries(
       Object.entries(source.run).map(([name, command]) => [name, resolveCommand(command, options.programs)]),
     ),
-    environment: {
-      ...options.environment,
-      ...source.environment,
-      FOREWARN_VM_NAME: source.vm.name,
-      FOREWARN_VM_ROLE: source.vm.role,
-      FOREWARN_VM_SCOPE: source.vm.scope,
-      FOREWARN_VM_METADATA: options.network?.metadata ?? seen.metadata,
-      FOREWARN_VM_ADDRESS: seen.address,
-      ...Object.fromEntries(ports),
-    },
+    environment: () => environmentOf(source, seen, options),
+  };
+}
+
+const NO_LAUNCHER: readonly string[] = [];
+
+function environmentOf(
+  source: FleetVm,
+  seen: EmulatedVm,
+  options: { readonly environment: Environment; readonly network: VmNetwork | undefined },
+): Environment {
+  const ports = Object.entries(seen.ports).map(([name, port]) => [`FOREWARN_VM_PORT_${name.toUpperCase()}`, `${port}`]);
+  return {
+    ...options.environment,
+    ...source.environment,
+    FOREWARN_VM_NAME: source.vm.name,
+    FOREWARN_VM_ROLE: source.vm.role,
+    FOREWARN_VM_SCOPE: source.vm.scope,
+    FOREWARN_VM_METADATA: options.network?.metadata ?? seen.metadata,
+    FOREWARN_VM_ADDRESS: seen.address,
+    ...Object.fromEntries(ports),
   };
 }
 

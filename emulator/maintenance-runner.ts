@@ -232,12 +232,17 @@ function isThere(runner: PlatformRunner, name: string): boolean {
 function vmsOf(runner: PlatformRunner, target: string): readonly Vm[] {
   const all = [...runner.state.vms.values()].filter((vm) => isThere(runner, vm.name));
   const wanted = target.toLowerCase();
-  const found = all.filter((vm) => vm.role.toLowerCase() === wanted || vm.scope.toLowerCase() === wanted);
+  const found = all.filter((vm) => namesOf(vm).some((name) => name.toLowerCase() === wanted));
   if (found.length > 0) return found;
-  const known = [...new Set(all.flatMap((vm) => [vm.role, vm.scope]))].filter((name) => name !== '').join(', ');
+  const known = [...new Set(all.flatMap(namesOf))].filter((name) => name !== '').join(', ');
   throw new UserError('UNKNOWN_TARGET', `no role or scope ${JSON.stringify(target)} with VMs; known: ${known}`, {
     exitStatus: EXIT_USAGE,
   });
+}
+
+/** What maintenance of this VM may be asked for by. */
+function namesOf(vm: Vm): readonly string[] {
+  return [vm.role, vm.scope, vm.scaleSet ?? ''];
 }
 
 function forgetOldest(sequences: Sequence[]): void {

@@ -4,12 +4,13 @@ import { factsOf } from './emulated-vm.ts';
 import type { Fault } from './faults.ts';
 import { stableGuid, type Fleet, type FleetVm } from './fleet/fleet.ts';
 import type { PortPicker } from './free-ports.ts';
-import type { MetadataLimits } from './metadata/admission.ts';
+import { createAdmission, type Admission, type MetadataLimits } from './metadata/admission.ts';
 import type { MetadataCredentials } from './metadata/credentials.ts';
 import { createHttpFront, type HttpFront } from './metadata/http-front.ts';
 import { createFirstCalls, type FirstCalls } from './metadata/first-call.ts';
 import { resourceIdOf, type InstanceFacts } from './metadata/instance.ts';
 import { startMetadataServer, type MetadataServer } from './metadata/metadata-server.ts';
+import type { MetadataVm } from './metadata/respond.ts';
 import { offeredVersions, type OfferedVersions } from './metadata/offered-versions.ts';
 import type { IdentityService } from './metadata/respond-identity.ts';
 import type { LoadBalancing } from './metadata/respond-load-balancer.ts';
@@ -29,6 +30,8 @@ export interface FleetMetadata {
   readonly renderer: EventsRenderer;
   readonly firstCalls: FirstCalls;
   readonly versions: OfferedVersions;
+  readonly admission: Admission;
+  readonly tenantId: string;
   readonly credentials: MetadataCredentials;
   /** The scope as a VM sees it under a fault that keeps it behind. */
   readonly past: (fault: Fault, scope: ScopeState) => ScopeState;
@@ -37,7 +40,7 @@ export interface FleetMetadata {
 }
 
 export function createFleetMetadata(
-  shared: Omit<FleetMetadata, 'front' | 'renderer' | 'firstCalls' | 'versions'>,
+  shared: Omit<FleetMetadata, 'front' | 'renderer' | 'firstCalls' | 'versions' | 'admission' | 'tenantId'>,
 ): FleetMetadata {
   const { metadata } = shared.fleet;
   return {
@@ -46,6 +49,8 @@ export function createFleetMetadata(
     renderer: new EventsRenderer(),
     firstCalls: createFirstCalls(metadata.firstCallDelayMs),
     versions: offeredVersions(metadata.refuseVersions),
+    admission: createAdmission(limitsOf(metadata, shared.clock), shared.clock),
+    tenantId: stableGuid('tenant').toLowerCase(),
   };
 }
 
@@ -59,35 +64,80 @@ export async function startVmMetadata(
     readonly port: number | undefined;
   },
 ): Promise<MetadataServer> {
-  const { fleet, runner, clock } = shared;
-  const { vm } = source;
-  const scope = (): ScopeState => {
+  return await startMetadataServer({
+    vm: new FleetMetadataVm(source, shared),
+    front: shared.front,
+    address: source.metadata ?? { host: '127.0.0.1', port: await shared.picker.pick(own.port) },
+    clock: shared.clock,
+    admission: shared.admission,
+    fault: own.fault,
+    past: shared.past,
+  });
+}
+
+/**
+ * One VM of a fleet to its metadata service. A class, and everything about the VM made when it is asked for: there may be ten
+ * thousand of these, most of which only ever ask for events.
+ */
+class FleetMetadataVm implements MetadataVm {
+  readonly #source: FleetVm;
+  readonly #shared: FleetMetadata;
+
+  constructor(source: FleetVm, shared: FleetMetadata) {
+    this.#source = source;
+    this.#shared = shared;
+  }
+
+  get facts(): InstanceFacts {
+    return factsOf(this.#source, this.#shared.fleet);
+  }
+
+  get identities(): IdentityService['identities'] {
+    return identitiesOf(this.facts, this.#shared.fleet);
+  }
+
+  get credentials(): MetadataCredentials {
+    return this.#shared.credentials;
+  }
+
+  get tenantId(): string {
+    return this.#shared.tenantId;
+  }
+
+  get versions(): OfferedVersions {
+    return this.#shared.versions;
+  }
+
+  get renderer(): EventsRenderer {
+    return this.#shared.renderer;
+  }
+
+  balancing(): LoadBalancing | undefined {
+    const found = this.#shared.balancedPort(this.#source);
+    return found === undefined ? undefined : balancingOf(this.facts, found);
+  }
+
+  enablingMs(): number {
+    const { firstCalls, runner, clock } = this.#shared;
+    return firstCalls.waitMs(runner.state.scopes.get(this.#source.vm.scope), clock.now());
+  }
+
+  scope(): ScopeState {
+    const { runner, clock } = this.#shared;
+    const { vm } = this.#source;
     const found = runner.state.scopes.get(vm.scope);
-    if (found !== undefined && !askedWorthNoting(found, runner.state.settings, clock.now())) return found;
+    const at = { settings: runner.state.settings, now: clock.now() };
+    if (found !== undefined && !askedWorthNoting(found, vm, at)) return found;
     runner.submit({ kind: 'enable', vm: vm.name });
     const enabled = runner.state.scopes.get(vm.scope);
     if (enabled === undefined) throw new Error(`VM ${vm.name} is in no scope of the platform`);
     return enabled;
-  };
-  const facts = factsOf(source, fleet);
-  return await startMetadataServer({
-    vm: {
-      facts,
-      ...identityOf(facts, shared),
-      balancing: () => balancingOf(facts, shared.balancedPort(source)),
-      versions: shared.versions,
-      renderer: shared.renderer,
-      enablingMs: () => shared.firstCalls.waitMs(runner.state.scopes.get(vm.scope), clock.now()),
-      scope,
-      approve: (eventIds) => runner.submit({ kind: 'approve', vm: vm.name, eventIds }).kind === 'accepted',
-    },
-    front: shared.front,
-    address: source.metadata ?? { host: '127.0.0.1', port: await shared.picker.pick(own.port) },
-    clock,
-    limits: limitsOf(fleet.metadata, clock),
-    fault: own.fault,
-    past: shared.past,
-  });
+  }
+
+  approve(eventIds: readonly string[]): boolean {
+    const { name } = this.#source.vm;
+    return this.#shared.runner.submit({ kind: 'approve', vm: name, eventIds }).kind === 'accepted';
+  }
 }
 
 /** Azure's limit unless the fleet says otherwise; none by default where time does not pass by itself. */
@@ -99,7 +149,7 @@ function limitsOf(settings: MetadataSettings, clock: Clock): MetadataLimits {
 }
 
 /** Every VM has an identity of its own, and those of the fleet. Ids are made of the names, so that they stay the same. */
-function identityOf(facts: InstanceFacts, shared: FleetMetadata): IdentityService {
+function identitiesOf(facts: InstanceFacts, fleet: Fleet): IdentityService['identities'] {
   const { subscriptionId, resourceGroupName } = facts;
   const group = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroupName}/providers`;
   const withId = (resourceId: string): IdentityService['identities'][number] => ({
@@ -107,23 +157,18 @@ function identityOf(facts: InstanceFacts, shared: FleetMetadata): IdentityServic
     objectId: stableGuid(`object ${resourceId}`).toLowerCase(),
     resourceId,
   });
-  return {
-    credentials: shared.credentials,
-    tenantId: stableGuid('tenant').toLowerCase(),
-    identities: [
-      withId(resourceIdOf(facts)),
-      ...shared.fleet.metadata.identities.map((name) =>
-        withId(`${group}/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`),
-      ),
-    ],
-  };
+  return [
+    withId(resourceIdOf(facts)),
+    ...fleet.metadata.identities.map((name) =>
+      withId(`${group}/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`),
+    ),
+  ];
 }
 
 function balancingOf(
   facts: InstanceFacts,
-  found: ReturnType<FleetMetadata['balancedPort']>,
-): LoadBalancing | undefined {
-  if (found === undefined) return undefined;
+  found: NonNullable<ReturnType<FleetMetadata['balancedPort']>>,
+): LoadBalancing {
   return {
     frontendIpAddress: found.frontend.host,
     frontendPort: found.frontend.port,

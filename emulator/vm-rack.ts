@@ -24,6 +24,8 @@ export interface VmRack {
   /** Always the present ones: the same array, changed in place. */
   readonly seen: readonly EmulatedVm[];
   find(vm: string): EmulatedVm | undefined;
+  /** As the fleet file or a deployment describes it. */
+  sourceOf(vm: string): FleetVm | undefined;
   /** Before the host starts: metadata service, ports and, for the process host, the plan of a VM that the platform knows. */
   prepare(source: FleetVm): Promise<HostedVmPlan>;
   /** A new VM: known to the platform first, then with a metadata service, last started. Rejects when it is not to be. */
@@ -61,6 +63,7 @@ export interface VmRackOptions {
 }
 
 interface Built {
+  readonly source: FleetVm;
   readonly server: MetadataServer;
   readonly seen: EmulatedVm;
   readonly plan: HostedVmPlan;
@@ -103,7 +106,7 @@ export function createVmRack(options: VmRackOptions): VmRack {
       throw new UserError('EMULATOR_ENDS', `VM ${name} was not started: the emulator ends`);
     }
     const plan = planOf(source, seen, { ...options, network });
-    built.set(name, { server, seen, plan });
+    built.set(name, { source, server, seen, plan });
     seenVms.push(seen);
     return plan;
   };
@@ -122,6 +125,7 @@ export function createVmRack(options: VmRackOptions): VmRack {
   return {
     seen: seenVms,
     find: (vm) => built.get(vm)?.seen,
+    sourceOf: (vm) => built.get(vm)?.source,
     prepare,
     add: async (source, scopeKind) => {
       throwIfRefused(runner.submit({ kind: 'add-vm', vm: source.vm, scopeKind }));

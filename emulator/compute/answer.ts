@@ -4,7 +4,7 @@ import type { PlatformState, Vm } from '../platform/state.ts';
 import type { OperationLog } from './operation-log.ts';
 import { acknowledge } from './acknowledge.ts';
 import { COMPUTE_VERBS, computePath, vmOfRef, type ComputePath, type ComputeVerb } from './target.ts';
-import { collection, instanceView, scaleSetResource, vmResource, type ViewPlace } from './views.ts';
+import { collection, instanceView, scaleSetResource, scaleSetsOf, vmResource, type ViewPlace } from './views.ts';
 import { performUserOperation, type UserOperationContext } from './user-operation.ts';
 
 export interface ComputeRequest {
@@ -24,6 +24,7 @@ export interface ComputeAnswer {
 export interface ComputeContext extends UserOperationContext {
   readonly operations: OperationLog;
   readonly location: string;
+  readonly factsOf: ViewPlace['factsOf'];
   /** `https://127.0.0.1:PORT`, for the addresses in answers. */
   readonly url: () => string;
 }
@@ -89,15 +90,16 @@ function showCollection(
 
 function placeOf(
   path: { readonly subscription: string; readonly group: string | undefined },
-  { location }: ComputeContext,
+  { location, factsOf }: ComputeContext,
 ): ViewPlace {
-  return { subscription: path.subscription, group: path.group ?? RESOURCE_GROUP, location };
+  return { subscription: path.subscription, group: path.group ?? RESOURCE_GROUP, location, factsOf };
 }
 
 function knownScopes(state: PlatformState): readonly string[] {
   return [...state.scopes.values()]
-    .filter((scope) => scope.kind === 'scale-set' || scope.kind === 'cloud-service')
-    .map((scope) => scope.name);
+    .filter((scope) => scope.kind === 'cloud-service')
+    .map((scope) => scope.name)
+    .concat(scaleSetsOf(state));
 }
 
 function notThere(name: string, known: readonly string[]): ComputeAnswer {

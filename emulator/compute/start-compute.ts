@@ -35,6 +35,10 @@ export async function startCompute(context: {
       operations: createOperationLog(feed, () => clock.now(), { part: context.kept, state: runner.state }),
       location: fleet.location,
       rack,
+      factsOf: (vm) => {
+        const source = rack.sourceOf(vm);
+        return source === undefined ? undefined : { size: source.profile.size, tags: source.tags };
+      },
     },
   });
   context.closers.add(async () => {

@@ -1,4 +1,4 @@
-import { vmOrUndefined, type PlatformState, type Vm } from '../platform/state.ts';
+import { scaleSetOf, vmOrUndefined, type PlatformState, type Vm } from '../platform/state.ts';
 
 /** What users do to a VM through the compute API. */
 export const COMPUTE_VERBS = [
@@ -144,7 +144,7 @@ export function vmOfRef(state: PlatformState, ref: VmRef): Vm | undefined {
       return ofScope(state, ref.name, ['stand-alone', 'availability-set']);
     case 'instance': {
       const vm = ofScope(state, `${ref.scaleSet}_${ref.instance}`, ['scale-set']);
-      return vm?.scope.toLowerCase() === ref.scaleSet.toLowerCase() ? vm : undefined;
+      return vm !== undefined && scaleSetOf(state, vm)?.toLowerCase() === ref.scaleSet.toLowerCase() ? vm : undefined;
     }
     case 'role-instance': {
       const vm = ofScope(state, ref.instance, ['cloud-service']);

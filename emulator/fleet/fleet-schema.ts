@@ -146,6 +146,11 @@ const scaleSetSchema = z.strictObject({
   faultDomains: z.int().min(1).max(5).default(5),
   /** Zones of the instances, in turn. */
   zones: z.array(z.string().max(8)).default([]),
+  /**
+   * Whether each VM sees, and may approve, its own events only. Left out: those of GPU sizes in one fault domain do (Azure docs,
+   * Scheduled Events, "Scope").
+   */
+  ownEventsOnly: z.boolean().optional(),
   metadata: z.array(listenAddressSchema).default([]),
   ...vmShape,
 });

@@ -11,6 +11,7 @@ import { controlAccessOf, type ControlAccessSettings } from './control-schema.ts
 import { profileOf } from './instance-schema.ts';
 import { metadataSettingsOf } from './metadata-schema.ts';
 import { rulesOf } from './rules-schema.ts';
+import { scopesNamed, seesOwnEventsOnly } from './own-events.ts';
 
 /** A VM as the fleet file describes it, spelt out. */
 export interface FleetVm {
@@ -108,7 +109,7 @@ export function expandFleet(settings: FleetSettings, folder: string): Fleet {
       rebootAtLeastMs: settings.impact.rebootAtLeast,
       lingerAfterImpactMs: settings.impact.lingerAfterImpact,
       disableAfterMs: settings.metadata.disableAfter,
-      rules: rulesOf(settings.rules),
+      rules: rulesOf(settings.rules, scopesNamed(settings, settings.rules.autoApprove)),
     },
     metadata: metadataSettingsOf(settings.metadata),
     compute: computeOf(settings.compute, folder),
@@ -192,11 +193,12 @@ function availabilitySetVms(settings: FleetSettings, scopes: Record<string, Scop
 
 function scaleSetVms(settings: FleetSettings, scopes: Record<string, ScopeKind>): readonly FleetVm[] {
   return settings.scaleSets.flatMap((set) => {
-    scopes[set.name] = 'scale-set';
+    const isOwn = seesOwnEventsOnly(set);
     const common = ofVm(set);
     return Array.from({ length: set.instances }, (_, index) => ({
       vm: {
         ...identity(set.name, `${set.name}_${index}`),
+        ...scaleSetScope(set.name, { name: `${set.name}_${index}`, isOwn, scopes }),
         role: '',
         updateDomain: index % set.updateDomains,
         faultDomain: index % set.faultDomains,
@@ -206,6 +208,16 @@ function scaleSetVms(settings: FleetSettings, scopes: Record<string, ScopeKind>)
       ...common,
     }));
   });
+}
+
+/** A scope of its own, which is no other kind of scope by that; or that of the whole scale set. */
+function scaleSetScope(
+  scaleSet: string,
+  of: { readonly name: string; readonly isOwn: boolean; readonly scopes: Record<string, ScopeKind> },
+): Pick<Vm, 'scope' | 'scaleSet'> {
+  const scope = of.isOwn ? of.name : scaleSet;
+  of.scopes[scope] = 'scale-set';
+  return of.isOwn ? { scope, scaleSet } : { scope };
 }
 
 function ofVm(
@@ -226,7 +238,9 @@ function identity(scope: string, name: string): Pick<Vm, 'scope' | 'name' | 'vmI
 export function stableGuid(text: string): string {
   const hex = createHash('sha256').update(`forewarn ${text}`).digest('hex').toUpperCase();
   // The version and variant digits of a name-based UUID (RFC 9562, version 8).
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-A${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  const text36 = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-A${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  // As one piece: of ten thousand, the pieces with the hashes they are cut from would be megabytes.
+  return Buffer.from(text36, 'latin1').toString('latin1');
 }
 
 function balancingOf(settings: FleetSettings): FleetBalancing | undefined {

@@ -4,6 +4,7 @@ import type { Environment } from '../../common/runtime/environment.ts';
 import { loadSettings, parseSettings } from '../../common/runtime/settings.ts';
 import { checkControlAccess } from './control-schema.ts';
 import { expandFleet, type Fleet } from './fleet.ts';
+import { ownScopesOf, seesOwnEventsOnly } from './own-events.ts';
 import { fleetSchema, type FleetSettings } from './fleet-schema.ts';
 
 /** Reads a fleet file. Throws a `SettingsError` that names every problem. */
@@ -85,7 +86,12 @@ function scopeNames(settings: FleetSettings): readonly Named[] {
   return [
     ...(service === undefined ? [] : [{ name: service.name, at: ['cloudService', 'name'] }]),
     ...settings.availabilitySets.map((set, index) => ({ name: set.name, at: ['availabilitySets', index, 'name'] })),
-    ...settings.scaleSets.map((set, index) => ({ name: set.name, at: ['scaleSets', index, 'name'] })),
+    ...settings.scaleSets.flatMap((set, index) =>
+      [set.name, ...(seesOwnEventsOnly(set) ? ownScopesOf(set) : [])].map((name) => ({
+        name,
+        at: ['scaleSets', index, 'name'],
+      })),
+    ),
     ...settings.vms.map((vm, index) => ({ name: vm.name, at: ['vms', index, 'name'] })),
   ];
 }

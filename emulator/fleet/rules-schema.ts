@@ -12,10 +12,11 @@ export const rulesSchema = z.strictObject({
 });
 export type RulesSettings = z.output<typeof rulesSchema>;
 
-export function rulesOf(settings: RulesSettings): PlatformRules {
+/** `autoApproving`: the scopes that `autoApprove` means. */
+export function rulesOf(settings: RulesSettings, autoApproving: readonly string[]): PlatformRules {
   return {
     allowsSeveralUpdateDomains: settings.updateDomainsPerEvent === 'several',
     maxUserOperations: settings.userOperations === 0 ? undefined : settings.userOperations,
-    autoApprovingScopes: new Set(settings.autoApprove),
+    autoApprovingScopes: new Set(autoApproving),
   };
 }

@@ -130,7 +130,7 @@ async function run(verb: HostVerb, vm: string, context: RunContext, impact?: Imp
   const wanted = {
     what: `${verb} of VM ${vm}`,
     command: context.resolve(template).map((part) => part.replaceAll('{vm}', vm)),
-    environment: { ...plan.environment, FOREWARN_VERB: verb, ...(impact === undefined ? {} : told(impact)) },
+    environment: { ...plan.environment(), FOREWARN_VERB: verb, ...(impact === undefined ? {} : told(impact)) },
     workingFolder: plan.workingFolder,
     timeLimitMs: isLast ? Math.min(THAW_LIMIT_MS, commands.timeLimit) : commands.timeLimit,
   };

@@ -14,8 +14,8 @@ export interface HostedVmPlan {
   readonly name: string;
   /** Commands by name, each a program and its arguments, ready to be started. */
   readonly run: Readonly<Record<string, readonly string[]>>;
-  /** Environment of all of them. */
-  readonly environment: Environment;
+  /** Environment of all of them; made when it is asked for, because ten thousand copies of a whole one are megabytes. */
+  environment(): Environment;
   /** Program and arguments that start what follows them where the VM is; empty = on this machine. */
   readonly launcher: readonly string[];
   /** Working folder of all of them. */
@@ -85,7 +85,7 @@ export class HostedVm {
           // A session of its own: the VM's processes are told from all others by it.
           detached: true,
           env: {
-            ...plan.environment,
+            ...plan.environment(),
             FOREWARN_VM_DISK: folder.disk,
             FOREWARN_VM_TEMP: folder.temp,
             FOREWARN_VM_BOOT: `${boots}`,

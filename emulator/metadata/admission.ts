@@ -13,35 +13,45 @@ export interface MetadataLimits {
   readonly concurrentTokens: number;
 }
 
-/** Says whether a request is within the VM's allowance (IMDS, "Rate limiting"): undefined, or the refusal. */
-export function createAdmission(
-  limits: MetadataLimits,
-  clock: Clock,
-): (url: string, response: ServerResponse) => Answer | undefined {
-  const { requestsPerSecond, tokensPerSecond, concurrentTokens } = limits;
-  const general = createRate(requestsPerSecond, clock);
-  const tokens = createRate(tokensPerSecond, clock);
-  let waiting = 0;
-  return (url, response) => {
-    if (!isForIdentity(url)) return general() ? undefined : ANSWERS.tooManyRequests;
-    if (concurrentTokens > 0 && waiting >= concurrentTokens) return TOO_MANY_TOKENS;
-    if (!tokens()) return TOO_MANY_TOKENS;
-    waiting++;
-    // Also when the client hangs up, and when a fault never answers and the connection ends at last.
-    response.once('close', () => {
-      waiting--;
-    });
-    return undefined;
-  };
+/** What one VM has used of its allowance: nothing but figures, because there may be ten thousand of them. */
+export interface Allowance {
+  general: Bucket | undefined;
+  tokens: Bucket | undefined;
+  waitingTokens: number;
 }
 
-function createRate(perSecond: number, clock: Clock): () => boolean {
-  if (perSecond === 0) return () => true;
-  let bucket: Bucket | undefined;
-  return () => {
-    const next = takeOne(bucket, perSecond, clock.monotonic());
-    bucket = next ?? bucket;
-    return next !== undefined;
+export function freshAllowance(): Allowance {
+  return { general: undefined, tokens: undefined, waitingTokens: 0 };
+}
+
+/**
+ * Says whether a request is within its VM's allowance (IMDS, "Rate limiting"): undefined, or the refusal. One for all VMs of an
+ * emulator.
+ */
+export type Admission = (allowance: Allowance, url: string, response: ServerResponse) => Answer | undefined;
+
+export function createAdmission(limits: MetadataLimits, clock: Clock): Admission {
+  const { requestsPerSecond, tokensPerSecond, concurrentTokens } = limits;
+  return (allowance, url, response) => {
+    if (!isForIdentity(url)) {
+      if (requestsPerSecond === 0) return undefined;
+      const next = takeOne(allowance.general, requestsPerSecond, clock.monotonic());
+      if (next === undefined) return ANSWERS.tooManyRequests;
+      allowance.general = next;
+      return undefined;
+    }
+    if (concurrentTokens > 0 && allowance.waitingTokens >= concurrentTokens) return TOO_MANY_TOKENS;
+    if (tokensPerSecond > 0) {
+      const next = takeOne(allowance.tokens, tokensPerSecond, clock.monotonic());
+      if (next === undefined) return TOO_MANY_TOKENS;
+      allowance.tokens = next;
+    }
+    allowance.waitingTokens++;
+    // Also when the client hangs up, and when a fault never answers and the connection ends at last.
+    response.once('close', () => {
+      allowance.waitingTokens--;
+    });
+    return undefined;
   };
 }
 

@@ -5,11 +5,11 @@ import { UserError } from '../../common/runtime/errors.ts';
 import { listen, type ListenAddress } from '../../common/runtime/listen.ts';
 import { DEFAULT_LATENCY_MS, type Fault } from '../faults.ts';
 import type { ScopeState } from '../platform/state.ts';
-import { createAdmission, type MetadataLimits } from './admission.ts';
+import { freshAllowance, type Admission } from './admission.ts';
 import { ANSWERS, jsonAnswer, textAnswer, type Answer } from './answer.ts';
 import { scopeUnder } from './faulty-view.ts';
 import type { HttpFront } from './http-front.ts';
-import { respond, type Later, type MetadataVm } from './respond.ts';
+import { respond, type Later, type MetadataRequest, type MetadataVm } from './respond.ts';
 import { MAX_APPROVAL_BYTES } from './scheduled-events.ts';
 
 /** The metadata service of one VM, on an address of its own: the address is what tells VMs apart. */
@@ -26,7 +26,8 @@ export interface MetadataServerOptions {
   readonly front: HttpFront;
   readonly address: ListenAddress;
   readonly clock: Clock;
-  readonly limits: MetadataLimits;
+  /** Shared by all VMs of an emulator. */
+  readonly admission: Admission;
   /** How to misbehave now, if at all. Asked for every request. */
   fault(): Fault | undefined;
   /** The scope as it was, for the faults `behind` and `stale-document`. */
@@ -35,10 +36,10 @@ export interface MetadataServerOptions {
 
 /** Starts it. Nothing but `node:http` behind it, because every VM asks every second and one process may serve thousands. */
 export async function startMetadataServer(options: MetadataServerOptions): Promise<MetadataServer> {
-  const refusalOf = createAdmission(options.limits, options.clock);
+  const allowance = freshAllowance();
   const connections = new Set<Socket>();
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    const refusal = refusalOf(request.url ?? '/', response);
+    const refusal = options.admission(allowance, request.url ?? '/', response);
     if (refusal !== undefined) {
       request.resume();
       send(response, refusal);
@@ -92,12 +93,17 @@ function serve(options: MetadataServerOptions, request: IncomingMessage, respons
 }
 
 /** Reads the body where the answer depends on it, and hands the answer over. */
-function answerTo(options: MetadataServerOptions, request: IncomingMessage, deliver: (answer: Answer) => void): void {
+function answerTo(
+  options: MetadataServerOptions & Pick<MetadataRequest, 'view'>,
+  request: IncomingMessage,
+  deliver: (answer: Answer) => void,
+): void {
   const outcome = orError(() =>
     respond(options.vm, {
       method: request.method ?? '',
       headers: request.headers,
       target: options.front.parseTarget(request.url ?? '/'),
+      view: options.view,
     }),
   );
   if (!('kind' in outcome)) {
@@ -225,11 +231,11 @@ function serveView(
   fault: Fault,
   { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
 ): void {
-  const { vm, clock } = options;
+  const { clock } = options;
   // A client that has the document already is to see the other one all the same.
   if (fault.kind === 'empty-document') delete request.headers['if-none-match'];
-  const seen = { ...vm, scope: () => scopeUnder(fault, vm.scope(), options.past) };
-  answerTo({ ...options, vm: seen }, request, (answer) => {
+  const view = (scope: ScopeState): ScopeState => scopeUnder(fault, scope, options.past);
+  answerTo({ ...options, view }, request, (answer) => {
     if (fault.kind !== 'clock-skew') {
       send(response, answer);
       return;

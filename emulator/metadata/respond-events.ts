@@ -1,5 +1,5 @@
 import type { ScopeState } from '../platform/state.ts';
-import { ANSWERS, methodNotAllowed } from './answer.ts';
+import { ANSWERS, methodNotAllowed, type Answer } from './answer.ts';
 import type { OfferedVersions } from './offered-versions.ts';
 import type { NeedsBody, Outcome, ParsedRequest } from './respond.ts';
 import { APPROVED, parseApprovalOrUndefined, UNKNOWN_EVENT, type EventsRenderer } from './scheduled-events.ts';
@@ -27,8 +27,11 @@ export function respondEvents(events: EventsService, versions: OfferedVersions, 
   if (method === 'POST') return approval(events);
   const ifNoneMatch = headers['if-none-match'];
   const afterMs = events.enablingMs();
-  if (afterMs <= 0) return events.renderer.answer(events.scope(), version, ifNoneMatch);
-  return { kind: 'later', afterMs, finish: () => events.renderer.answer(events.scope(), version, ifNoneMatch) };
+  const answer = (): Answer => {
+    const scope = events.scope();
+    return events.renderer.answer(request.view === undefined ? scope : request.view(scope), version, ifNoneMatch);
+  };
+  return afterMs <= 0 ? answer() : { kind: 'later', afterMs, finish: answer };
 }
 
 function approval(events: EventsService): NeedsBody {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ANSWERS, methodNotAllowed, type Answer } from './answer.ts';
+import type { ScopeState } from '../platform/state.ts';
 import type { InstanceFacts } from './instance.ts';
 import type { OfferedVersions } from './offered-versions.ts';
 import type { RequestTarget } from './request-target.ts';
@@ -21,6 +22,8 @@ export interface MetadataRequest {
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
   readonly target: RequestTarget;
+  /** What a fault makes of the document; undefined: it is as it is. */
+  readonly view?: ((scope: ScopeState) => ScopeState) | undefined;
 }
 
 /** A request whose target could be parsed. */
@@ -55,7 +58,7 @@ export function respond(vm: MetadataVm, request: MetadataRequest): Outcome {
   if (target.kind === 'duplicate-parameter') return ANSWERS.duplicateParameter;
   if (headers['x-forwarded-for'] !== undefined) return ANSWERS.forwarded;
   const hasHeader = isTrue(headers['metadata']);
-  const parsed: ParsedRequest = { method: request.method, headers, target, hasHeader };
+  const parsed: ParsedRequest = { method: request.method, headers, target, hasHeader, view: request.view };
   const [root, endpoint] = target.segments;
   // Version 2017-03-01 of events is the only thing that may be asked for without the header.
   if (isWord(root, 'metadata') && isWord(endpoint, 'scheduledevents')) return respondEvents(vm, vm.versions, parsed);

@@ -1,3 +1,4 @@
+import { enabled } from './enabling.ts';
 import { changed, endImpact, putEvent, removeEvent, startEvent } from './life.ts';
 import { applyMemberCommand, type MemberCommand } from './members.ts';
 import { scheduleEvent, type ScheduleCommand } from './schedule.ts';
@@ -147,8 +148,8 @@ function approveIn(
 function enable(state: PlatformState, vmName: string, now: number): CommandStep {
   const vm = vmOrUndefined(state, vmName);
   const scope = vm === undefined ? undefined : state.scopes.get(vm.scope);
-  if (scope === undefined) return refused(state, 'unknown-vm', unknownVm(state, vmName));
-  const scopes = new Map(state.scopes).set(scope.name, { ...scope, isEnabled: true, lastAskedMs: now });
+  if (vm === undefined || scope === undefined) return refused(state, 'unknown-vm', unknownVm(state, vmName));
+  const scopes = new Map(state.scopes).set(scope.name, enabled(scope, vm, now));
   return accepted({ state: { ...state, scopes }, effects: [] });
 }
 

@@ -1,5 +1,6 @@
 import type { EventSource, EventType, PlatformEvent, PlatformState, ScopeKind, ScopeState } from './state.ts';
 import { vmOrUndefined } from './state.ts';
+import { isShown } from './zones.ts';
 
 /** One event as the newest api-version shows it, in the order of its keys on the wire. */
 export interface DocumentEvent {
@@ -33,7 +34,10 @@ export function documentFor(
 
 /** The document of a scope. The same scope state always gives the same document, so it may be cached by identity. */
 export function documentOf(scope: ScopeState): EventsDocument {
-  return { DocumentIncarnation: scope.incarnation, Events: scope.events.map(documentEvent) };
+  return {
+    DocumentIncarnation: scope.incarnation,
+    Events: scope.events.filter((event) => isShown(scope, event)).map(documentEvent),
+  };
 }
 
 function documentEvent(event: PlatformEvent): DocumentEvent {

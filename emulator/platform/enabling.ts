@@ -1,4 +1,5 @@
-import type { PlatformSettings, PlatformState, ScopeState } from './state.ts';
+import type { PlatformSettings, PlatformState, ScopeState, Vm } from './state.ts';
+import { forgetZones, isZonal, withZone } from './zones.ts';
 
 /*
  * A scope gets events from its first request for them on, and loses them again when it has not asked for a day; its next
@@ -10,9 +11,20 @@ import type { PlatformSettings, PlatformState, ScopeState } from './state.ts';
 const NOTING_SHARE = 1 / 1440;
 
 /** Whether a request at `now` changes anything; most do not, because the state of a scope should stay the same object. */
-export function askedWorthNoting(scope: ScopeState, settings: PlatformSettings, now: number): boolean {
-  if (!scope.isEnabled || scope.lastAskedMs === undefined) return true;
-  return Math.abs(now - scope.lastAskedMs) >= settings.disableAfterMs * NOTING_SHARE;
+export function askedWorthNoting(
+  scope: ScopeState,
+  by: Pick<Vm, 'zone'>,
+  { settings, now }: { readonly settings: PlatformSettings; readonly now: number },
+): boolean {
+  const lastMs = isZonal(scope, by) ? scope.zones?.[by.zone] : scope.lastAskedMs;
+  if (!scope.isEnabled || lastMs === undefined) return true;
+  return Math.abs(now - lastMs) >= settings.disableAfterMs * NOTING_SHARE;
+}
+
+/** A VM asks for events at `now`. */
+export function enabled(scope: ScopeState, by: Vm, now: number): ScopeState {
+  const noted = isZonal(scope, by) ? withZone(scope, by.zone, now) : scope;
+  return { ...noted, isEnabled: true, lastAskedMs: now };
 }
 
 /** When the scope is disabled if nobody asks before; undefined when there is nothing to disable. */
@@ -25,10 +37,11 @@ export function disableForgotten(state: PlatformState, now: number): PlatformSta
   const forgotten = [...state.scopes.values()].filter(
     (scope) => (disablesAt(scope, state.settings) ?? Infinity) <= now,
   );
-  if (forgotten.length === 0) return state;
+  if (forgotten.length === 0) return forgetZones(state, now);
   const scopes = new Map(state.scopes);
   for (const scope of forgotten) {
-    scopes.set(scope.name, { ...scope, isEnabled: false, lastAskedMs: undefined, incarnation: 1 });
+    const { zones: _zones, ...rest } = scope;
+    scopes.set(scope.name, { ...rest, isEnabled: false, lastAskedMs: undefined, incarnation: 1 });
   }
-  return { ...state, scopes };
+  return forgetZones({ ...state, scopes }, now);
 }

@@ -1,5 +1,6 @@
 import type { Effect, Step, EventChange } from './effects.ts';
 import { disableForgotten, disablesAt } from './enabling.ts';
+import { isShown, zoneForgottenAt } from './zones.ts';
 import {
   FINISHED_KEPT,
   type EventLife,
@@ -33,8 +34,9 @@ export function advance(state: PlatformState, now: number): Step {
 export function nextDeadline(state: PlatformState): number | undefined {
   let earliest: number | undefined;
   for (const scope of state.scopes.values()) {
-    const forgottenAtMs = disablesAt(scope, state.settings);
-    if (forgottenAtMs !== undefined && forgottenAtMs < (earliest ?? Infinity)) earliest = forgottenAtMs;
+    for (const forgottenAtMs of [disablesAt(scope, state.settings), zoneForgottenAt(scope, state.settings)]) {
+      if (forgottenAtMs !== undefined && forgottenAtMs < (earliest ?? Infinity)) earliest = forgottenAtMs;
+    }
     for (const event of scope.events) {
       const deadlineMs = deadlineOf(event, scope);
       if (deadlineMs !== undefined && (earliest === undefined || deadlineMs < earliest)) earliest = deadlineMs;
@@ -169,7 +171,7 @@ export function removeEvent(
   const scopes = new Map(state.scopes).set(scope.name, {
     ...scope,
     events,
-    incarnation: nextIncarnation(scope.isEnabled, scope.incarnation),
+    incarnation: nextIncarnation(scope, event),
   });
   const finished = [...state.finished, { event, outcome: end.outcome, goneAtMs: end.now }].slice(-FINISHED_KEPT);
   return {
@@ -186,13 +188,16 @@ export function putEvent(state: PlatformState, event: PlatformEvent, isVisible: 
   const events = isKnown
     ? scope.events.map((other) => (other.id === event.id ? event : other))
     : [...scope.events, event];
-  const incarnation = isVisible ? nextIncarnation(scope.isEnabled, scope.incarnation) : scope.incarnation;
+  const incarnation = isVisible ? nextIncarnation(scope, event) : scope.incarnation;
   return { ...state, scopes: new Map(state.scopes).set(scope.name, { ...scope, events, incarnation }) };
 }
 
-/** Nobody has read a document of a scope that is not enabled yet: its first one is number 1, whatever is in it. */
-function nextIncarnation(isEnabled: boolean, incarnation: number): number {
-  return isEnabled ? incarnation + 1 : incarnation;
+/**
+ * Nobody has read a document of a scope that is not enabled yet: its first one is number 1, whatever is in it. And what is not
+ * in the document does not change it.
+ */
+function nextIncarnation(scope: ScopeState, event: PlatformEvent): number {
+  return scope.isEnabled && isShown(scope, event) ? scope.incarnation + 1 : scope.incarnation;
 }
 
 /** The effect that tells watchers. */

@@ -1,4 +1,5 @@
 import { changed, putEvent, startEvent } from './life.ts';
+import { zonesOf } from './zones.ts';
 import type { CommandStep, PlatformRefusal } from './effects.ts';
 import { vmOrUndefined, type EventSource, type EventType, type GoneAs, type PlatformState, type Vm } from './state.ts';
 
@@ -33,11 +34,13 @@ export function scheduleEvent(state: PlatformState, command: ScheduleCommand, no
   const refusal = source === 'User' ? refuseUserOperation(state) : undefined;
   if (refusal !== undefined) return { state, effects: [], outcome: refusal };
   const isAnnounced = command.entry === 'announced' && !isApprovedByPolicy(state, command.type, { source, named });
+  const zones = zonesOf(state.scopes.get(named.scope), named.vms);
   const event = {
     id: command.eventId.toUpperCase(),
     type: command.type,
     scope: named.scope,
     resources: named.vms.map((vm) => vm.name),
+    ...(zones === undefined ? {} : { zones }),
     description: command.description ?? describe(command, source),
     source,
     durationSeconds: command.durationSeconds ?? (command.type === 'Freeze' ? DEFAULT_FREEZE_SECONDS : UNKNOWN_DURATION),

@@ -33,6 +33,8 @@ export interface Vm {
   readonly faultDomain: number;
   /** Availability zone, `1` to `3`, or empty. */
   readonly zone: string;
+  /** The scale set of a VM that is a scope by itself; left out where the scope is the scale set. */
+  readonly scaleSet?: string;
 }
 
 /** Everything that Azure decides and documents loosely or not at all, as figures that can be chosen. Milliseconds. */
@@ -125,6 +127,8 @@ export interface PlatformEvent {
   readonly type: EventType;
   readonly scope: string;
   readonly resources: readonly string[];
+  /** Zones of these VMs, in a scale set that has zones. */
+  readonly zones?: readonly string[] | undefined;
   readonly description: string;
   readonly source: EventSource;
   /** Seconds; 0 = no interruption, -1 = unknown or not applicable. */
@@ -153,6 +157,11 @@ export interface ScopeState {
   readonly isEnabled: boolean;
   /** When one of its VMs last asked for events, epoch milliseconds, to within `askedWorthNoting`; undefined before the first. */
   readonly lastAskedMs?: number | undefined;
+  /**
+   * Of a scale set with zones: when a VM of each zone last asked. Events of a zone that has not are in no document; left out,
+   * as they are by every other scope.
+   */
+  readonly zones?: Readonly<Record<string, number>> | undefined;
   /** Increases by one with every change of the document; 1 in the first document of a scope. */
   readonly incarnation: number;
   /** In the order of their appearance. */
@@ -198,6 +207,11 @@ export function createPlatform(
     scopes,
     finished: [],
   };
+}
+
+/** The scale set that a VM is in; undefined when it is in none. */
+export function scaleSetOf(state: Pick<PlatformState, 'scopes'>, vm: Vm): string | undefined {
+  return vm.scaleSet ?? (state.scopes.get(vm.scope)?.kind === 'scale-set' ? vm.scope : undefined);
 }
 
 /** The VM of that name, in any case of letters. */

@@ -21,6 +21,7 @@ export const eventSchema = z
     type: z.enum(EVENT_TYPES),
     scope: z.string(),
     resources: z.array(z.string()),
+    zones: z.array(z.string()).optional(),
     description: z.string(),
     source: z.enum(EVENT_SOURCES),
     durationSeconds: z.number(),
@@ -30,8 +31,9 @@ export const eventSchema = z
     approvals: z.array(z.object({ by: z.string(), atMs: z.number() })),
     life: lifeSchema,
   })
-  .transform(({ leaves, ...event }): PlatformEvent => ({
+  .transform(({ leaves, zones, ...event }): PlatformEvent => ({
     ...event,
+    ...(zones === undefined ? {} : { zones }),
     notBeforeMs: event.notBeforeMs,
     ...(leaves === undefined ? {} : { leaves }),
   }));
@@ -40,11 +42,13 @@ export const scopeSchema = z.object({
   name: z.string(),
   isEnabled: z.boolean(),
   lastAskedMs: z.number().optional(),
+  /** When each was last asked for. */
+  zones: z.record(z.string(), z.number()).optional(),
   incarnation: z.int().positive(),
   events: z.array(eventSchema),
 });
 
 /** A scope as it was at some moment. */
-export const heldScopeSchema = scopeSchema.extend({
-  kind: z.enum(['cloud-service', 'availability-set', 'scale-set', 'stand-alone']),
-});
+export const heldScopeSchema = scopeSchema
+  .extend({ kind: z.enum(['cloud-service', 'availability-set', 'scale-set', 'stand-alone']) })
+  .transform(({ zones, ...scope }) => ({ ...scope, ...(zones === undefined ? {} : { zones }) }));

@@ -16,7 +16,7 @@ export interface SavedState {
   readonly parts: KeptParts;
 }
 
-type SavedScope = Pick<ScopeState, 'name' | 'isEnabled' | 'incarnation' | 'events'> & {
+type SavedScope = Pick<ScopeState, 'name' | 'isEnabled' | 'zones' | 'incarnation' | 'events'> & {
   readonly lastAskedMs?: number | undefined;
 };
 
@@ -40,10 +40,11 @@ export function renderState(
 ): string {
   const saved: SavedState = {
     format: FORMAT,
-    scopes: [...state.scopes.values()].map(({ name, isEnabled, lastAskedMs, incarnation, events }) => ({
+    scopes: [...state.scopes.values()].map(({ name, isEnabled, lastAskedMs, zones, incarnation, events }) => ({
       name,
       isEnabled,
       lastAskedMs,
+      zones,
       incarnation,
       events,
     })),
@@ -83,6 +84,7 @@ export function restoreState(fresh: PlatformState, saved: SavedState, now: numbe
       ...scope,
       isEnabled: found.isEnabled,
       ...(found.lastAskedMs === undefined ? {} : { lastAskedMs: found.lastAskedMs }),
+      ...(found.zones === undefined ? {} : { zones: found.zones }),
       incarnation: found.incarnation + (isOther ? 1 : 0),
       events,
     });

@@ -31,7 +31,7 @@ describe('a VM of processes where the kernel tells nothing of them (macOS)', () 
       plan: {
         name: 'vm0',
         run: { app: [process.execPath, path.join(folder, 'app.mjs'), counter] },
-        environment: systemEnvironment(),
+        environment: () => systemEnvironment(),
         launcher: [],
         workingFolder: folder,
       },

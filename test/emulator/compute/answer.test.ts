@@ -23,6 +23,7 @@ function compute(kind: ScopeKind = 'cloud-service'): {
     random: seededRandom(1),
     operations: createOperationLog(feed, () => clock.now(), undefined),
     location: 'here',
+    factsOf: () => ({ size: 'Standard_B2s', tags: { owner: 'me' } }),
     url: () => 'https://127.0.0.1:1',
     rack: { remove: async () => {}, stop: async () => {}, start: async () => {} },
   };
@@ -83,5 +84,19 @@ describe('the compute API', () => {
     const [method, path, token, status, code] = row;
     const answer = await compute().ask(method, base + path, token);
     expect(answer).toMatchObject({ status, body: { error: { code } } });
+  });
+
+  it('shows size and tags, a machine its size among its properties and an instance as its sku', async () => {
+    const { ask } = compute('scale-set');
+    const machine = await ask('GET', `${base}/virtualMachines/db1?api-version=1`);
+    expect(machine.body).toMatchObject({
+      tags: { owner: 'me' },
+      properties: { hardwareProfile: { vmSize: 'Standard_B2s' } },
+    });
+    const set = await ask('GET', `${base}/virtualMachineScaleSets/set?api-version=1`);
+    expect(set.body).toMatchObject({
+      tags: { owner: 'me' },
+      sku: { name: 'Standard_B2s', tier: 'Standard', capacity: 3 },
+    });
   });
 });

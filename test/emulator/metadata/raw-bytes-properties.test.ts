@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { seededRandom } from '../../../common/runtime/random.ts';
+import { createAdmission } from '../../../emulator/metadata/admission.ts';
 import { createHttpFront } from '../../../emulator/metadata/http-front.ts';
 import { startMetadataServer } from '../../../emulator/metadata/metadata-server.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -38,7 +39,7 @@ async function service(): Promise<{
     },
     address: { host: '127.0.0.1', port: 0 },
     clock: new FakeClock(),
-    limits: { requestsPerSecond: 0, tokensPerSecond: 0, concurrentTokens: 0 },
+    admission: createAdmission({ requestsPerSecond: 0, tokensPerSecond: 0, concurrentTokens: 0 }, new FakeClock()),
     past: (_fault, current) => current,
     fault: () => undefined,
   });

@@ -2,6 +2,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_LATENCY_MS, FAULT_KINDS, type Fault, type FaultKind } from '../../../emulator/faults.ts';
+import { createAdmission } from '../../../emulator/metadata/admission.ts';
 import { createHttpFront } from '../../../emulator/metadata/http-front.ts';
 import { startMetadataServer, type MetadataServer } from '../../../emulator/metadata/metadata-server.ts';
 import { MAX_APPROVAL_BYTES } from '../../../emulator/metadata/scheduled-events.ts';
@@ -40,7 +41,7 @@ beforeEach(async () => {
     front: createHttpFront(),
     address: { host: '127.0.0.1', port: 0 },
     clock,
-    limits: { requestsPerSecond: 0, tokensPerSecond: 0, concurrentTokens: 0 },
+    admission: createAdmission({ requestsPerSecond: 0, tokensPerSecond: 0, concurrentTokens: 0 }, clock),
     past: (_fault, current) => current,
     fault: () => {
       onFault();

@@ -5,6 +5,7 @@ import { DEFAULT_PLATFORM_SETTINGS, type PlatformState, type ScopeState } from '
 import { apply, platform, scheduled, START_MS } from '../support.ts';
 
 const DAY_MS = 24 * 3_600_000;
+const NO_ZONE = { zone: '' };
 
 function scopeOf(state: PlatformState): ScopeState {
   const scope = state.scopes.get('set');
@@ -38,8 +39,8 @@ describe('a scope that nobody asks about', () => {
 
   it('has its requests noted once a minute, so that the document need not be made anew every second', () => {
     const settings = DEFAULT_PLATFORM_SETTINGS;
-    expect(askedWorthNoting(scopeOf(platform()), settings, START_MS)).toBe(true);
-    expect(askedWorthNoting(scopeOf(asked), settings, START_MS + 59_999)).toBe(false);
-    expect(askedWorthNoting(scopeOf(asked), settings, START_MS + 60_000)).toBe(true);
+    expect(askedWorthNoting(scopeOf(platform()), NO_ZONE, { settings, now: START_MS })).toBe(true);
+    expect(askedWorthNoting(scopeOf(asked), NO_ZONE, { settings, now: START_MS + 59_999 })).toBe(false);
+    expect(askedWorthNoting(scopeOf(asked), NO_ZONE, { settings, now: START_MS + 60_000 })).toBe(true);
   });
 });
