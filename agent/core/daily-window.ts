@@ -24,15 +24,26 @@ export function isWithin(window: DailyWindow, wallMs: number): boolean {
   return weekdays === undefined || weekdays.includes(began);
 }
 
-/** What the clock on the wall of that zone shows. Intl is a table and no clock: the moment is given. */
-function localTime(zone: string, wallMs: number): { readonly minute: number; readonly weekday: number } {
-  const parts = new Intl.DateTimeFormat('en-US', {
+/** Making one costs more than all else that is decided in a second; a policy names a zone or two. */
+const FORMATS = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(zone: string): Intl.DateTimeFormat {
+  const known = FORMATS.get(zone);
+  if (known !== undefined) return known;
+  const format = new Intl.DateTimeFormat('en-US', {
     timeZone: zone,
     hourCycle: 'h23',
     weekday: 'short',
     hour: 'numeric',
     minute: 'numeric',
-  }).formatToParts(wallMs);
+  });
+  FORMATS.set(zone, format);
+  return format;
+}
+
+/** What the clock on the wall of that zone shows. Intl is a table and no clock: the moment is given. */
+function localTime(zone: string, wallMs: number): { readonly minute: number; readonly weekday: number } {
+  const parts = formatOf(zone).formatToParts(wallMs);
   const part = (type: string): string => parts.find((one) => one.type === type)?.value ?? '';
   return {
     minute: Number(part('hour')) * 60 + Number(part('minute')),

@@ -88,7 +88,10 @@ function seeEvent(draft: Draft, event: ScheduledEvent): void {
     if (isNamed) reviveEvent(draft, entry, event);
     return;
   }
-  const hash = subjectHash(event);
+  const { promise } = entry;
+  // The very same list, as it is in a document that has not changed: what was reckoned once is not reckoned every second.
+  const isSame = event.resources === promise.resources && event.eventType === promise.eventType;
+  const hash = isSame ? promise.hash : subjectHash(event);
   if (hash !== entry.promise.hash) changeEvent(draft, entry, event, hash);
   if (event.status === 'Started' && !entry.promise.started) {
     noteEvent(draft, entry, { started: true });

@@ -78,8 +78,8 @@ export function canonicalResources(resources: readonly string[]): readonly strin
 
 /** This VM alone is named: nobody else has to agree (rule 8). */
 export function namesOnly(state: AgentState, resources: readonly string[]): boolean {
-  const names = canonicalResources(resources);
-  return names.length === 1 && names[0] === ownName(state);
+  const own = ownName(state);
+  return resources.length > 0 && resources.every((name) => canonicalName(name) === own);
 }
 
 /** This VM lets the event come early: it has promised to be out, or it may be hit in service. */

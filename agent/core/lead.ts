@@ -48,9 +48,10 @@ function hasDuty(draft: Draft, entry: EventEntry): boolean {
   if (promise.posted) return record.phase === 'preparing' || record.phase === 'intent';
   const isOpen = record.phase === 'preparing' || record.phase === 'intent' || record.phase === 'ended';
   const isApprovable = entry.isPresent && entry.status === 'Scheduled' && !promise.started && !promise.approved;
-  const names = canonicalResources(promise.resources);
   const hasSay = hasAgreed(promise) || isForcedHere(entry);
-  return isOpen && isApprovable && hasSay && names.length > 1 && names.includes(ownName(draft.state));
+  if (!isOpen || !isApprovable || !hasSay) return false;
+  const names = canonicalResources(promise.resources);
+  return names.length > 1 && names.includes(ownName(draft.state));
 }
 
 function mayStand(draft: Draft, entry: EventEntry): boolean {

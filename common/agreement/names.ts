@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
  * VMs, must lead to the same name.
  */
 export function canonicalName(resourceName: string): string {
-  return resourceName.toLowerCase().replace(/^_/, '');
+  const lower = resourceName.toLowerCase();
+  return lower.startsWith('_') ? lower.slice(1) : lower;
 }
 
 /** An EventId in the one form that may be compared. Azure sends upper-case GUIDs; clients echo them in any case. */

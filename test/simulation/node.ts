@@ -14,8 +14,8 @@ import { Operator } from './operator.ts';
 import { Traffic } from './traffic.ts';
 import { SCOPE, type SimulatedVm, type World } from './world.ts';
 
+/** The agent polls, and half-way between two polls looks at the clock. */
 const POLL_MS = 1000;
-const TICK_MS = 500;
 /** Answers come after this long at the most when nothing is wrong. */
 const QUICK_MS = 40;
 /** A late POST: on its way for up to 8 s, sent by a process that may have stood still for 20 s before. */
@@ -78,6 +78,14 @@ export class Node implements SimulatedVm {
   isAlive(): boolean {
     return this.#state !== undefined;
   }
+
+  /** In service, and with nothing left to do for any event. */
+  isQuiet(): boolean {
+    const state = this.#state;
+    if (state === undefined || this.#isPaused() || state.rotation.state !== 'in') return false;
+    return Object.keys(state.events).length === 0 && Object.keys(state.maintenance).length === 0;
+  }
+
   /** Has it told the coordinator that it stays out? */
   hasPromised(): boolean {
     return this.#world
@@ -111,10 +119,11 @@ export class Node implements SimulatedVm {
     );
     this.#backlog = [];
     this.#isLinked = false;
-    this.#every(life, POLL_MS, () => {
+    const firstMs = this.#world.between(0, POLL_MS);
+    this.#every(life, firstMs, () => {
       this.#poll();
     });
-    this.#every(life, TICK_MS, () => {
+    this.#every(life, firstMs + POLL_MS / 2, () => {
       this.#watchLink();
       this.#tell({ kind: 'tick' });
     });
@@ -175,15 +184,14 @@ export class Node implements SimulatedVm {
     this.#later(QUICK_MS, { kind: 'record', record });
   }
 
-  #every(life: number, ms: number, run: () => void): void {
-    this.#world.time.after(
-      this.#world.between(0, ms),
-      function again(this: Node) {
-        if (life !== this.#life) return;
-        run();
-        this.#world.time.after(ms, again.bind(this));
-      }.bind(this),
-    );
+  #every(life: number, firstMs: number, run: () => void): void {
+    const { time } = this.#world;
+    const again = (): void => {
+      if (life !== this.#life) return;
+      run();
+      time.after(POLL_MS, again);
+    };
+    time.after(firstMs, again);
   }
 
   #isPaused(): boolean {
@@ -209,7 +217,9 @@ export class Node implements SimulatedVm {
   #poll(): void {
     if (this.#isPaused()) return;
     const document = this.#world.read(this.name);
-    this.#later(QUICK_MS, { kind: 'poll', result: asResult(document) });
+    // If-None-Match: what was read last is not sent again.
+    const isSame = document !== undefined && document === this.#state?.document;
+    this.#later(QUICK_MS, { kind: 'poll', result: isSame ? { kind: 'unchanged' } : asResult(document) });
   }
 
   /** Tells the agent something after at most `ms`, if it still lives the same life then. */
@@ -337,7 +347,9 @@ export class Node implements SimulatedVm {
     this.#invariants.sending(this.name, key, read?.status === 'Scheduled' ? read.resources : undefined);
     const isLate = this.#world.happens(this.#world.faults.latePosts);
     const life = this.#life;
+    this.#world.approvalsUnderWay++;
     this.#world.time.after(isLate ? this.#world.between(1, LATE_POST_MS) : this.#world.between(1, QUICK_MS), () => {
+      this.#world.approvalsUnderWay--;
       // On its way already: that the sender died since does not call it back.
       const outcome = this.#world.post(this.name, eventId);
       const isLost = this.#world.happens(this.#world.faults.lostAnswers);

@@ -21,7 +21,7 @@ export interface RunResult {
   readonly grownAfterRead: number;
   readonly trace: readonly string[];
   /** The same for the same seed, always. */
-  readonly digest: string;
+  digest(): string;
 }
 
 /** The event appears once the fleet has come up. */
@@ -30,13 +30,16 @@ const EVENT_AT_MS = 10_000;
 const SECOND_WITHIN_MS = 40_000;
 /** Everything is over by then: the last notice has passed, the last absence has been believed. */
 const END_MS = EVENT_AT_MS + SECOND_WITHIN_MS + NOTICE_MS + 120_000;
-/** A VM that stayed away comes back so long before the end. */
+/** A VM that stays away is looked after so much later, and again, until the events are over; at last so long before the end. */
 const REPAIR_MS = 60_000;
 /** In liveness runs nothing goes wrong any more from here on: 50 s before NotBefore. */
 const HEAL_MS = EVENT_AT_MS + NOTICE_MS - 50_000;
 
 /** From the event's appearance until a fleet without trouble has approved it, and what follows at once. */
 const DELICATE_MS = 20_000;
+
+/** How often a run is looked at whether it is over. */
+const LOOK_MS = 1000;
 
 const TYPES: readonly EventType[] = ['Freeze', 'Reboot', 'Redeploy'];
 
@@ -63,6 +66,7 @@ export function simulate(mode: Mode, seed: number): RunResult {
   for (const node of nodes) node.boot();
   const events = announceEvents(mode, world, names);
   planFaults({ world, nodes, random, events, names });
+  stopWhenOver({ mode, world, nodes, lastEventMs: Math.max(...events.map(({ atMs }) => atMs)) });
   world.time.runUntil(END_MS);
   checkLiveness({ mode, world, nodes, events, violations: invariants.violations });
   return {
@@ -76,13 +80,14 @@ export function simulate(mode: Mode, seed: number): RunResult {
     posts: world.counters.posts,
     takeovers: world.counters.takeovers,
     grownAfterRead: invariants.residuals.grownAfterRead,
-    trace: [...trace, ...nodes.map((node) => `at the end ${node.describe()}`)],
-    digest: createHash('sha256').update(trace.join('\n')).digest('hex'),
+    trace,
+    digest: () => createHash('sha256').update(trace.join('\n')).digest('hex'),
   };
 }
 
 interface AnnouncedEvent {
   readonly eventId: string;
+  readonly atMs: number;
   readonly named: readonly string[];
 }
 
@@ -95,12 +100,31 @@ function announceEvents(mode: Mode, world: World, names: readonly string[]): rea
     const first = index === 0 ? 0 : Math.floor(random.fraction() * names.length);
     const named = names.slice(first, first + 1 + Math.floor(random.fraction() * (names.length - first)));
     const eventId = random.uuid().toUpperCase();
-    world.time.after(EVENT_AT_MS + (index === 0 ? 0 : world.between(0, SECOND_WITHIN_MS)), () => {
+    const atMs = EVENT_AT_MS + (index === 0 ? 0 : world.between(0, SECOND_WITHIN_MS));
+    world.time.after(atMs, () => {
       const type = TYPES[Math.floor(random.fraction() * TYPES.length)] ?? 'Reboot';
       world.command({ kind: 'schedule', eventId, type, resources: named, noticeMs: NOTICE_MS, entry: 'announced' });
     });
-    return { eventId, named };
+    return { eventId, named, atMs };
   });
+}
+
+/** A run ends once every event is gone and every VM is back, with nothing left to do; the clock ends it in any case. */
+function stopWhenOver(run: {
+  readonly mode: Mode;
+  readonly world: World;
+  readonly nodes: readonly Node[];
+  readonly lastEventMs: number;
+}): void {
+  const { world, nodes } = run;
+  const { time } = world;
+  const look = (): void => {
+    // Without a coordinator nobody is back for minutes, and nobody is held to it.
+    const isBack = run.mode === 'silent' || nodes.every((node) => node.isQuiet());
+    if (world.liveEvents().length === 0 && world.approvalsUnderWay === 0 && isBack) time.stop();
+    else time.after(LOOK_MS, look);
+  };
+  time.after(run.lastEventMs + LOOK_MS, look);
 }
 
 function planFaults(run: {
@@ -111,7 +135,9 @@ function planFaults(run: {
   readonly names: readonly string[];
 }): void {
   const { world, nodes, random } = run;
-  const [{ eventId, named } = { eventId: '', named: [] }] = run.events;
+  const [first] = run.events;
+  if (first === undefined) return;
+  const { eventId, named } = first;
   const { faults } = world;
   const lastMs = Math.min(faults.healsAtMs, EVENT_AT_MS + NOTICE_MS);
   const sometime = (fault: () => void): void => {
@@ -133,9 +159,13 @@ function planFaults(run: {
       const isLong =
         run.events.length === 1 && named.length > 1 && !isOneAway && node.hasPromised() && random.fraction() < 0.3;
       isOneAway ||= isLong;
-      world.time.after(isLong ? END_MS - REPAIR_MS - world.time.nowMs : upTo(20_000), () => {
-        if (!node.isAlive()) node.boot();
-      });
+      const repair = (): void => {
+        if (node.isAlive()) return;
+        const isEarly = isLong && world.liveEvents().length > 0 && world.time.nowMs < END_MS - REPAIR_MS;
+        if (isEarly) world.time.after(REPAIR_MS, repair);
+        else node.boot();
+      };
+      world.time.after(isLong ? REPAIR_MS : upTo(20_000), repair);
     });
   }
   for (let index = 0; index < faults.pauses; index++) sometime(() => someone()?.pause(upTo(25_000)));

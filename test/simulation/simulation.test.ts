@@ -21,7 +21,7 @@ describe('the agents, the agreement and the platform, simulated', () => {
   });
 
   it('do the same from the same seed', () => {
-    expect(simulate('safety', 4711).digest).toBe(simulate('safety', 4711).digest);
-    expect(simulate('safety', 4711).digest).not.toBe(simulate('safety', 4712).digest);
+    expect(simulate('safety', 4711).digest()).toBe(simulate('safety', 4711).digest());
+    expect(simulate('safety', 4711).digest()).not.toBe(simulate('safety', 4712).digest());
   });
 });

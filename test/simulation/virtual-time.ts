@@ -2,6 +2,7 @@
 export class VirtualTime {
   #nowMs = 0;
   #order = 0;
+  #isStopped = false;
   readonly #heap: Scheduled[] = [];
 
   get nowMs(): number {
@@ -23,13 +24,20 @@ export class VirtualTime {
     heap[index] = item;
   }
 
+  /** Until `endMs`, or until something that happens has called `stop`. */
   runUntil(endMs: number): void {
     for (let next = this.#heap[0]; next !== undefined && next.atMs <= endMs; next = this.#heap[0]) {
+      if (this.#isStopped) return;
       this.#removeFirst();
       this.#nowMs = next.atMs;
       next.run();
     }
     this.#nowMs = endMs;
+  }
+
+  /** Nothing more happens. */
+  stop(): void {
+    this.#isStopped = true;
   }
 
   #removeFirst(): void {

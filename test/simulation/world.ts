@@ -6,7 +6,7 @@ import type { RandomSource } from '../../common/runtime/random.ts';
 import type { EventDocument } from '../../agent/core/event-document.ts';
 import { parseDocument } from '../../agent/metadata/document.ts';
 import { applyCommand as applyPlatform, type PlatformCommand } from '../../emulator/platform/apply.ts';
-import { documentFor } from '../../emulator/platform/document.ts';
+import { documentOf } from '../../emulator/platform/document.ts';
 import type { Effect } from '../../emulator/platform/effects.ts';
 import { advance, nextDeadline, putEvent } from '../../emulator/platform/life.ts';
 import {
@@ -51,6 +51,8 @@ export class World {
   readonly faults: Faults;
   readonly trace: Trace;
   readonly counters = { posts: 0, takeovers: 0, reopened: 0, grown: 0, forced: 0 };
+  /** Sent, and not yet arrived. */
+  approvalsUnderWay = 0;
   /** Events that one of the VMs approved before they started. */
   readonly approvedByUs = new Set<string>();
   readonly #records = new Map<string, AgreementRecord>();
@@ -60,7 +62,9 @@ export class World {
   #emptyUntilMs = 0;
   /** By VM name; `*` is all of them. */
   readonly #unreadableUntilMs = new Map<string, number>();
+  /** A document is the same for everybody, and parsed once. */
   #cached: { readonly state: unknown; readonly document: EventDocument } | undefined;
+  #empty: EventDocument | undefined;
 
   constructor(options: {
     names: readonly string[];
@@ -105,16 +109,23 @@ export class World {
     const unreadableUntilMs = Math.max(this.#unreadableUntilMs.get(vmName) ?? 0, this.#unreadableUntilMs.get('*') ?? 0);
     if (this.isFaulty() && this.time.nowMs < unreadableUntilMs) return undefined;
     if (this.happens(this.faults.metadataErrors)) return undefined;
-    this.command({ kind: 'enable', vm: vmName });
-    const found = documentFor(this.#platform, vmName);
-    if (found === undefined) return undefined;
-    if (this.isFaulty() && this.time.nowMs < this.#emptyUntilMs)
-      return { incarnation: found.document.DocumentIncarnation, events: [] };
-    if (this.#cached?.state !== found.scope) {
+    const scope = this.#platform.scopes.get(SCOPE);
+    if (scope?.isEnabled === false) this.command({ kind: 'enable', vm: vmName });
+    const document = this.#document();
+    if (!this.isFaulty() || this.time.nowMs >= this.#emptyUntilMs) return document;
+    if (this.#empty?.incarnation !== document.incarnation)
+      this.#empty = { incarnation: document.incarnation, events: [] };
+    return this.#empty;
+  }
+
+  #document(): EventDocument {
+    const scope = this.#platform.scopes.get(SCOPE);
+    if (scope === undefined) throw new Error('the fleet has lost its scope');
+    if (this.#cached?.state !== scope) {
       // Through the text, so that writer and reader are held to each other as they are on the wire.
-      const parsed = parseDocument(JSON.stringify(found.document));
+      const parsed = parseDocument(JSON.stringify(documentOf(scope)));
       if (parsed.kind !== 'document') throw new Error(parsed.reason);
-      this.#cached = { state: found.scope, document: parsed.document };
+      this.#cached = { state: scope, document: parsed.document };
     }
     return this.#cached.document;
   }
