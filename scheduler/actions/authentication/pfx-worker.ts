@@ -1,3 +1,4 @@
+import { pbkdf2Sync } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import forge from 'node-forge';
 import { z } from 'zod';
@@ -9,6 +10,15 @@ import { z } from 'zod';
  */
 
 const input = z.object({ pfx: z.string(), password: z.string() }).parse(workerData);
+
+// PBES2 takes the password in UTF-8 (RFC 8018, 3), which node-forge leaves to its caller, while the older schemes take UTF-16,
+// which it does itself: one text cannot be both. Node's own hashing is faster besides.
+Object.assign(forge.pkcs5, {
+  pbkdf2: (password: string, ...[salt, rounds, length, digest]: [string, number, number, { algorithm: string }?]) => {
+    const hash = digest?.algorithm ?? 'sha1';
+    return pbkdf2Sync(password, Buffer.from(salt, 'latin1'), rounds, length, hash).toString('latin1');
+  },
+});
 
 function read(): object {
   const der = forge.util.decode64(input.pfx);

@@ -27,12 +27,12 @@ let waiting = 0;
 let last: Promise<unknown> = Promise.resolve();
 
 /** Opens a PFX file in base64. Rejects with a `BadPfxError`. */
-export async function readPfx(pfx: string, password: string): Promise<Certificate> {
+export async function readPfx(pfx: string, password: string, withinMs = READ_WITHIN_MS): Promise<Certificate> {
   if (pfx.length > MAX_PFX_CHARACTERS) throw new BadPfxError('is larger than a job may be');
   if (pfx === '' || !/^[A-Za-z0-9+/=\s]*$/.test(pfx)) throw new BadPfxError('is not base64');
   if (waiting >= MAX_WAITING) throw new BadPfxError('cannot be read now, because many others are');
   waiting += 1;
-  const turn = last.then(async () => await readInThread(pfx, password));
+  const turn = last.then(async () => await readInThread(pfx, password, withinMs));
   last = turn.catch(() => {});
   try {
     return await turn;
@@ -41,7 +41,7 @@ export async function readPfx(pfx: string, password: string): Promise<Certificat
   }
 }
 
-async function readInThread(pfx: string, password: string): Promise<Certificate> {
+async function readInThread(pfx: string, password: string, withinMs: number): Promise<Certificate> {
   const here = import.meta.filename;
   const worker = new Worker(path.join(path.dirname(here), `pfx-worker${path.extname(here)}`), {
     workerData: { pfx, password },
@@ -55,8 +55,8 @@ async function readInThread(pfx: string, password: string): Promise<Certificate>
       worker.once('error', (error) => {
         reject(new BadPfxError('cannot be read', { cause: error }));
       });
-      cancel = systemClock.after(READ_WITHIN_MS, () => {
-        reject(new BadPfxError(`cannot be read within ${READ_WITHIN_MS / 1000} s`));
+      cancel = systemClock.after(withinMs, () => {
+        reject(new BadPfxError(`cannot be read within ${withinMs / 1000} s`));
       });
     });
     return certificateOf(answerSchema.parse(message));

@@ -19,6 +19,9 @@ const MAX_CLIENTS = 500;
 /** Tokens by client credentials, from `authority`, through Azure's own library, which is loaded with the first one. */
 export function createTokenSource(parts: { readonly authority: string; readonly dispatcher: Dispatcher }): TokenSource {
   const clients = new Map<string, ClientSecretCredential>();
+  const httpClient = createAzureHttpClient(parts.dispatcher);
+  // The library keeps to itself why it did not reach the authority; there is one, so the last reason is everybody's.
+  let unreachable: unknown;
   const clientOf = async (wanted: OAuth): Promise<ClientSecretCredential> => {
     const { tenant, clientId } = wanted;
     const secret = wanted.secret.reveal();
@@ -32,7 +35,17 @@ export function createTokenSource(parts: { readonly authority: string; readonly 
       authorityHost: parts.authority,
       // An authority of one's own is not in Microsoft's list, and asking Microsoft about it would tell of it.
       disableInstanceDiscovery: true,
-      httpClient: createAzureHttpClient(parts.dispatcher),
+      httpClient: {
+        sendRequest: async (request) => {
+          try {
+            unreachable = undefined;
+            return await httpClient.sendRequest(request);
+          } catch (error) {
+            unreachable = error;
+            throw error;
+          }
+        },
+      },
       // The job's own retry policy decides when it is tried again.
       retryOptions: { maxRetries: 0 },
     });
@@ -48,9 +61,10 @@ export function createTokenSource(parts: { readonly authority: string; readonly 
         const client = await clientOf(wanted);
         return (await client.getToken(`${wanted.audience}/.default`, { abortSignal: signal })).token;
       } catch (error) {
-        const refusal = findRefusal(error);
+        const cause = unreachable ?? error;
+        const refusal = findRefusal(cause);
         if (refusal !== undefined) throw refusal;
-        const [reason] = describeError(error).split(/\r?\n/);
+        const [reason] = describeError(cause).split(/\r?\n/);
         throw new AuthenticationFailedError(`no token from ${new URL(parts.authority).host}: ${reason}`, {
           cause: error,
         });
