@@ -62,7 +62,8 @@ export async function openSqliteDatabase(
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) {
     await db.destroy();
-    throw unusable(file, error, 'was it written by a newer version of forewarn?');
+    const isNewer = describeError(error).includes('previously executed migration');
+    throw unusable(file, error, isNewer ? 'it was written by a newer version of forewarn' : undefined);
   }
   return {
     dialect: 'sqlite',
@@ -125,6 +126,8 @@ function adaptDatabase(database: DatabaseSync): SqliteDatabase {
       database.close();
     },
     prepare: (sql) => {
+      // After a failed write SQLite has rolled back by itself; to fail at that too would hide what failed first.
+      if (sql === 'rollback' && !database.isTransaction) return NOTHING_TO_DO;
       const statement = prepared.get(sql) ?? database.prepare(sql);
       if (prepared.size < MAX_PREPARED) prepared.set(sql, statement);
       return {
@@ -136,6 +139,13 @@ function adaptDatabase(database: DatabaseSync): SqliteDatabase {
     },
   };
 }
+
+const NOTHING_TO_DO: ReturnType<SqliteDatabase['prepare']> = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [].values(),
+};
 
 function toInput(value: unknown): SQLInputValue {
   if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')

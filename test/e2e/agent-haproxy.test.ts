@@ -21,7 +21,7 @@ connections: { ports: [${balancer.firstPort}] }
 `,
     });
     await expect.poll(agent.gate, WITHIN).toBe(200);
-    expect(await balancer.adminState()).toBe('0');
+    await expect.poll(async () => await balancer.adminState(), WITHIN).toBe('0');
     const client = connect(balancer.port, '127.0.0.1');
     client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await once(client, 'data');

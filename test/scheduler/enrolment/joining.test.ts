@@ -3,6 +3,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { AgentKey } from '../../../agent/coordinator/agent-key.ts';
 import { SchedulerLink } from '../../../agent/coordinator/scheduler-link.ts';
+import { PROTOCOL_VERSION } from '../../../common/protocol/messages.ts';
 import { systemClock } from '../../../common/runtime/clock.ts';
 import { silentLog } from '../../../common/runtime/log.ts';
 import { seededRandom } from '../../../common/runtime/random.ts';
@@ -148,7 +149,7 @@ describe('a scheduler that wants proof', () => {
     const { nonce } = await agent.next('challenge');
     agent.send({
       kind: 'hello',
-      protocol: 2,
+      protocol: PROTOCOL_VERSION,
       agentVersion: '1',
       identity,
       health: IN_SERVICE,
@@ -180,7 +181,7 @@ describe('a scheduler that wants proof', () => {
       const { nonce } = await agent.next('challenge');
       agent.send({
         kind: 'hello',
-        protocol: 2,
+        protocol: PROTOCOL_VERSION,
         agentVersion: '1',
         identity: claimed,
         health: IN_SERVICE,
