@@ -65,7 +65,7 @@ function approveCommand(context: CommandContext): Command {
     .argument('<id>', 'EventId, in any case')
     .requiredOption('--force', 'yes, also for the VMs that have promised nothing')
     .requiredOption('--reason <text>', 'why; kept in the record of the event, and told to whoever watches')
-    .option('--by <name>', 'who says so (default: the user who runs this)')
+    .option('--by <name>', 'who says so, where the scheduler wants no token (default: the user who runs this)')
     .option(...SCOPE_OPTION)
     .option(...SERVER_OPTION)
     .option('--json', 'as JSON: the event as it is then')

@@ -130,9 +130,9 @@ function leaderOf(event: EventView): string {
 }
 
 function noticeOf(event: EventView): string {
-  const left = event.noticeLeftSeconds;
-  if (left === null) return '-';
-  return left >= 60 ? `${Math.floor(left / 60)} min ${Math.round(left % 60)} s left` : `${Math.round(left)} s left`;
+  if (event.noticeLeftSeconds === null) return '-';
+  const left = Math.round(event.noticeLeftSeconds);
+  return left >= 60 ? `${Math.floor(left / 60)} min ${left % 60} s left` : `${left} s left`;
 }
 
 function time(ms: number): string {

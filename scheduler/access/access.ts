@@ -15,9 +15,10 @@ export const BELIEVED_FOR_MS = 5000;
 /** Tokens remembered; more than people and programs that use one scheduler within five seconds. */
 const MAX_BELIEVED = 1000;
 
-/** Whoever has the owner's token of the settings, and, where no token is wanted, everybody. */
+/** Whoever has the owner's token of the settings. */
 const OWNER: Pick<AccessUser, 'name' | 'grants'> = { name: 'owner', grants: [{ role: 'owner', scope: '/' }] };
-const LOCAL: Pick<AccessUser, 'name' | 'grants'> = { name: 'local', grants: OWNER.grants };
+/** Everybody, where no token is wanted. */
+export const LOCAL: Pick<AccessUser, 'name' | 'grants'> = { name: 'local', grants: OWNER.grants };
 
 /** Who asks. */
 export interface Principal {

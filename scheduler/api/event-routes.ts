@@ -7,6 +7,8 @@ import { describeAwaited } from '../coordination/describe.ts';
 import { explain } from '../coordination/explain.ts';
 import type { StoredRecord } from '../store/store.ts';
 import { vmKey } from '../vm-key.ts';
+import { LOCAL, type Principal } from '../access/access.ts';
+import { principalOf } from './access-guard.ts';
 import { ApiError, conflict } from './api-error.ts';
 import { endpoint } from './endpoint.ts';
 import type { ApiParts } from './parts.ts';
@@ -24,7 +26,8 @@ const text = z.string().trim().min(1);
 const approveSchema = z.strictObject({
   force: z.literal(true),
   reason: text.max(MAX_REASON),
-  by: text.max(256),
+  /** Who says so, where the scheduler asks nobody who they are. */
+  by: text.max(256).optional(),
   scope: text.max(256).optional(),
 });
 
@@ -51,11 +54,16 @@ export function addEventRoutes(app: Express, parts: ApiParts): void {
     endpoint<{ id: string }>(async (request, response) => {
       const { by, reason, scope } = readBody(approveSchema, request.body);
       const { record } = await findEvent(parts, request.params.id, scope);
-      const forced = await parts.force(record, { by, reason });
+      const forced = await parts.force(record, { by: speakerOf(principalOf(request), by), reason });
       if (forced.outcome.kind === 'refused') throw conflict(describeRefusal(parts, forced.record ?? record));
       response.json(eventView(parts, await findEvent(parts, record.eventId, record.scope)));
     }),
   );
+}
+
+/** Whoever has shown a token is that one, whatever the body says. */
+function speakerOf(principal: Principal, by: string | undefined): string {
+  return principal === LOCAL ? (by ?? LOCAL.name) : principal.name;
 }
 
 /** Event ids are unique wherever they come from one platform; two scopes that share one must be told apart. */

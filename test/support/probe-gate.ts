@@ -1,5 +1,8 @@
 import { request } from 'node:http';
 
+/** An agent answers within milliseconds; on a busy machine within this. */
+const ANSWER_WITHIN_MS = 3000;
+
 /** What a probe of the health gate at `address` (host:port) is told: its status, or 0 when nobody answers. */
 export async function probeGate(address: string): Promise<number> {
   return await new Promise((resolve) => {
@@ -10,6 +13,8 @@ export async function probeGate(address: string): Promise<number> {
     outgoing.on('error', () => {
       resolve(0);
     });
+    // A process that stands still accepts connections and says nothing.
+    outgoing.setTimeout(ANSWER_WITHIN_MS, () => outgoing.destroy());
     outgoing.end();
   });
 }
