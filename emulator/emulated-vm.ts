@@ -121,7 +121,8 @@ function environmentOf(
     FOREWARN_VM_NAME: source.vm.name,
     FOREWARN_VM_ROLE: source.vm.role,
     FOREWARN_VM_SCOPE: source.vm.scope,
-    FOREWARN_VM_METADATA: options.network?.metadata ?? seen.metadata,
+    // Undefined where DHCP tells it.
+    FOREWARN_VM_METADATA: options.network === undefined ? seen.metadata : options.network.metadata,
     FOREWARN_VM_ADDRESS: seen.address,
     ...Object.fromEntries(ports),
   };

@@ -101,7 +101,7 @@ async function start(options: EmulatorOptions, closers: Closers, access: Control
     past,
     kept: keeper.part('faults'),
   });
-  const credentials = createCredentials(clock, keeper.part('authority'));
+  const credentials = createCredentials(clock, keeper);
   const networks = await networksOf(fleet, { nodeFile: programs.node, random, log });
   const keptAddresses = keeper.part('addresses');
   const rack = createVmRack({

@@ -97,7 +97,7 @@ export function createVmRack(options: VmRackOptions): VmRack {
     const fault = (): ReturnType<FaultBoard['of']> => options.faults().of(name);
     const server = await startVmMetadata(source, metadata, { fault, port: before?.metadata });
     const hostName = computerName(factsOf(source, fleet));
-    const network = await networkOf(name, { server, hostName }, networks);
+    const network = await networkOf(source, { server, hostName }, networks);
     const seen = await describeVm(source, { server, network, picker, folder, ports: before?.ports ?? {} });
     // Whoever closes has not seen this one: it must not stay open after everything else.
     if (isClosed) {
@@ -197,12 +197,12 @@ function throwIfRefused(outcome: PlatformOutcome): void {
 }
 
 async function networkOf(
-  name: string,
+  { vm, metadataAt }: FleetVm,
   { server, hostName }: { readonly server: MetadataServer; readonly hostName: string },
   networks: VmNetworks | undefined,
 ): Promise<VmNetwork | undefined> {
   try {
-    return await networks?.open(name, { metadata: server.address, hostName });
+    return await networks?.open(vm.name, { metadata: server.address, hostName, metadataAt });
   } catch (error) {
     await server.close();
     throw error;

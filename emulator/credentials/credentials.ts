@@ -1,7 +1,7 @@
 import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import type { Authority, Certified } from './authority.ts';
 import type { MetadataCredentials } from '../metadata/credentials.ts';
-import type { KeptPart } from '../state/state-keeper.ts';
+import type { KeptPart, StateKeeper } from '../state/state-keeper.ts';
 import { signDocument } from './signed-document.ts';
 import { createTokenKey, type PublishedKey, type TokenKey } from './token-key.ts';
 
@@ -15,13 +15,13 @@ export interface Credentials extends MetadataCredentials {
 /** Whom attested documents are signed by (Azure docs, Instance Metadata Service, "Attested data"). */
 const SIGNER_NAMES = ['metadata.azure.com', '*.metadata.azure.com'];
 
-/** `kept`: where the authority outlives the run; without it each run has another. */
-export function createCredentials(clock: Clock, kept?: KeptPart<Certified | undefined>): Credentials {
+/** `keeper`: where the keys outlive the run; without it each run has others. */
+export function createCredentials(clock: Clock, keeper?: Pick<StateKeeper, 'part'>): Credentials {
   let authority: Promise<Authority> | undefined;
   let signer: Promise<Certified> | undefined;
   let tokenKey: Promise<TokenKey> | undefined;
-  const theAuthority = async (): Promise<Authority> => await (authority ??= newAuthority(kept));
-  const theTokenKey = async (): Promise<TokenKey> => await (tokenKey ??= createTokenKey());
+  const theAuthority = async (): Promise<Authority> => await (authority ??= newAuthority(keeper?.part('authority')));
+  const theTokenKey = async (): Promise<TokenKey> => await (tokenKey ??= newTokenKey(keeper?.part('tokenKey')));
   const issueSigner = async (): Promise<Certified> => await (await theAuthority()).issue(SIGNER_NAMES);
   return {
     now: () => clock.now(),
@@ -30,6 +30,14 @@ export function createCredentials(clock: Clock, kept?: KeptPart<Certified | unde
     signToken: async (claims) => (await theTokenKey()).sign(claims),
     signDocument: async (content) => await signDocument(content, await (signer ??= issueSigner()), clock.now()),
   };
+}
+
+/** Tokens of an earlier run stay good: their clients keep them for an hour. */
+async function newTokenKey(kept: KeptPart<string | undefined> | undefined): Promise<TokenKey> {
+  const key = await createTokenKey(kept?.found);
+  kept?.provide(() => key.privateKey);
+  kept?.save();
+  return key;
 }
 
 /** Certificates run in the machine's time, not in a stepped clock's: their clients know no other. */

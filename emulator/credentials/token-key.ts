@@ -1,4 +1,12 @@
-import { createHash, generateKeyPair, sign, type JsonWebKey, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  sign,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto';
 import { promisify } from 'node:util';
 
 /** The public half of a signing key, as a JSON Web Key Set has it (RFC 7517). */
@@ -14,17 +22,25 @@ export interface PublishedKey {
 /** A key that signs tokens. */
 export interface TokenKey {
   readonly published: PublishedKey;
+  /** What it is made of again after a restart, as PEM. */
+  readonly privateKey: string;
   /** A JSON Web Token (RFC 7519) over these claims, signed with RS256. */
   sign(claims: Readonly<Record<string, unknown>>): string;
 }
 
 const RSA_BITS = 2048;
 
-export async function createTokenKey(): Promise<TokenKey> {
-  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: RSA_BITS });
-  const published = publish(publicKey.export({ format: 'jwk' }));
+/** `kept` is of an earlier run. */
+export async function createTokenKey(kept?: string): Promise<TokenKey> {
+  const privateKey = kept === undefined ? await newPrivateKey() : createPrivateKey(kept);
+  const published = publish(createPublicKey(privateKey).export({ format: 'jwk' }));
   const header = encode({ typ: 'JWT', alg: 'RS256', kid: published.kid });
-  return { published, sign: (claims) => signed(`${header}.${encode(claims)}`, privateKey) };
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { published, privateKey: pem, sign: (claims) => signed(`${header}.${encode(claims)}`, privateKey) };
+}
+
+async function newPrivateKey(): Promise<KeyObject> {
+  return (await promisify(generateKeyPair)('rsa', { modulusLength: RSA_BITS })).privateKey;
 }
 
 function publish(key: JsonWebKey): PublishedKey {

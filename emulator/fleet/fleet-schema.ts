@@ -10,6 +10,10 @@ import { instanceSchema } from './instance-schema.ts';
 import { metadataSchema } from './metadata-schema.ts';
 import { rulesSchema } from './rules-schema.ts';
 
+/** Where a VM with a network of its own finds its metadata service. */
+const METADATA_PLACES = ['network', 'dhcp'] as const;
+export type MetadataPlace = (typeof METADATA_PLACES)[number];
+
 /** Most VMs of one role or scale set, and of the stand-alone list: each has a listener of its own. */
 const MAX_INSTANCES = 1000;
 
@@ -42,6 +46,14 @@ const vmShape = {
   environment: environmentSchema,
   tags: tagsSchema,
   instance: instanceSchema.prefault({}),
+  /**
+   * Where the metadata service is in a VM with a network of its own. `network`: 169.254.169.254, as in every virtual network.
+   * `dhcp`: 168.63.129.16, which its DHCP lease names in option 245, as outside of virtual networks (classic VMs).
+   */
+  metadataAt: z
+    .array(z.enum(METADATA_PLACES), { error: expected('a list of network and dhcp') })
+    .min(1)
+    .default(['network']),
 };
 
 /**

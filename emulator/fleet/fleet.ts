@@ -4,7 +4,7 @@ import type { ListenAddress } from '../../common/runtime/listen.ts';
 import type { InstanceProfile } from '../metadata/instance-profile.ts';
 import type { MetadataSettings } from '../metadata/settings.ts';
 import type { PlatformSettings, ScopeKind, Vm } from '../platform/state.ts';
-import type { FleetSettings, RoleSettings } from './fleet-schema.ts';
+import type { FleetSettings, MetadataPlace, RoleSettings } from './fleet-schema.ts';
 import type { HostCommands } from './commands-schema.ts';
 import { computeOf, type ComputeSettings } from './compute-schema.ts';
 import { controlAccessOf, type ControlAccessSettings } from './control-schema.ts';
@@ -25,6 +25,8 @@ export interface FleetVm {
   readonly run: Readonly<Record<string, readonly string[]>>;
   readonly environment: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
+  /** Where it finds its metadata service, when it has a network of its own. */
+  readonly metadataAt: readonly MetadataPlace[];
   /** What its metadata says of its size, image, disks and the like. */
   readonly profile: InstanceProfile;
 }
@@ -221,12 +223,12 @@ function scaleSetScope(
 }
 
 function ofVm(
-  found: Pick<FleetVm, 'ports' | 'run' | 'environment' | 'tags'> & {
+  found: Pick<FleetVm, 'ports' | 'run' | 'environment' | 'tags' | 'metadataAt'> & {
     readonly instance: FleetSettings['vms'][number]['instance'];
   },
 ): Omit<FleetVm, 'vm' | 'metadata'> {
-  const { ports, run, environment, tags } = found;
-  return { ports, run, environment, tags, profile: profileOf(found.instance) };
+  const { ports, run, environment, tags, metadataAt } = found;
+  return { ports, run, environment, tags, metadataAt, profile: profileOf(found.instance) };
 }
 
 /** The vmId is made of the names, so that a fleet that is started again is the same fleet to its agents. */

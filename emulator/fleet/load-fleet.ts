@@ -61,9 +61,28 @@ const checkedFleetSchema = fleetSchema.superRefine((settings, context) => {
 
 /** Only a VM that is processes of this machine can be put into a network of its own. */
 function checkNetwork(settings: FleetSettings, context: z.core.$RefinementCtx): void {
+  checkMetadataPlaces(settings, context);
   if (settings.network === 'loopback' || settings.host === 'process') return;
   const message = `expected namespaces only beside host: process; the host is ${settings.host}`;
   context.addIssue({ code: 'custom', path: ['network'], message });
+}
+
+/** Elsewhere a VM is told its own address, and has no DHCP of its own. */
+function checkMetadataPlaces(settings: FleetSettings, context: z.core.$RefinementCtx): void {
+  if (settings.network === 'namespaces') return;
+  const vms = [
+    ...(settings.cloudService?.roles ?? []).map((role, index) => ({ ...role, at: ['cloudService', 'roles', index] })),
+    ...settings.vms.map((vm, index) => ({ ...vm, at: ['vms', index] })),
+    ...settings.availabilitySets.flatMap((set, index) =>
+      set.vms.map((vm, member) => ({ ...vm, at: ['availabilitySets', index, 'vms', member] })),
+    ),
+    ...settings.scaleSets.map((set, index) => ({ ...set, at: ['scaleSets', index] })),
+  ];
+  for (const { metadataAt, at } of vms) {
+    if (!metadataAt.includes('dhcp')) continue;
+    const message = 'expected dhcp only beside network: namespaces: only there a VM has leases of its own';
+    context.addIssue({ code: 'custom', path: [...at, 'metadataAt'], message });
+  }
 }
 
 /** Commands that nobody would run are a mistake, and so is a host without any. */

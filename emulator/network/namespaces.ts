@@ -6,16 +6,18 @@ import type { ListenAddress } from '../../common/runtime/listen.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import { forward } from '../cloud-service/forward.ts';
+import type { MetadataPlace } from '../fleet/fleet-schema.ts';
 import { startTimeOf } from '../hosts/vm-processes.ts';
 import { ip, runTool } from './ip.ts';
+import { LEASES_FOLDER, LEASES_SEEN, removeLeasesFolder, writeLease } from './lease.ts';
 import { listenInside } from './listen-inside.ts';
 
 /** Where a VM is on the network. */
 export interface VmNetwork {
   /** The VM's own address, where the emulator's machine reaches its ports. */
   readonly address: string;
-  /** The metadata service as the VM sees it. */
-  readonly metadata: string;
+  /** The metadata service as the VM sees it; undefined when only its DHCP lease tells. */
+  readonly metadata: string | undefined;
   /** Program and arguments that start what follows them inside. */
   readonly launcher: readonly string[];
 }
@@ -26,10 +28,17 @@ export interface VmNetwork {
  */
 export interface VmNetworks {
   /**
-   * Makes a VM's network, in which it bears `hostName`; what connects to 169.254.169.254:80 in it is led to `metadata`, and
-   * what connects to an address that is forwarded, to the same address of the emulator's machine.
+   * Makes a VM's network, in which it bears `hostName`; what connects to port 80 of the places `metadataAt` in it is led to
+   * `metadata`, and what connects to an address that is forwarded, to the same address of the emulator's machine.
    */
-  open(vm: string, wanted: { readonly metadata: ListenAddress; readonly hostName: string }): Promise<VmNetwork>;
+  open(
+    vm: string,
+    wanted: {
+      readonly metadata: ListenAddress;
+      readonly hostName: string;
+      readonly metadataAt: readonly MetadataPlace[];
+    },
+  ): Promise<VmNetwork>;
   remove(vm: string): Promise<void>;
   /** Removes all of them. */
   close(): Promise<void>;
@@ -37,6 +46,12 @@ export interface VmNetworks {
 
 /** Where every Azure VM finds its metadata service (Azure docs, Instance Metadata Service). */
 const METADATA_HOST = '169.254.169.254';
+/**
+ * Where it is outside of virtual networks: the address of the wire server, which every lease of Azure names (Azure docs, Scheduled
+ * Events, "Endpoint discovery").
+ */
+const WIRE_SERVER = '168.63.129.16';
+const PLACES: Readonly<Record<MetadataPlace, string>> = { network: METADATA_HOST, dhcp: WIRE_SERVER };
 /** Where iproute2 keeps the names of namespaces. */
 const NAMESPACES_FOLDER = '/run/netns';
 /** Files here stand in place of those in /etc for what is started in the namespace of that name (ip-netns(8)). */
@@ -57,7 +72,9 @@ interface Made {
  * that the program `hostname` refuses (`FrontEnd_IN_0`); where it is read-only, as in some containers, that program helps.
  */
 const SET_HOST_NAME = '{ printf %s "$1" >/proc/sys/kernel/hostname || hostname "$1"; } 2>/dev/null';
-const NAMED = ['unshare', '--uts', 'sh', '-c', `${SET_HOST_NAME} && shift && exec "$@"`, 'sh'];
+/** And leases of its own, where it has any: iproute2 has given it a view of the file system that nobody else has. */
+const MOUNT_LEASES = `{ [ -z "$2" ] || mount --bind "$2" ${LEASES_SEEN}; }`;
+const ENTER = ['unshare', '--uts', 'sh', '-c', `${SET_HOST_NAME} && ${MOUNT_LEASES} && shift 2 && exec "$@"`, 'sh'];
 
 /**
  * Removes what emulators that are no more have left, whatever their folders were, and is then ready to make networks. Rejects
@@ -84,11 +101,12 @@ export async function createVmNetworks(options: {
   };
 
   return {
-    open: async (vm, { metadata, hostName }) => {
+    open: async (vm, { metadata, hostName, metadataAt }) => {
       const { namespace, pair } = await claim(options.random);
       try {
-        const address = await connectNamespace(namespace, pair);
+        const address = await connectNamespace(namespace, { pair, metadataAt });
         await writeHosts(namespace, `${address} ${hostName}`);
+        const leases = metadataAt.includes('dhcp') ? await writeLease(namespace, { address, server: WIRE_SERVER }) : '';
         const sockets = new Set<Socket>();
         const leadTo = (target: ListenAddress) => (client: Socket) => {
           const onward = forward(client, target);
@@ -99,11 +117,18 @@ export async function createVmNetworks(options: {
         };
         const launcher = ['ip', 'netns', 'exec', namespace];
         const servers = await listenInside({ launcher, nodeFile: options.nodeFile }, [
-          { address: { host: METADATA_HOST, port: 80 }, onConnection: leadTo(metadata) },
+          ...metadataAt.map((place) => ({
+            address: { host: PLACES[place], port: 80 },
+            onConnection: leadTo(metadata),
+          })),
           ...options.forward.map((target) => ({ address: target, onConnection: leadTo(target) })),
         ]);
         made.set(vm, { namespace, servers, sockets });
-        return { address, metadata: `http://${METADATA_HOST}`, launcher: [...launcher, ...NAMED, hostName] };
+        return {
+          address,
+          metadata: metadataAt.includes('network') ? `http://${METADATA_HOST}` : undefined,
+          launcher: [...launcher, ...ENTER, hostName, leases],
+        };
       } catch (error) {
         await removeNamespace(namespace);
         throw error;
@@ -112,6 +137,7 @@ export async function createVmNetworks(options: {
     remove,
     close: async () => {
       for (const vm of made.keys()) await remove(vm);
+      await removeLeasesFolder();
     },
   };
 }
@@ -130,7 +156,7 @@ async function requireNamespaces(): Promise<void> {
     throw unavailable('the program "ip" is missing (Debian package iproute2)', error);
   }
   try {
-    await runTool('unshare', [...NAMED.slice(1), 'vm', 'true']);
+    await runTool('unshare', [...ENTER.slice(1), 'vm', '', 'true']);
   } catch (error) {
     throw unavailable('"unshare --uts" fails, which gives a VM its host name (Debian package util-linux)', error);
   }
@@ -177,7 +203,10 @@ async function claim(random: RandomSource): Promise<{ readonly namespace: string
 }
 
 /** Gives both ends their addresses. Returns the VM's. */
-async function connectNamespace(namespace: string, pair: number): Promise<string> {
+async function connectNamespace(
+  namespace: string,
+  { pair, metadataAt }: { readonly pair: number; readonly metadataAt: readonly MetadataPlace[] },
+): Promise<string> {
   const [outer, inner] = [addressOf(2 * pair), addressOf(2 * pair + 1)];
   try {
     await ip(['-batch', '-'], [`addr add ${outer}/31 dev ${linkName(pair)}`, `link set ${linkName(pair)} up`]);
@@ -185,9 +214,10 @@ async function connectNamespace(namespace: string, pair: number): Promise<string
       ['-n', namespace, '-batch', '-'],
       [
         'link set lo up',
-        `addr add ${METADATA_HOST}/32 dev lo`,
-        // What is link-local ends here: whatever a VM does to that address, no packet for it leaves by the default route.
+        ...new Set(metadataAt.map((place) => `addr add ${PLACES[place]}/32 dev lo`)),
+        // They end here: whatever a VM does to these addresses, no packet for them leaves by the default route.
         'route add unreachable 169.254.0.0/16',
+        `route add unreachable ${WIRE_SERVER}/32`,
         `addr add ${inner}/31 dev eth0`,
         'link set eth0 up',
         `route add default via ${outer}`,
@@ -221,11 +251,13 @@ async function removeNamespace(namespace: string): Promise<void> {
   await ip(['netns', 'del', namespace]).catch(() => {
     // Somebody else has removed it: gone is what it was to be.
   });
-  await rm(path.join(OWN_FILES_FOLDER, namespace), { recursive: true, force: true });
+  for (const folder of [OWN_FILES_FOLDER, LEASES_FOLDER]) {
+    await rm(path.join(folder, namespace), { recursive: true, force: true });
+  }
 }
 
 async function removeLeftovers(log: Log): Promise<void> {
-  const folders = [NAMESPACES_FOLDER, OWN_FILES_FOLDER];
+  const folders = [NAMESPACES_FOLDER, OWN_FILES_FOLDER, LEASES_FOLDER];
   const names = await Promise.all(folders.map(async (folder) => await readdir(folder).catch(() => [])));
   for (const namespace of new Set(names.flat())) {
     const match = /^fw-(\d+)-(\d+)-\d+$/.exec(namespace);

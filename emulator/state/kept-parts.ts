@@ -64,6 +64,8 @@ export interface KeptParts {
   readonly operations?: readonly KeptOperation[] | undefined;
   /** The emulator's own authority, so that whoever trusts it goes on to. */
   readonly authority?: Certified | undefined;
+  /** What signs the tokens, as PEM. */
+  readonly tokenKey?: string | undefined;
 }
 
 const deploymentSchema = z.object({
@@ -142,4 +144,5 @@ export const keptPartsSchema: z.ZodType<KeptParts> = z.object({
   faults: z.array(faultSchema).optional(),
   operations: z.array(operationSchema).optional(),
   authority: certifiedSchema.optional(),
+  tokenKey: z.string().optional(),
 });

@@ -42,6 +42,7 @@ export function createStateKeeper(file: string | undefined): StateKeeper {
         faults: parts.faults?.(),
         operations: parts.operations?.(),
         authority: parts.authority?.(),
+        tokenKey: parts.tokenKey?.(),
       },
     });
   };
@@ -86,5 +87,6 @@ function partsOf(found: KeptParts): { readonly [Name in keyof KeptParts]: () => 
     faults: () => found.faults,
     operations: () => found.operations,
     authority: () => found.authority,
+    tokenKey: () => found.tokenKey,
   };
 }

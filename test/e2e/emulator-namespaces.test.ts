@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
@@ -76,6 +76,39 @@ cloudService:
 `;
 }
 
+/** A classic VM: only its lease says where its metadata service is. It writes down what it finds, then its agent runs. */
+function classicIn(folder: string): string {
+  const look = `
+import { renameSync, writeFileSync } from 'node:fs';
+const ask = (host) => fetch('http://' + host + '/metadata/instance/compute/name?api-version=2021-02-01&format=text', { headers: { Metadata: 'true' } }).then((found) => found.text(), () => 'failed');
+const [network, dhcp] = await Promise.all([ask('169.254.169.254'), ask('168.63.129.16')]);
+const file = process.env.FOREWARN_VM_DISK + '/seen.json';
+writeFileSync(file + '.tmp', JSON.stringify({ network, dhcp, variable: process.env.FOREWARN_VM_METADATA ?? null }));
+renameSync(file + '.tmp', file);
+setInterval(() => {}, 1e6);
+`;
+  writeFileSync(path.join(folder, 'look.mjs'), look);
+  fleetIn(folder);
+  return `
+control: 127.0.0.1:0
+network: namespaces
+folder: ${folder}/vms
+impact: { rebootAtLeast: 100ms, lingerAfterImpact: 100ms }
+vms:
+  - name: classic
+    metadataAt: [dhcp]
+    ports: [gate]
+    run: { look: [node, look.mjs], agent: [forewarn, agent, --config, agent.yaml] }
+  - { name: both, metadataAt: [network, dhcp], run: { look: [node, look.mjs] } }
+`;
+}
+
+async function whatItSees(emulator: Emulator, name: string): Promise<unknown> {
+  const file = path.join(emulator.vms.find((vm) => vm.name === name)?.folder ?? '', 'disk', 'seen.json');
+  await expect.poll(() => existsSync(file), WITHIN).toBe(true);
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
 async function start(fleetText = fleetIn): Promise<Emulator> {
   const folder = temporaryFolder();
   const emulator = await startEmulator({
@@ -101,7 +134,9 @@ async function told(emulator: Emulator, name: string): Promise<Record<string, st
 
 /** What an emulator has made, by its process id: namespaces, and files of theirs. */
 function namespacesOf(pid: number | undefined): readonly string[] {
-  const names = ['/run/netns', '/etc/netns'].flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []));
+  const names = ['/run/netns', '/etc/netns', '/run/forewarn-leases'].flatMap((folder) =>
+    existsSync(folder) ? readdirSync(folder) : [],
+  );
   return [...new Set(names)].filter((name) => name.startsWith(`fw-${pid}-`));
 }
 
@@ -132,6 +167,20 @@ describe.skipIf(!runs)(`a VM with a network of its own${needs}`, () => {
     await emulator.close();
     expect(namespacesOf(process.pid)).toEqual([]);
     expect(linksOf(made)).toEqual([]);
+  });
+
+  it('outside of virtual networks is told its metadata service by DHCP, and the agent finds it there', async () => {
+    const emulator = await start(classicIn);
+    expect(await whatItSees(emulator, 'classic')).toEqual({ network: 'failed', dhcp: 'classic', variable: null });
+    const both = { network: 'both', dhcp: 'both', variable: 'http://169.254.169.254' };
+    expect(await whatItSees(emulator, 'both')).toEqual(both);
+    const { eventId } = emulator.operations.schedule({ type: 'Reboot', resources: ['classic'], noticeMs: 600_000 });
+    const approvals = () => emulator.operations.events().find((event) => event.eventId === eventId)?.approvals;
+    await expect.poll(approvals, WITHIN).toMatchObject([{ by: 'classic' }]);
+    expect(namespacesOf(process.pid)).toHaveLength(2);
+    expect(existsSync('/run/forewarn-leases')).toBe(true);
+    await emulator.close();
+    expect(namespacesOf(process.pid)).toEqual([]);
   });
 
   it('reaches what the fleet forwards of this machine, and nothing else of its loopback', async () => {

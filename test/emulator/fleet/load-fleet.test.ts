@@ -176,6 +176,8 @@ vms: [{ nmae: db1 }]
       'cloudService: { name: s, roles: [{ name: W, kind: web, instances: 1, ports: [h], serves: h, probe: { port: h } }] }',
       'serves: expected cloudService.publicAddress beside it',
     ],
+    ['vms: [{ name: a, metadataAt: [dhcp] }]', 'vms[0].metadataAt: expected dhcp only beside network: namespaces'],
+    ['vms: [{ name: a, metadataAt: [] }]', 'vms[0].metadataAt'],
   ])('is refused when it is %s', (text, words) => {
     expect(problemsOf(text).join('\n')).toContain(words);
   });
