@@ -124,7 +124,7 @@ async function open(opening: Opening): Promise<Scheduler> {
     registry,
     calendars: settings.calendars,
     unmanaged: settings.unmanaged,
-    refusals: () => coordination.refusals(),
+    refusals: () => ({ ...coordination.refusals(), ...gateway.refusals() }),
     force: async (event, word) => await coordination.force(event, word),
     listening: () => listening,
     hosts: settings.hosts,

@@ -27,7 +27,7 @@ export interface ApiParts {
   readonly unmanaged: ReadonlySet<string>;
   /** An operator's word that lets an event go ahead. */
   readonly force: Coordination['force'];
-  /** How many commands of agents were refused, by reason. */
+  /** How many commands and connections of agents were refused, by reason. */
   readonly refusals: () => Readonly<Record<string, number>>;
   /** Where the server really listens; known once it does. */
   readonly listening: () => ListenAddress;

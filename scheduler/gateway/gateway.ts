@@ -6,7 +6,7 @@ import { describeError } from '../../common/runtime/errors.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
 import type { AgentKey } from '../enrolment/admission.ts';
 import { vmKey } from '../vm-key.ts';
-import { Session, type SessionParts } from './session.ts';
+import { Session, type ConnectionRefusal, type SessionParts } from './session.ts';
 
 /** The agents' side of the scheduler. */
 export interface Gateway {
@@ -14,6 +14,8 @@ export interface Gateway {
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** A key was made, replaced or revoked: ends the connection of its VM unless that rests on it. */
   holdTo(key: AgentKey): void;
+  /** How many connections were refused or ended, by reason; the reasons that there were. */
+  refusals(): Readonly<Record<string, number>>;
   close(): Promise<void>;
 }
 
@@ -26,7 +28,14 @@ const CLOSE_GRACE_MS = 500;
  * Serves the agents. A connection that is silent for `DEAD_AFTER_MS` is dropped, whatever its TCP says: the VM behind it may
  * be frozen, gone or cut off, and counts as lost.
  */
-export function createGateway(parts: SessionParts & { readonly random: RandomSource }): Gateway {
+export function createGateway(given: Omit<SessionParts, 'refused'> & { readonly random: RandomSource }): Gateway {
+  const refusals: Partial<Record<ConnectionRefusal, number>> = {};
+  const parts = {
+    ...given,
+    refused: (refusal: ConnectionRefusal): void => {
+      refusals[refusal] = (refusals[refusal] ?? 0) + 1;
+    },
+  };
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
   const sessions = new Map<Session, () => void>();
   const closing = new Set<Promise<void>>();
@@ -54,7 +63,7 @@ export function createGateway(parts: SessionParts & { readonly random: RandomSou
         });
         session.open();
         websocket.on('message', (data, isBinary) => {
-          if (isBinary) session.refuse('messages are text');
+          if (isBinary) session.refuse('bad-message', 'messages are text');
           else session.receive(textOf(data));
         });
         // What goes wrong on a connection ends it, and `close` follows.
@@ -78,6 +87,7 @@ export function createGateway(parts: SessionParts & { readonly random: RandomSou
         if (vm !== undefined && vmKey(vm.identity.scope, vm.identity.name) === ofVm) session.holdTo(key);
       }
     },
+    refusals: () => ({ ...refusals }),
     close: async () => {
       cancelSweep();
       for (const socket of server.clients) socket.close(1001, 'the scheduler stops');

@@ -20,6 +20,12 @@ import type { WatchHub } from '../watch.ts';
 import type { Coordination } from '../coordination/coordination.ts';
 import type { LiveVm, Registry } from './registry.ts';
 
+/**
+ * Why a connection was ended by the scheduler: a proof that does not hold · another protocol version · a name that is taken by
+ * another machine · what is no message of the protocol, or comes out of turn · more of them than an agent has to say.
+ */
+export type ConnectionRefusal = 'bad-proof' | 'other-protocol' | 'name-taken' | 'bad-message' | 'too-many-messages';
+
 /** What a session needs of the rest of the scheduler. */
 export interface SessionParts {
   readonly clock: Clock;
@@ -33,6 +39,8 @@ export interface SessionParts {
   };
   readonly onReport: (report: RolloutReport) => void;
   readonly enrolment: Enrolment;
+  /** Counts what was refused. */
+  readonly refused: (refusal: ConnectionRefusal) => void;
 }
 
 /**
@@ -84,7 +92,7 @@ export class Session {
   /** Ends the conversation unless it rests on this very key; for one of the same VM. */
   holdTo(key: AgentKey): void {
     const holds = key.revokedAtMs === undefined && key.publicKey === this.#publicKey;
-    if (!holds) this.refuse('the key of this agent does not hold any more', true);
+    if (!holds) this.refuse('bad-proof', 'the key of this agent does not hold any more');
   }
 
   /** Undefined before `hello`. */
@@ -99,12 +107,12 @@ export class Session {
   receive(text: string): void {
     this.#heardAtMs = this.#parts.clock.monotonic();
     if (!this.#isWithinRate() || this.#waiting >= MAX_WAITING) {
-      this.refuse('too many messages');
+      this.refuse('too-many-messages', 'too many messages');
       return;
     }
     const message = parseMessage(text);
     if (message.kind === 'invalid') {
-      this.refuse(`a message was not understood: ${message.reason}`);
+      this.refuse('bad-message', `a message was not understood: ${message.reason}`);
       return;
     }
     this.#waiting += 1;
@@ -121,9 +129,10 @@ export class Session {
     this.#socket.send(JSON.stringify(message));
   }
 
-  refuse(reason: string, isAboutKey = false): void {
-    this.#parts.log.warn({ vm: this.#vm?.identity.name, reason }, 'agent refused');
-    this.send({ kind: 'refused', reason, ...(isAboutKey ? { isAboutKey } : {}) });
+  refuse(refusal: ConnectionRefusal, reason: string): void {
+    this.#parts.refused(refusal);
+    this.#parts.log.warn({ vm: this.#vm?.identity.name, refusal, reason }, 'agent refused');
+    this.send({ kind: 'refused', reason, ...(refusal === 'bad-proof' ? { isAboutKey: true } : {}) });
     this.#socket.close(POLICY_VIOLATION, reason.slice(0, 100));
   }
 
@@ -160,9 +169,9 @@ export class Session {
     const vm = this.#vm;
     if (message.kind === 'hello') {
       if (vm === undefined) await this.#greet(message);
-      else this.refuse('a connection says hello once');
+      else this.refuse('bad-message', 'a connection says hello once');
     } else if (vm === undefined) {
-      this.refuse('the first message must be hello');
+      this.refuse('bad-message', 'the first message must be hello');
     } else {
       await this.#handleBound(vm, message);
     }
@@ -173,19 +182,21 @@ export class Session {
     const { identity } = hello;
     if (hello.protocol !== PROTOCOL_VERSION) {
       this.refuse(
+        'other-protocol',
         `this scheduler speaks protocol ${PROTOCOL_VERSION}, the agent ${hello.protocol}; install the same version of both`,
       );
       return;
     }
     const admission = await enrolment.admit(identity, hello.proof, this.#nonce);
     if (admission.kind === 'refused') {
-      this.refuse(admission.reason, true);
+      this.refuse('bad-proof', admission.reason);
       return;
     }
     this.#publicKey = hello.proof?.publicKey;
     const other = registry.live(vmKey(identity.scope, identity.name));
     if (other !== undefined && other.identity.vmId !== identity.vmId) {
       this.refuse(
+        'name-taken',
         `${identity.name} of ${identity.scope} is connected already, as the VM with id ${other.identity.vmId}`,
       );
       return;
