@@ -6,6 +6,8 @@ import type { Store } from './store/store.ts';
 /** History is kept for 60 days and at most the last 1000 executions of a job ("Scheduler Limits and Defaults"). */
 const HISTORY_LIFE_MS = 60 * 86_400_000;
 const HISTORY_KEPT = 1000;
+/** "Completed and faulted jobs are retained for 60 days" (the same page). */
+const OVER_JOB_LIFE_MS = 60 * 86_400_000;
 /** An event that is over can come back under its id; after so long it does not. */
 const AGREEMENT_LIFE_MS = 30 * 86_400_000;
 const PRUNE_EVERY_MS = 86_400_000;
@@ -17,6 +19,7 @@ export function keepPruned(store: Store, clock: Clock, log: Log): () => Promise<
   const prune = async (): Promise<void> => {
     try {
       await store.executions.prune(clock.now() - HISTORY_LIFE_MS, HISTORY_KEPT);
+      await store.jobs.prune(clock.now() - OVER_JOB_LIFE_MS);
       await store.agreements.prune(clock.now() - AGREEMENT_LIFE_MS);
     } catch (error) {
       log.warn({ err: describeError(error) }, 'old records could not be deleted');

@@ -123,6 +123,8 @@ async function open(opening: Opening): Promise<Scheduler> {
     engine,
     registry,
     calendars: settings.calendars,
+    plans: settings.plans,
+    region: settings.replica.region,
     unmanaged: settings.unmanaged,
     refusals: () => ({ ...coordination.refusals(), ...gateway.refusals() }),
     force: async (event, word) => await coordination.force(event, word),

@@ -15,6 +15,7 @@ import {
 } from './actions/settings.ts';
 import { calendarsSchema, toCalendars } from './blackout-settings.ts';
 import { agentsSchema, isEnrolmentRequired } from './enrolment/settings.ts';
+import { plansOf, plansSchema, type Plans } from './jobs/plans.ts';
 import type { Calendars } from './recurrence/blackout.ts';
 import { keyFileOf, secretsSchema, type KeyFile } from './secrets/settings.ts';
 import { replicaOf, replicaSchema } from './replicas/settings.ts';
@@ -45,6 +46,7 @@ const schema = z.strictObject({
     .default({ unmanaged: [] }),
   agents: agentsSchema,
   secrets: secretsSchema,
+  plans: plansSchema,
   access: accessSchema,
   tls: tlsSchema,
   calendars: calendarsSchema,
@@ -71,6 +73,8 @@ export interface SchedulerSettings {
   readonly tls?: TlsSettings | undefined;
   /** Where the keys are that secrets of jobs are kept with; without any, jobs with secrets are refused. */
   readonly keyFile?: KeyFile | undefined;
+  /** What the plans of collections allow; as documented unless set otherwise. */
+  readonly plans?: Plans;
   /** Blackout calendars, which recurrences refer to by name. */
   readonly calendars?: Calendars;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -101,6 +105,7 @@ export async function readSchedulerSettings(
     unmanaged: new Set(raw.coordination.unmanaged.map(canonicalName)),
     enrolmentRequired: isEnrolmentRequired(raw.agents, raw.listen),
     keyFile: keyFileOf(raw.secrets, environment, settingsFolder),
+    plans: plansOf(raw.plans),
     calendars: toCalendars(raw.calendars),
     logLevel: raw.log.level,
   };

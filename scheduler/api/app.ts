@@ -4,16 +4,18 @@ import { refuseForeignRequest } from '../../common/runtime/local-guard.ts';
 import { SealError } from '../secrets/seal.ts';
 import { accessGuard } from './access-guard.ts';
 import { ApiError, badRequest } from './api-error.ts';
+import { assertVersion } from './api-versions.ts';
+import { addBillingRoutes } from './billing-routes.ts';
 import { addCollectionRoutes } from './collection-routes.ts';
 import { addEnrolmentRoutes } from './enrolment-routes.ts';
 import { addEventRoutes } from './event-routes.ts';
 import { addFleetRoutes } from './fleet-routes.ts';
 import { addJobRoutes } from './job-routes.ts';
 import type { ApiParts } from './parts.ts';
+import { addProviderRoutes } from './provider-routes.ts';
+import { requestIdHeaders } from './request-ids.ts';
 import { addPreviewRoutes } from './preview-routes.ts';
 import { addUserRoutes } from './user-routes.ts';
-
-const API_VERSIONS = ['2016-03-01', '2016-01-01', '2014-08-01-preview'];
 
 /** Four times the largest job: room for the rest of the body, and for a clear refusal of a job that is too large. */
 const MAX_BODY = '64kb';
@@ -24,11 +26,9 @@ export function createApp(parts: ApiParts): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use((request, response, next) => {
-    // Opaque, and the thing to name in a report (Azure Scheduler, "The x-ms-request-id Header").
     const id = parts.random.uuid();
     response.set({
-      'x-ms-request-id': id,
-      'x-ms-correlation-request-id': id,
+      ...requestIdHeaders(request, id, { nowMs: parts.clock.now(), region: parts.region }),
       'Cache-Control': 'no-cache',
       Pragma: 'no-cache',
       Expires: '-1',
@@ -41,11 +41,13 @@ export function createApp(parts: ApiParts): Express {
   // Before the body is read: whoever may not ask gets nothing parsed.
   app.use(accessGuard(parts.access));
   app.use(express.json({ limit: MAX_BODY, type: ['application/json', 'text/json', 'application/*+json'] }));
-  app.use('/subscriptions', (request, _response, next) => {
-    assertVersion(request.query['api-version']);
+  app.use((request, _response, next) => {
+    if (/^\/subscriptions\//i.test(request.path)) assertVersion(request);
     next();
   });
+  addProviderRoutes(app);
   addCollectionRoutes(app, parts);
+  addBillingRoutes(app, parts);
   addJobRoutes(app, parts);
   addPreviewRoutes(app, parts);
   addFleetRoutes(app, parts);
@@ -65,22 +67,6 @@ export function createApp(parts: ApiParts): Express {
     response.status(answer.status).json({ error: { code: answer.code, message: answer.message } });
   });
   return app;
-}
-
-function assertVersion(version: unknown): void {
-  if (version === undefined) {
-    throw new ApiError(
-      400,
-      'MissingApiVersionParameter',
-      'The api-version query parameter (?api-version=) is required for all requests.',
-    );
-  }
-  if (typeof version === 'string' && API_VERSIONS.includes(version)) return;
-  throw new ApiError(
-    400,
-    'InvalidApiVersionParameter',
-    `The api-version ${JSON.stringify(version)} is invalid. The supported versions are '${API_VERSIONS.join(',')}'.`,
-  );
 }
 
 function toApiError(error: unknown): ApiError {

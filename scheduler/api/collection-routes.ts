@@ -1,15 +1,19 @@
 import type { Express } from 'express';
 import { z } from 'zod';
 import { COLLECTION_STATES, quotaSchema, SKUS, type CollectionRef, type JobCollection } from '../jobs/job.ts';
-import { refuseQuota } from '../jobs/quota.ts';
+import { DOCUMENTED_PLANS, type Plans } from '../jobs/plans.ts';
+import { refusePlan, refuseQuota } from '../jobs/quota.ts';
+import { regionName } from '../jobs/region-names.ts';
 import { FREQUENCIES } from '../recurrence.ts';
 import { mayRead } from './access-guard.ts';
 import { anyCase } from './any-case.ts';
-import { badRequest, collectionNotFound } from './api-error.ts';
+import { badRequest, collectionNotFound, conflict } from './api-error.ts';
+import { isBeforePremiums } from './api-versions.ts';
 import { endpoint } from './endpoint.ts';
 import type { ApiParts } from './parts.ts';
 import { mergePatch } from './merge-patch.ts';
 import { readBody } from './read-body.ts';
+import type { BesideCollection } from '../store/store.ts';
 import { collectionView } from './views.ts';
 
 /** Where collections are; Express compares paths without case, as the real service does. */
@@ -23,15 +27,18 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
 /** A collection without a location is where this scheduler is. */
 const DEFAULT_LOCATION = 'local';
 
+/** In 2014 there was one premium plan, with as many jobs as P10 has. */
+const planName = anyCase([...SKUS, 'Premium']).transform((name) => (name === 'Premium' ? 'P10Premium' : name));
+
 const bodySchema = z.strictObject({
   id: z.unknown().optional(),
   type: z.unknown().optional(),
   name: z.unknown().optional(),
   location: z.string().min(1).max(100).optional(),
-  tags: z.record(z.string(), z.string()).optional(),
+  tags: z.record(z.string(), z.string()).nullish(),
   properties: z
     .strictObject({
-      sku: z.object({ name: anyCase(SKUS) }).nullish(),
+      sku: z.looseObject({ name: planName }).nullish(),
       state: anyCase(COLLECTION_STATES).nullish(),
       quota: quotaSchema
         .extend({
@@ -42,13 +49,14 @@ const bodySchema = z.strictObject({
     .optional(),
 });
 
-export function addCollectionRoutes(app: Express, { store, clock, engine }: ApiParts): void {
+export function addCollectionRoutes(app: Express, parts: ApiParts): void {
+  const { store, clock, engine, plans = DOCUMENTED_PLANS } = parts;
   app.get(
     '/subscriptions/:subscription/providers/Microsoft.Scheduler/jobCollections',
     endpoint<{ subscription: string }>(async (request, response) => {
       const found = await store.jobs.listCollections({ subscription: request.params.subscription });
       const visible = found.filter((collection) => mayRead(request, collection));
-      response.json({ value: visible.map(collectionView), nextLink: null });
+      response.json({ value: visible.map((one) => collectionView(one, isBeforePremiums(request))), nextLink: null });
     }),
   );
   app.get(
@@ -56,13 +64,13 @@ export function addCollectionRoutes(app: Express, { store, clock, engine }: ApiP
     endpoint<{ subscription: string; resourceGroup: string }>(async (request, response) => {
       const found = await store.jobs.listCollections(request.params);
       const visible = found.filter((collection) => mayRead(request, collection));
-      response.json({ value: visible.map(collectionView), nextLink: null });
+      response.json({ value: visible.map((one) => collectionView(one, isBeforePremiums(request))), nextLink: null });
     }),
   );
   app.get(
     COLLECTION,
     endpoint<CollectionRef>(async (request, response) => {
-      response.json(collectionView(await needCollection(store, request.params)));
+      response.json(collectionView(await needCollection(store, request.params), isBeforePremiums(request)));
     }),
   );
   app.put(
@@ -71,25 +79,27 @@ export function addCollectionRoutes(app: Express, { store, clock, engine }: ApiP
       const ref = request.params;
       assertName(ref.collection);
       const body = readBody(bodySchema, request.body);
-      const stored = await store.jobs.changeCollection(ref, (current) =>
-        toCollection({ ...ref, ...namesOf(current), createdAtMs: current?.createdAtMs ?? clock.now() }, body),
-      );
+      const stored = await store.jobs.changeCollection(ref, (current, beside) => {
+        const base = { ...ref, ...namesOf(current), createdAtMs: current?.createdAtMs ?? clock.now() };
+        return allowed(plans, current, toCollection(base, body, plans), beside);
+      });
       engine.wake();
       if (stored === undefined) throw collectionNotFound(ref.collection, ref.resourceGroup);
       // The real service answers 201 to updates as well.
-      response.status(201).json(collectionView(stored));
+      response.status(201).json(collectionView(stored, isBeforePremiums(request)));
     }),
   );
   app.patch(
     COLLECTION,
     endpoint<CollectionRef>(async (request, response) => {
       const ref = request.params;
-      const stored = await store.jobs.changeCollection(ref, (current) => {
+      const stored = await store.jobs.changeCollection(ref, (current, beside) => {
         if (current === undefined) throw collectionNotFound(ref.collection, ref.resourceGroup);
-        return toCollection(current, readBody(bodySchema, mergePatch(collectionView(current), request.body)));
+        const body = readBody(bodySchema, mergePatch(collectionView(current), request.body));
+        return allowed(plans, current, toCollection(current, body, plans), beside);
       });
       engine.wake();
-      if (stored !== undefined) response.json(collectionView(stored));
+      if (stored !== undefined) response.json(collectionView(stored, isBeforePremiums(request)));
     }),
   );
   app.delete(
@@ -140,21 +150,34 @@ function namesOf(current: JobCollection | undefined): Partial<CollectionRef> {
   return { subscription: current.subscription, resourceGroup: current.resourceGroup, collection: current.collection };
 }
 
+/** The collection, if its plan allows it beside what the subscription has. */
+function allowed(
+  plans: Plans,
+  current: JobCollection | undefined,
+  wanted: JobCollection,
+  beside: BesideCollection,
+): JobCollection {
+  const refusal = refusePlan(current, wanted, beside, plans);
+  if (refusal !== undefined) throw conflict(refusal);
+  return wanted;
+}
+
 function toCollection(
   base: CollectionRef & { readonly createdAtMs: number },
   body: z.output<typeof bodySchema>,
+  plans: Plans,
 ): JobCollection {
   const sku = body.properties?.sku?.name ?? 'Standard';
   const quota = body.properties?.quota ?? undefined;
-  const refusal = quota === undefined ? undefined : refuseQuota(sku, quota);
+  const refusal = quota === undefined ? undefined : refuseQuota(sku, quota, plans);
   if (refusal !== undefined) throw badRequest(refusal);
   return {
     subscription: base.subscription,
     resourceGroup: base.resourceGroup,
     collection: base.collection,
     createdAtMs: base.createdAtMs,
-    location: body.location ?? DEFAULT_LOCATION,
-    tags: body.tags,
+    location: regionName(body.location ?? DEFAULT_LOCATION),
+    tags: body.tags ?? undefined,
     sku,
     quota,
     state: body.properties?.state ?? 'Enabled',

@@ -1,4 +1,4 @@
-import type { Express } from 'express';
+import type { Express, Response } from 'express';
 import { withCertificatesRead } from '../actions/authentication/read-certificates.ts';
 import { writeJob, type Job, type CollectionRef, type JobCollection, type JobRef } from '../jobs/job.ts';
 import { refuseJob } from '../jobs/quota.ts';
@@ -8,7 +8,7 @@ import { endpoint } from './endpoint.ts';
 import type { ApiParts } from './parts.ts';
 import { assertName, COLLECTION, needCollection } from './collection-routes.ts';
 import { mergePatch } from './merge-patch.ts';
-import { readPage } from './page.ts';
+import { nextLinkOf, readPage } from './page.ts';
 import { parseJob, type WantedJob } from './parse-job.ts';
 import { historyView, jobView } from './views.ts';
 
@@ -25,7 +25,11 @@ export function addJobRoutes(app: Express, parts: ApiParts): void {
       const found = (await store.jobs.listJobs(ref)).filter(
         (job) => page.filter === undefined || job.state === page.filter,
       );
-      response.json({ value: found.slice(page.skip, page.skip + page.top).map(jobView), nextLink: null });
+      const end = page.skip + page.top;
+      response.json({
+        value: found.slice(page.skip, end).map(jobView),
+        nextLink: nextLinkOf(request, page, found.length > end),
+      });
     }),
   );
   app.get(
@@ -37,17 +41,14 @@ export function addJobRoutes(app: Express, parts: ApiParts): void {
   app.put(
     JOB,
     endpoint<JobRef>(async (request, response) => {
-      const ref = request.params;
-      const collection = await needCollection(store, ref);
-      assertName(ref.job);
-      const wanted = parseJob(await withCertificatesRead(request.body), parts.clock.now());
-      let isNew = false;
-      const stored = await store.jobs.changeJob(ref, (current, siblings) => {
-        isNew = current === undefined;
-        return change(parts, { ref, collection, current, siblings }, { ...wanted, state: wanted.state ?? 'enabled' });
-      });
-      engine.wake();
-      if (stored !== undefined) response.status(isNew ? 201 : 200).json(jobView(stored));
+      await putJob(parts, request.params, request.body, response);
+    }),
+  );
+  // Of the service before the resource manager ("GET, PUT, POST, PATCH, and DELETE support"): the name is the server's.
+  app.post(
+    `${COLLECTION}/jobs`,
+    endpoint<CollectionRef>(async (request, response) => {
+      await putJob(parts, { ...request.params, job: parts.random.uuid() }, request.body, response);
     }),
   );
   app.patch(
@@ -74,6 +75,11 @@ export function addJobRoutes(app: Express, parts: ApiParts): void {
       response.status(200).end();
     }),
   );
+  addExecutionRoutes(app, parts);
+}
+
+function addExecutionRoutes(app: Express, parts: ApiParts): void {
+  const { store, engine } = parts;
   app.post(
     `${JOB}/run`,
     endpoint<JobRef>(async (request, response) => {
@@ -85,12 +91,31 @@ export function addJobRoutes(app: Express, parts: ApiParts): void {
     `${JOB}/history`,
     endpoint<JobRef>(async (request, response) => {
       const job = await needJob(parts, request.params);
-      const { filter, ...page } = readPage(request, ['status', 'state'], ['completed', 'failed', 'postponed']);
+      const page = readPage(request, ['status', 'state'], ['completed', 'failed', 'postponed']);
+      const { top, skip, filter } = page;
       const status = filter === 'completed' || filter === 'failed' || filter === 'postponed' ? filter : undefined;
-      const entries = await store.executions.history(job.id, { ...page, status });
-      response.json({ value: entries.map((entry) => historyView(job, entry)), nextLink: null });
+      // One more than asked for, to know whether there is more.
+      const entries = await store.executions.history(job.id, { top: top + 1, skip, status });
+      response.json({
+        value: entries.slice(0, top).map((entry) => historyView(job, entry)),
+        nextLink: nextLinkOf(request, page, entries.length > top),
+      });
     }),
   );
+}
+
+async function putJob(parts: ApiParts, ref: JobRef, body: unknown, response: Response): Promise<void> {
+  const { store, engine } = parts;
+  const collection = await needCollection(store, ref);
+  assertName(ref.job);
+  const wanted = parseJob(await withCertificatesRead(body), parts.clock.now());
+  let isNew = false;
+  const stored = await store.jobs.changeJob(ref, (current, siblings) => {
+    isNew = current === undefined;
+    return change(parts, { ref, collection, current, siblings }, { ...wanted, state: wanted.state ?? 'enabled' });
+  });
+  engine.wake();
+  if (stored !== undefined) response.status(isNew ? 201 : 200).json(jobView(stored));
 }
 
 async function needJob({ store }: ApiParts, ref: JobRef): Promise<Job> {
@@ -102,7 +127,7 @@ async function needJob({ store }: ApiParts, ref: JobRef): Promise<Job> {
 
 /** Called inside the store's transaction; what it throws reaches the client and nothing is written. */
 function change(
-  { clock, random, calendars }: ApiParts,
+  { clock, random, calendars, plans }: ApiParts,
   from: {
     readonly ref: JobRef;
     readonly collection: JobCollection;
@@ -114,7 +139,7 @@ function change(
   const { collection, current } = from;
   if (current !== undefined) assertOpen(current);
   assertCalendarsKnown(wanted.definition, calendars);
-  const refusal = refuseJob(collection, wanted.definition, from.siblings);
+  const refusal = refuseJob(collection, wanted.definition, from.siblings, plans);
   if (refusal !== undefined) throw conflict(refusal);
   const ref: JobRef = {
     subscription: collection.subscription,

@@ -7,6 +7,7 @@ import type { Coordination } from '../coordination/coordination.ts';
 import type { Access } from '../access/access.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Enrolment } from '../enrolment/enrolment.ts';
+import type { Plans } from '../jobs/plans.ts';
 import type { Calendars } from '../recurrence/blackout.ts';
 import type { Registry } from '../gateway/registry.ts';
 import type { Store } from '../store/store.ts';
@@ -21,6 +22,10 @@ export interface ApiParts {
   readonly registry: Registry;
   readonly enrolment: Enrolment;
   readonly access: Access;
+  /** What the plans of collections allow; as documented without. */
+  readonly plans?: Plans | undefined;
+  /** The region of this replica. */
+  readonly region?: string | undefined;
   /** Blackout calendars of the settings. */
   readonly calendars?: Calendars | undefined;
   /** Canonical names of the VMs that have no agent. */

@@ -1,5 +1,6 @@
 import { formatInstant, formatMs, descendingTicks, parseInstantOrUndefined } from '../jobs/instant.ts';
 import type { CollectionRef, Job, JobCollection, JobRef } from '../jobs/job.ts';
+import type { RecurrenceDefinition } from '../jobs/recurrence-definition.ts';
 import type { HistoryEntry } from '../store/store.ts';
 
 /** What the REST API shows, in the shape and spelling recorded from the real service (lower-case enums among them). */
@@ -12,7 +13,8 @@ export function jobId(ref: JobRef): string {
   return `${collectionId(ref)}/jobs/${ref.job}`;
 }
 
-export function collectionView(collection: JobCollection): Record<string, unknown> {
+/** `isBeforePremiums`: for clients of 2014, which know one premium plan. */
+export function collectionView(collection: JobCollection, isBeforePremiums = false): Record<string, unknown> {
   return {
     id: collectionId(collection),
     type: 'Microsoft.Scheduler/jobCollections',
@@ -20,7 +22,7 @@ export function collectionView(collection: JobCollection): Record<string, unknow
     location: collection.location,
     ...(collection.tags === undefined ? {} : { tags: collection.tags }),
     properties: {
-      sku: { name: collection.sku },
+      sku: { name: isBeforePremiums ? collection.sku.replace(/^P\d+/, '') : collection.sku },
       state: collection.state,
       ...(collection.quota === undefined ? {} : { quota: collection.quota }),
     },
@@ -34,11 +36,22 @@ export function jobView(job: Job): Record<string, unknown> {
     name: `${job.collection}/${job.job}`,
     properties: {
       ...job.definition,
+      ...(job.definition.recurrence === undefined ? {} : { recurrence: recurrenceView(job.definition.recurrence) }),
       state: job.state,
       // A disabled job shows no status at all.
       ...(job.state === 'disabled' ? {} : { status: statusView(job) }),
     },
   };
+}
+
+/** The real service wrote `occurrence`, its published interface says `Occurrence`: with both every client reads it. */
+function recurrenceView(recurrence: RecurrenceDefinition): Record<string, unknown> {
+  const { schedule, ...rest } = recurrence;
+  if (schedule?.monthlyOccurrences === undefined) return recurrence;
+  const monthlyOccurrences = schedule.monthlyOccurrences.map((one) =>
+    one.occurrence === undefined ? one : { ...one, Occurrence: one.occurrence },
+  );
+  return { ...rest, schedule: { ...schedule, monthlyOccurrences } };
 }
 
 function statusView(job: Job): Record<string, unknown> {

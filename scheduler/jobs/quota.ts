@@ -1,22 +1,10 @@
 import { smallestGapMs, type Frequency } from '../recurrence.ts';
-import type { JobDefinition } from './definition.ts';
+import type { HttpAction, JobDefinition } from './definition.ts';
 import { parseInstantOrUndefined } from './instant.ts';
+import type { Job, JobCollection, Quota, Sku } from './job.ts';
+import { DOCUMENTED_PLANS, type PlanCounts, type Plans } from './plans.ts';
 import { timetableFrom, type RecurrenceDefinition } from './recurrence-definition.ts';
-import type { JobCollection, Quota, Sku } from './job.ts';
-
-interface Plan {
-  readonly maxJobs: number;
-  /** Shortest time between two runs. */
-  readonly minGap: { readonly frequency: Frequency; readonly interval: number };
-}
-
-/** The plans of the documentation ("Plans and Billing"). */
-const PLANS: Readonly<Record<Sku, Plan>> = {
-  Free: { maxJobs: 5, minGap: { frequency: 'hour', interval: 1 } },
-  Standard: { maxJobs: 50, minGap: { frequency: 'minute', interval: 1 } },
-  P10Premium: { maxJobs: 50, minGap: { frequency: 'minute', interval: 1 } },
-  P20Premium: { maxJobs: 1000, minGap: { frequency: 'minute', interval: 1 } },
-};
+import { parseTimeSpanOrUndefined } from './retry.ts';
 
 /** For comparison only; months and years count as their shortest. */
 const GAP_MS: Readonly<Record<Frequency, number>> = {
@@ -29,36 +17,106 @@ const GAP_MS: Readonly<Record<Frequency, number>> = {
 };
 
 /** Why a quota is more than the plan allows, or undefined. Texts as in the published cmdlets. */
-export function refuseQuota(sku: Sku, quota: Quota): string | undefined {
-  const plan = PLANS[sku];
-  if (quota.maxJobCount !== undefined && quota.maxJobCount > plan.maxJobs) {
+export function refuseQuota(sku: Sku, quota: Quota, plans: Plans = DOCUMENTED_PLANS): string | undefined {
+  const plan = plans.of[sku];
+  if (quota.maxJobCount !== undefined && quota.maxJobCount > plan.jobs) {
     return sku === 'Free'
-      ? `The maximum job count quota has a value that is too large; this quota cannot be set higher than '${plan.maxJobs}' for free subscriptions('${quota.maxJobCount}' was provided). To increase quota, please upgrade to the standard or premium plan.`
-      : `The maximum job count quota has a value that is too large; this quota cannot be set higher then '${plan.maxJobs}' ('${quota.maxJobCount}' was provided).`;
+      ? `The maximum job count quota has a value that is too large; this quota cannot be set higher than '${plan.jobs}' for free subscriptions('${quota.maxJobCount}' was provided). To increase quota, please upgrade to the standard or premium plan.`
+      : `The maximum job count quota has a value that is too large; this quota cannot be set higher then '${plan.jobs}' ('${quota.maxJobCount}' was provided).`;
   }
-  if (quota.maxRecurrence !== undefined && gapOf(quota.maxRecurrence) < gapOf(plan.minGap)) {
+  if (quota.maxRecurrence !== undefined && gapOf(quota.maxRecurrence) < gapOf(plan.every)) {
     const wanted = describe(quota.maxRecurrence);
     return sku === 'Free'
-      ? `The provided MaxRecurrence for job collection Quota '${wanted}' exceeds the permissible limit for Free collections '${describe(plan.minGap)}'.`
-      : `The provided maxRecurrence for job collection quota ${wanted} exceeds the permissible limit (${describe(plan.minGap)}).`;
+      ? `The provided MaxRecurrence for job collection Quota '${wanted}' exceeds the permissible limit for Free collections '${describe(plan.every)}'.`
+      : `The provided maxRecurrence for job collection quota ${wanted} exceeds the permissible limit (${describe(plan.every)}).`;
+  }
+  return undefined;
+}
+
+/**
+ * Why a collection may not be created in, or moved to, the plan that `wanted` has, or undefined. `counts`: the other
+ * collections of the subscription. `jobs`: those in the collection; a plan cannot be left for one that they do not fit
+ * ("Upgrades and Downgrades of Job Collection Plans").
+ */
+export function refusePlan(
+  current: JobCollection | undefined,
+  wanted: JobCollection,
+  beside: { readonly counts: PlanCounts; readonly jobs: readonly Job[] },
+  plans: Plans = DOCUMENTED_PLANS,
+): string | undefined {
+  if (current?.sku === wanted.sku) return undefined;
+  const plan = plans.of[wanted.sku];
+  if (beside.counts[wanted.sku] >= plan.collections) {
+    return wanted.sku === 'Free' && plan.collections === 1
+      ? 'The subscription already has a free job collection. Only one free job collection can be created per subscription.'
+      : `The subscription has reached its quota of '${plan.collections}' job collections of the plan '${wanted.sku}'.`;
+  }
+  const all = Object.values(beside.counts).reduce((sum, one) => sum + one, 0);
+  if (current === undefined && all >= plans.collections) {
+    return `The subscription has reached its quota of '${plans.collections}' job collections.`;
+  }
+  const cannot = `The job collection '${wanted.collection}' cannot be changed to the plan '${wanted.sku}':`;
+  if (beside.jobs.length > plan.jobs) {
+    return `${cannot} it has ${beside.jobs.length} jobs, and the plan allows '${plan.jobs}'.`;
+  }
+  for (const { job, definition } of beside.jobs) {
+    const problem = refuseFrequency(definition, plan.every) ?? refuseForPlan(wanted.sku, definition, plans);
+    if (problem !== undefined) return `${cannot} job '${job}': ${problem}`;
   }
   return undefined;
 }
 
 /** Why a job may not be written into its collection beside `siblings` others, or undefined. */
-export function refuseJob(collection: JobCollection, definition: JobDefinition, siblings: number): string | undefined {
-  const plan = PLANS[collection.sku];
-  const maxJobs = collection.quota?.maxJobCount ?? plan.maxJobs;
+export function refuseJob(
+  collection: JobCollection,
+  definition: JobDefinition,
+  siblings: number,
+  plans: Plans = DOCUMENTED_PLANS,
+): string | undefined {
+  const plan = plans.of[collection.sku];
+  const maxJobs = collection.quota?.maxJobCount ?? plan.jobs;
   if (siblings >= maxJobs) {
     return `The job collection has reached its quota of '${maxJobs}'. Please remove existing jobs before adding new ones.`;
   }
-  const minGap = collection.quota?.maxRecurrence ?? plan.minGap;
-  const recurrence = definition.recurrence;
-  if (recurrence !== undefined && shortestGapMs(recurrence, definition.startTime) < gapOf(minGap)) {
-    const schedule = recurrence.schedule === undefined ? '' : ' with its schedule';
-    return `The recurrence of the job, every ${describe(recurrence)}${schedule}, is more frequent than its job collection allows: every ${describe(minGap)}.`;
+  return (
+    refuseFrequency(definition, collection.quota?.maxRecurrence ?? plan.every) ??
+    refuseForPlan(collection.sku, definition, plans)
+  );
+}
+
+type Every = { readonly frequency: Frequency; readonly interval: number };
+
+function refuseFrequency({ recurrence, startTime }: JobDefinition, least: Every): string | undefined {
+  if (recurrence === undefined || shortestGapMs(recurrence, startTime) >= gapOf(least)) return undefined;
+  const schedule = recurrence.schedule === undefined ? '' : ' with its schedule';
+  return `The recurrence of the job, every ${describe(recurrence)}${schedule}, is more frequent than its job collection allows: every ${describe(least)}.`;
+}
+
+function refuseForPlan(sku: Sku, { action }: JobDefinition, plans: Plans): string | undefined {
+  const plan = plans.of[sku];
+  const actions: readonly Pick<HttpAction, 'retryPolicy'>[] =
+    action.type === 'Fleet' ? [] : [action, ...(action.errorAction === undefined ? [] : [action.errorAction])];
+  for (const one of actions) {
+    if (!plan.authentication && isAuthenticated(one)) {
+      return `The plan '${sku}' does not allow the field 'authentication' in the request of a job.`;
+    }
+    const { retryInterval } = one.retryPolicy ?? {};
+    const intervalMs = retryInterval === undefined ? undefined : parseTimeSpanOrUndefined(retryInterval);
+    if (intervalMs !== undefined && intervalMs < plan.retryEverySeconds * 1000) {
+      return `The plan '${sku}' does not allow the value '${retryInterval}' of the field 'retryInterval': at least ${plan.retryEverySeconds} seconds.`;
+    }
   }
   return undefined;
+}
+
+/** Queues and topics are reached with secrets of their own, which every plan allows. */
+function isAuthenticated(action: object): boolean {
+  return (
+    'request' in action &&
+    typeof action.request === 'object' &&
+    action.request !== null &&
+    'authentication' in action.request
+  );
 }
 
 /** A schedule can make an hourly job run every minute, so what counts is the shortest time between two of its runs. */
@@ -67,10 +125,10 @@ function shortestGapMs(recurrence: RecurrenceDefinition, startTime: string | und
   return smallestGapMs(timetableFrom(recurrence, startMs));
 }
 
-function gapOf(every: { readonly frequency: Frequency; readonly interval: number }): number {
+function gapOf(every: Every): number {
   return GAP_MS[every.frequency] * every.interval;
 }
 
-function describe(every: { readonly frequency: Frequency; readonly interval: number }): string {
+function describe(every: Every): string {
   return `${every.interval} ${every.frequency}`;
 }

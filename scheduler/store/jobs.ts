@@ -10,7 +10,9 @@ import {
   type Job,
   type JobCollection,
   type JobRef,
+  type Sku,
 } from '../jobs/job.ts';
+import type { PlanCounts } from '../jobs/plans.ts';
 import { canonicalRegion } from '../replicas/regions.ts';
 import { lockRows, type SqlStore } from './sql.ts';
 import type { JobStore } from './store.ts';
@@ -25,9 +27,14 @@ export function createJobStore(store: SqlStore): JobStore {
   return {
     changeCollection: async (ref, change) =>
       await store.write(async (tx) => {
+        // Its subscription, for what it has of other collections decides too. This comes before the collection's own name, always.
+        await lockName(store, tx, subscriptionKey(ref.subscription));
         await lockName(store, tx, collectionKey(ref));
         const current = await findCollection(tx, ref);
-        const next = change(current);
+        const next = change(current, {
+          counts: await countPlans(tx, ref.subscription, collectionKey(ref)),
+          jobs: current === undefined ? [] : await listJobs(store, tx, ref),
+        });
         if (next === undefined) return current;
         const row = toCollectionRow(next);
         await tx
@@ -70,12 +77,16 @@ export function createJobStore(store: SqlStore): JobStore {
         return next;
       }),
     findJob: async (ref) => await findJob(store, db, ref),
-    listJobs: async (ref) => {
-      const rows = await selectJobs(db)
-        .where('jobs.collection_key', '=', collectionKey(ref))
-        .orderBy('jobs.name')
-        .execute();
-      return rows.map((row) => fromJobRow(store, row));
+    listJobs: async (ref) => await listJobs(store, db, ref),
+    countPlans: async (subscription) => await countPlans(db, subscription),
+    prune: async (beforeMs) => {
+      await store.write(async (tx) => {
+        await tx
+          .deleteFrom('jobs')
+          .where('state', 'in', ['completed', 'faulted'])
+          .where('last_execution_at', '<', beforeMs)
+          .execute();
+      });
     },
     deleteJob: async (ref) =>
       await store.write(async (tx) => {
@@ -87,6 +98,35 @@ export function createJobStore(store: SqlStore): JobStore {
         return result.numDeletedRows > 0n;
       }),
   };
+}
+
+/** Begins the keys of all its collections. */
+function subscriptionKey(subscription: string): string {
+  return `${subscription.toLowerCase()}/`;
+}
+
+async function countPlans(db: Kysely<Tables>, subscription: string, except = ''): Promise<PlanCounts> {
+  const prefix = subscriptionKey(subscription);
+  const rows = await db
+    .selectFrom('collections')
+    .select((select) => ['sku', select.fn.countAll<number>().as('number')])
+    // The keys with this prefix; '0' is the character after '/'.
+    .where('key', '>=', prefix)
+    .where('key', '<', `${prefix.slice(0, -1)}0`)
+    .where('key', '!=', except)
+    .groupBy('sku')
+    .execute();
+  const counts = new Map(rows.map((row) => [row.sku, row.number]));
+  const of = (sku: Sku): number => counts.get(sku) ?? 0;
+  return { Free: of('Free'), Standard: of('Standard'), P10Premium: of('P10Premium'), P20Premium: of('P20Premium') };
+}
+
+async function listJobs(store: SqlStore, db: Kysely<Tables>, ref: CollectionRef): Promise<readonly Job[]> {
+  const rows = await selectJobs(db)
+    .where('jobs.collection_key', '=', collectionKey(ref))
+    .orderBy('jobs.name')
+    .execute();
+  return rows.map((row) => fromJobRow(store, row));
 }
 
 /** Two replicas that write what bears this name do so one after the other, also while there is no row yet to lock. */

@@ -4,6 +4,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import type { AccessStore } from '../access/access-store.ts';
 import type { EnrolmentStore } from '../enrolment/enrolment-store.ts';
 import type { CollectionRef, Execution, Job, JobCollection, JobRef } from '../jobs/job.ts';
+import type { PlanCounts } from '../jobs/plans.ts';
 import type { RolloutState } from '../rollout.ts';
 
 /**
@@ -45,6 +46,14 @@ export type StoreNews =
   /** The record of this event was written. */
   | { readonly kind: 'agreement'; readonly scope: string; readonly eventId: string };
 
+/** What a change of a collection is judged by. */
+export interface BesideCollection {
+  /** The other collections of its subscription. */
+  readonly counts: PlanCounts;
+  /** Its own jobs. */
+  readonly jobs: readonly Job[];
+}
+
 export interface JobStore {
   /**
    * Creates, replaces or (when `change` returns undefined) leaves a collection. Resolves with what is stored afterwards; what
@@ -52,8 +61,12 @@ export interface JobStore {
    */
   changeCollection(
     ref: CollectionRef,
-    change: (current: JobCollection | undefined) => JobCollection | undefined,
+    change: (current: JobCollection | undefined, beside: BesideCollection) => JobCollection | undefined,
   ): Promise<JobCollection | undefined>;
+  /** How many collections a subscription has of each plan. */
+  countPlans(subscription: string): Promise<PlanCounts>;
+  /** Deletes jobs that were completed or faulted before `beforeMs`, with their history. */
+  prune(beforeMs: number): Promise<void>;
   findCollection(ref: CollectionRef): Promise<JobCollection | undefined>;
   /** In ordinal order of name; of the whole subscription without a resource group. */
   listCollections(of: { subscription: string; resourceGroup?: string }): Promise<readonly JobCollection[]>;

@@ -10,7 +10,7 @@ export type Body = Record<string, unknown>;
 /** The REST API as a client calls it: path and body in, status, body and headers out. */
 export interface Api {
   readonly call: (
-    method: 'get' | 'put' | 'patch' | 'delete' | 'post',
+    method: 'get' | 'head' | 'put' | 'patch' | 'delete' | 'post',
     path: string,
     body?: object,
     query?: Record<string, string>,

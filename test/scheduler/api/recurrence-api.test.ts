@@ -30,7 +30,7 @@ describe('a recurrence with a schedule', () => {
       schedule: {
         minutes: [15],
         hours: [5, 17],
-        monthlyOccurrences: [{ day: 'friday', occurrence: -1 }, { day: 'monday' }],
+        monthlyOccurrences: [{ day: 'friday', occurrence: -1, Occurrence: -1 }, { day: 'monday' }],
       },
     });
     expect(nextOf(body)).toBe('2027-02-15T05:15:00Z');
