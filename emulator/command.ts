@@ -66,7 +66,7 @@ Examples:
   curl -H Metadata:true 'http://127.0.0.1:7071/metadata/scheduledevents?api-version=2020-07-01'
   forewarn emulator freeze vm0 --notice 1m
   forewarn emulator --fleet examples/shop/fleet.yaml
-  forewarn emulator reboot FrontEnd_IN_0 FrontEnd_IN_5
+  forewarn emulator reboot FrontEnd_IN_0
   forewarn emulator --fleet examples/metadata/fleet.yaml   every setting of the metadata service, with its tokens and keys
 
 The commands find a running emulator by --control, then FOREWARN_CONTROL, then http://127.0.0.1:7070.
