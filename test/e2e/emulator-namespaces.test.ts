@@ -56,7 +56,7 @@ notice: { Reboot: 5m }
 impact: { rebootAtLeast: 100ms, lingerAfterImpact: 100ms }
 vms:
   - { name: db1, ports: [http], run: { app: [node, app.mjs] } }
-  - { name: db2, ports: [http, gate], run: { app: [node, app.mjs], agent: [forewarn, agent, --config, agent.yaml] } }
+  - { name: db2, ports: [http, gate], metadataAt: [network, dhcp], run: { app: [node, app.mjs], agent: [forewarn, agent, --config, agent.yaml] } }
 `;
 }
 
