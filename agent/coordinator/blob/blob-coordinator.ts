@@ -61,6 +61,8 @@ export class BlobCoordinator implements Agreements {
   readonly #closing = new AbortController();
   #isConnected = false;
   #failures = 0;
+  /** Monotonic time of the newest look at the container. */
+  #lookedAtMs = 0;
 
   constructor(parts: BlobCoordinatorParts) {
     this.#parts = parts;
@@ -155,8 +157,10 @@ export class BlobCoordinator implements Agreements {
     let attempts = 0;
     while (!signal.aborted) {
       if (this.#isConnected) {
-        await clock.sleep(this.#watched.size > 0 ? WATCH_MS : IDLE_MS, signal);
-        if (!signal.aborted) await this.#look();
+        await clock.sleep(WATCH_MS, signal);
+        const isDue = this.#watched.size > 0 || clock.monotonic() - this.#lookedAtMs >= IDLE_MS;
+        // A command that failed meanwhile may have ended the connection.
+        if (!signal.aborted && this.#isConnected && isDue) await this.#look();
       } else if (await this.#connect()) {
         attempts = 0;
       } else {
@@ -183,7 +187,8 @@ export class BlobCoordinator implements Agreements {
   }
 
   async #look(): Promise<void> {
-    const { blobs, identity, events } = this.#parts;
+    const { blobs, identity, events, clock } = this.#parts;
+    this.#lookedAtMs = clock.monotonic();
     try {
       if (this.#watched.size === 0) await blobs.list(identity.scope);
       for (const [eventId, { etag }] of this.#watched) {
