@@ -3,6 +3,9 @@ import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
+import { requestJson } from '../../common/runtime/http-json.ts';
+import { systemClock } from '../../common/runtime/clock.ts';
+import { createAuthority } from '../../emulator/credentials/authority.ts';
 import { startForewarn } from '../support/program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { emulate, letGo, startAgent, type AgentRig } from './agent-rig.ts';
@@ -11,12 +14,26 @@ import { WITHIN } from './agreement-rig.ts';
 const CLI = path.resolve(import.meta.dirname, '../../cli.ts');
 const NODE = ['--disable-warning=ExperimentalWarning', CLI];
 
-it('VMs join with one-time tokens, are cut off when their key is revoked, and join again with a new token', async () => {
+it('over TLS, VMs join with one-time tokens, are cut off when their key is revoked, and join again with a new token', async () => {
   const folder = temporaryFolder();
   const config = path.join(folder, 'scheduler.yaml');
+  const authority = await createAuthority(systemClock.now());
+  const { certificate, key } = await authority.issue(['127.0.0.1']);
+  const files = {
+    'ca.pem': authority.certificate,
+    'server.pem': certificate,
+    'server.key': key,
+    owner: 'the-secret-of-the-owner\n',
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text, { mode: 0o600 });
   writeFileSync(
     config,
-    'listen: 127.0.0.1:0\naccess: { loopback: open }\nagents: { enrolment: required }\nstore: { sqlite: ./scheduler.db }\n',
+    `listen: 127.0.0.1:0
+tls: { certificate: server.pem, key: server.key }
+access: { loopback: token, ownerTokenFile: owner }
+agents: { enrolment: required }
+store: { sqlite: ./scheduler.db }
+`,
   );
   const [scheduler, emulator] = await Promise.all([
     startForewarn(['scheduler', '--config', config]),
@@ -25,9 +42,14 @@ it('VMs join with one-time tokens, are cut off when their key is revoked, and jo
   onTestFinished(async () => {
     await scheduler.stop('SIGKILL');
   });
-  const url = `http://${String(scheduler.ready['listen'])}`;
+  const url = `https://${String(scheduler.ready['listen'])}`;
   const forewarn = async (...words: string[]): Promise<string> => {
-    const environment = { ...process.env, FOREWARN_SCHEDULER: url };
+    const environment = {
+      ...process.env,
+      FOREWARN_SCHEDULER: url,
+      FOREWARN_SCHEDULER_TOKEN_FILE: path.join(folder, 'owner'),
+      FOREWARN_SCHEDULER_CA: path.join(folder, 'ca.pem'),
+    };
     return (await promisify(execFile)(process.execPath, [...NODE, ...words], { env: environment })).stdout;
   };
   const tokenFile = (name: string): string => path.join(folder, name, 'token');
@@ -38,7 +60,7 @@ it('VMs join with one-time tokens, are cut off when their key is revoked, and jo
   const start = async (name: string): Promise<AgentRig> =>
     await startAgent(emulator, name, {
       folder,
-      extra: `scheduler: { url: "${url}", enrolmentTokenFile: ./token }`,
+      extra: `scheduler: { url: "${url}", enrolmentTokenFile: ./token, ca: ../ca.pem }`,
     });
 
   // With a token that is there from the beginning, and with one that comes later.
@@ -80,7 +102,18 @@ it('VMs join with one-time tokens, are cut off when their key is revoked, and jo
   await enrol('web2', '--name', 'web2');
   await expect.poll(approvals, WITHIN).toBe(1);
   for (const rig of [first, second]) await expect.poll(rig.gate, WITHIN).toBe(200);
-  const health = (await (await fetch(`${url}/forewarn/v1/health`)).json()) as { refusals: Record<string, number> };
-  expect(health.refusals['bad-proof']).toBeGreaterThan(0);
+  const scheme = { what: 'scheduler', option: '--scheduler' };
+  const health = await requestJson(
+    { kind: 'http', url },
+    {
+      method: 'GET',
+      path: '/forewarn/v1/health',
+      timeoutMs: 5000,
+      token: 'the-secret-of-the-owner',
+      ca: authority.certificate,
+    },
+    scheme,
+  );
+  expect((health.body as { refusals: Record<string, number> }).refusals['bad-proof']).toBeGreaterThan(0);
   expect(existsSync(tokenFile('web1'))).toBe(false);
 }, 180_000);
