@@ -240,6 +240,22 @@ export function describeCoordinator(adapter: CoordinatorAdapter): void {
       await settled(() => first.heard.some((record) => record.members['web_1']?.promise === 'prepared'));
     });
 
+    it('a VM that has been quiet hears of its next event as soon', async () => {
+      const first = await join('web_0');
+      const second = await join('web_1');
+      await fleet.advance(1);
+      await first.agreements.submit(report('web_0'));
+      await second.agreements.submit(report('web_1', { promise: 'prepared' }));
+      // Two and a half seconds, where a store has to be looked at.
+      for (let looks = 0; looks < 5; looks++) {
+        await fleet.look();
+        await new Promise((resolve) => {
+          setTimeout(resolve, 40);
+        });
+      }
+      expect(first.heard.some((record) => record.members['web_1']?.promise === 'prepared')).toBe(true);
+    });
+
     it('a second machine under the same name cannot overwrite what the first has promised', async () => {
       const { agreements } = await join('web_0');
       await agreements.submit(report('web_0', { promise: 'prepared' }));
