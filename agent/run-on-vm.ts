@@ -1,5 +1,6 @@
 import type { AgentHealth, VmIdentity } from '../common/protocol/messages.ts';
 import { probeApplication } from './application-probe.ts';
+import { FIRST_IN_RESOURCES } from './coordinator/first-in-resources.ts';
 import { makeConnections, type Connections } from './coordinator/connect.ts';
 import { initialState, reasonsOut } from './core/durable.ts';
 import { isReconciled } from './core/reconcile.ts';
@@ -150,7 +151,8 @@ async function runLoops(
 }
 
 function describe(tools: AgentTools, shell: Shell, watch: SelfWatch): AgentStatus {
-  const warnings = watch.warnings().map((warning) => warning.detail);
+  const isSimple = tools.settings.coordinator?.kind === 'first-in-resources';
+  const warnings = [...(isSimple ? [FIRST_IN_RESOURCES] : []), ...watch.warnings().map((warning) => warning.detail)];
   return statusOf(shell.state(), tools.clock.monotonic(), { warnings, dryRun: tools.isDryRun });
 }
 

@@ -100,7 +100,12 @@ function describeEvent(event: EventView): string {
     ['event', `${event.eventId} (${event.eventType}) of scope ${event.scope}`],
     ['phase', event.phase],
     ['why', event.why],
-    ['NotBefore', event.notBefore === null ? 'not told' : `${time(event.notBefore)}; ${noticeOf(event)}`],
+    [
+      'NotBefore',
+      event.notBefore === null
+        ? 'not told'
+        : `${time(event.notBefore)}${event.noticeLeftSeconds === null ? '' : `; ${noticeOf(event)}`}`,
+    ],
     ['leader', describeLeader(event)],
     ...named.map((vm) => ['promise', describeVm(vm)] as const),
     ...others.map((vm) => ['promise', `${describeVm(vm)}; not named any more`] as const),
@@ -121,8 +126,12 @@ function describeVm(vm: EventView['vms'][number]): string {
 function describeLeader(event: EventView): string {
   if (event.leader === null) return 'none yet';
   const since = event.leaderSince === null ? '' : `, since ${time(event.leaderSince)}`;
-  const until = event.leaseExpiresAt === null ? '' : `; its lease ends at ${time(event.leaseExpiresAt)}`;
-  return `${leaderOf(event)}${since}${until} unless it renews it`;
+  const isOpen = event.phase === 'preparing' || event.phase === 'intent';
+  const until =
+    event.leaseExpiresAt === null || !isOpen
+      ? ''
+      : `; its lease ends at ${time(event.leaseExpiresAt)} unless it renews it`;
+  return `${leaderOf(event)}${since}${until}`;
 }
 
 function leaderOf(event: EventView): string {

@@ -1,3 +1,4 @@
+import { FIRST_IN_RESOURCES } from '../coordinator/first-in-resources.ts';
 import { sharesOf, totalOf } from '../core/budget.ts';
 import { drainWarnings } from '../drain/warnings.ts';
 import type { AgentSettings } from '../settings.ts';
@@ -40,6 +41,7 @@ export function warningsFor(settings: AgentSettings): readonly string[] {
     );
   if (settings.scheduler === undefined && settings.coordinator === undefined)
     warnings.push('scheduler: without it events that name several VMs are never approved, only waited for');
+  if (settings.coordinator?.kind === 'first-in-resources') warnings.push(`coordinator: ${FIRST_IN_RESOURCES}`);
   if (settings.events.absentFor < SAFE_ABSENCE_MS)
     warnings.push('events.absentFor: shorter than 10s, an event may be taken for over while it lasts');
   if (settings.hooks !== undefined && settings.hooks.timeout > policy.hooksMs)

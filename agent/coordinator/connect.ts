@@ -4,7 +4,7 @@ import type { VmIdentity } from '../../common/protocol/messages.ts';
 import { describeError, UserError } from '../../common/runtime/errors.ts';
 import type { AgentTools } from '../tools.ts';
 import type { Agreements, AgreementEvents, Coordinator, CoordinatorEvents } from './coordinator.ts';
-import { FirstInResources } from './first-in-resources.ts';
+import { FIRST_IN_RESOURCES, FirstInResources } from './first-in-resources.ts';
 import type { LinkCredentials, SchedulerLink } from './scheduler-link.ts';
 
 /** Everything this VM is connected to for agreeing with others and for its fleet's jobs; each may be missing. */
@@ -134,10 +134,6 @@ async function makeAgreements(
       return settings satisfies never;
   }
 }
-
-/** What the opt-in does not guarantee, in the words that log and status use. */
-export const FIRST_IN_RESOURCES =
-  'the first VM that an event names approves it once it has itself drained: the others may be hit in service, and while it hangs nobody approves';
 
 /** A scheduler that is there for jobs only has nothing to say about agreements. */
 function withoutAgreements(events: CoordinatorEvents): CoordinatorEvents {

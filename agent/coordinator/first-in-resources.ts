@@ -5,6 +5,10 @@ import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { AgreementEvents, Agreements, Answer } from './coordinator.ts';
 
+/** What the opt-in does not guarantee, in the words that log, status and the check of the settings use. */
+export const FIRST_IN_RESOURCES =
+  'the first VM that an event names approves it once it has itself drained: the others may be hit in service, and while it hangs nobody approves';
+
 /**
  * The simple rule that Azure's documentation suggests: the first VM in an event's `Resources` approves, once it has itself
  * drained (Azure docs, Scheduled Events, "Approving on behalf of other VMs"). Nobody is asked: the event then hits the other VMs whether they have drained or not, and

@@ -247,13 +247,13 @@ export function describeCoordinator(adapter: CoordinatorAdapter): void {
       await first.agreements.submit(report('web_0'));
       await second.agreements.submit(report('web_1', { promise: 'prepared' }));
       // Two and a half seconds, where a store has to be looked at.
-      for (let looks = 0; looks < 5; looks++) {
-        await fleet.look();
-        await new Promise((resolve) => {
-          setTimeout(resolve, 40);
-        });
-      }
-      expect(first.heard.some((record) => record.members['web_1']?.promise === 'prepared')).toBe(true);
+      let looks = 0;
+      await expect
+        .poll(async () => {
+          if (looks++ < 5) await fleet.look();
+          return first.heard.some((record) => record.members['web_1']?.promise === 'prepared');
+        }, WITHIN)
+        .toBe(true);
     });
 
     it('a second machine under the same name cannot overwrite what the first has promised', async () => {

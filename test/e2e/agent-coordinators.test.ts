@@ -64,5 +64,6 @@ describe('agents that agree without a scheduler', () => {
     letGo(first);
     await expect.poll(() => approvalsOf(emulator, eventId), WITHIN).toBe(1);
     expect(first.program.output()).toContain('the others may be hit in service');
+    expect((await first.status()).warnings.join()).toContain('the others may be hit in service');
   });
 });
