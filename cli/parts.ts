@@ -44,6 +44,11 @@ export const PARTS: readonly CommandPart[] = [
     load: async (context) => (await import('../scheduler/job-commands.ts')).jobCommand(context),
   },
   {
+    name: 'collection',
+    summary: 'create, list, change and delete job collections: plans, quotas, billing units',
+    load: async (context) => (await import('../scheduler/collection-commands.ts')).collectionCommand(context),
+  },
+  {
     name: 'demo',
     summary: 'play the whole story on this machine: maintenance over a fleet under load, and no failed request',
     load: async (context) => (await import('../demo/command.ts')).demoCommand(context),

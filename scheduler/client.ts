@@ -77,3 +77,17 @@ export async function askScheduler(
     response.status === 401 ? { hint: 'name the file with your token in FOREWARN_SCHEDULER_TOKEN_FILE' } : {},
   );
 }
+
+const pageSchema = z.object({ value: z.array(z.unknown()), nextLink: z.string().nullish() });
+
+/** All entries of a list, however many answers it takes. */
+export async function askForAll(location: SchedulerLocation, path: string): Promise<readonly unknown[]> {
+  const all: unknown[] = [];
+  for (let next: string | undefined = path; next !== undefined;) {
+    const { value, nextLink } = pageSchema.parse((await askScheduler(location, { method: 'GET', path: next })).body);
+    all.push(...value);
+    const url = nextLink ? new URL(nextLink) : undefined;
+    next = url && `${url.pathname}${url.search}`;
+  }
+  return all;
+}

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { CommandContext } from '../common/runtime/command.ts';
 import { describeError, EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
 import { formatTable } from '../common/runtime/terminal.ts';
-import { askScheduler, schedulerLocation } from './client.ts';
+import { askForAll, askScheduler, schedulerLocation } from './client.ts';
 
 /** What every `forewarn job` command takes. */
 export interface JobOptions {
@@ -15,7 +15,7 @@ export interface JobOptions {
   readonly json?: true;
 }
 
-const API_VERSION = 'api-version=2016-03-01';
+export const API_VERSION = 'api-version=2016-03-01';
 
 const jobSchema = z.object({
   name: z.string(),
@@ -62,7 +62,7 @@ export async function putJob(
     await askScheduler(location, { method: 'PUT', path: `${collection}?${API_VERSION}`, body: { location: 'local' } });
   }
   const response = await askScheduler(location, { method: 'PUT', path: jobPath(options, name), body });
-  print(
+  printJob(
     context,
     options,
     response.body,
@@ -70,10 +70,11 @@ export async function putJob(
   );
 }
 
-export async function listJobs(context: CommandContext, options: JobOptions): Promise<void> {
-  const path = `${collectionPath(options)}/jobs?${API_VERSION}`;
-  const response = await askScheduler(schedulerLocation(context, options.scheduler), { method: 'GET', path });
-  const { value } = z.object({ value: z.array(jobSchema) }).parse(response.body);
+export async function listJobs(context: CommandContext, options: JobOptions & { state?: string }): Promise<void> {
+  const state = options.state === undefined ? '' : `&$filter=${encodeURIComponent(`state eq ${options.state}`)}`;
+  const first = `${collectionPath(options)}/jobs?${API_VERSION}${state}`;
+  const body = { value: await askForAll(schedulerLocation(context, options.scheduler), first) };
+  const { value } = z.object({ value: z.array(jobSchema) }).parse(body);
   const rows = value.map(({ name, properties }) => [
     name.split('/')[1] ?? name,
     properties.action.type,
@@ -82,10 +83,10 @@ export async function listJobs(context: CommandContext, options: JobOptions): Pr
     properties.status?.lastExecutionTime ?? '-',
     properties.status?.nextExecutionTime ?? '-',
   ]);
-  print(
+  printJob(
     context,
     options,
-    response.body,
+    body,
     formatTable(['JOB', 'ACTION', 'STATE', 'RECURRENCE', 'LAST', 'NEXT'], rows, 'no jobs'),
   );
 }
@@ -99,7 +100,7 @@ export async function showJob(context: CommandContext, name: string, options: Jo
 export async function runJob(context: CommandContext, name: string, options: JobOptions): Promise<void> {
   const location = schedulerLocation(context, options.scheduler);
   await askScheduler(location, { method: 'POST', path: jobPath(options, name, '/run') });
-  print(
+  printJob(
     context,
     options,
     { started: name },
@@ -110,13 +111,18 @@ export async function runJob(context: CommandContext, name: string, options: Job
 export async function deleteJob(context: CommandContext, name: string, options: JobOptions): Promise<void> {
   const location = schedulerLocation(context, options.scheduler);
   await askScheduler(location, { method: 'DELETE', path: jobPath(options, name) });
-  print(context, options, { deleted: name }, `deleted ${options.collection}/${name}`);
+  printJob(context, options, { deleted: name }, `deleted ${options.collection}/${name}`);
 }
 
-export async function showHistory(context: CommandContext, name: string, options: JobOptions): Promise<void> {
+export async function showHistory(
+  context: CommandContext,
+  name: string,
+  options: JobOptions & { status?: string },
+): Promise<void> {
   const location = schedulerLocation(context, options.scheduler);
-  const response = await askScheduler(location, { method: 'GET', path: jobPath(options, name, '/history') });
-  const { value } = historySchema.parse(response.body);
+  const status = options.status === undefined ? '' : `&$filter=${encodeURIComponent(`status eq ${options.status}`)}`;
+  const body = { value: await askForAll(location, `${jobPath(options, name, '/history')}${status}`) };
+  const { value } = historySchema.parse(body);
   const rows = value.map(({ properties }) => [
     properties.startTime,
     properties.status ?? 'completed',
@@ -125,10 +131,10 @@ export async function showHistory(context: CommandContext, name: string, options
     // One line each; --json has all of it.
     properties.message.replaceAll(/\s+/g, ' ').slice(0, 160),
   ]);
-  print(
+  printJob(
     context,
     options,
-    response.body,
+    body,
     formatTable(['START', 'STATUS', 'RUN', 'RETRY', 'MESSAGE'], rows, 'no executions yet'),
   );
 }
@@ -141,11 +147,11 @@ function describeRecurrence(recurrence: z.output<typeof jobSchema>['properties']
   return `every ${interval} ${frequency}${more.length === 0 ? '' : ` (${more.join(', ')})`}`;
 }
 
-function print(context: CommandContext, options: JobOptions, data: unknown, text: string): void {
+export function printJob(context: CommandContext, options: JobOptions, data: unknown, text: string): void {
   context.terminal.print(options.json ? JSON.stringify(data, null, 2) : text);
 }
 
-function describeJob(body: unknown): string {
+export function describeJob(body: unknown): string {
   const { properties } = jobSchema.parse(body);
   const next = properties.status?.nextExecutionTime;
   return next === undefined ? properties.state : `${properties.state}, next run ${next}`;
@@ -181,6 +187,6 @@ export function collectionPath(options: JobOptions): string {
   return `/subscriptions/${part(options.subscription)}/resourceGroups/${part(options.resourceGroup)}/providers/Microsoft.Scheduler/jobCollections/${part(options.collection)}`;
 }
 
-function jobPath(options: JobOptions, name: string, verb = ''): string {
+export function jobPath(options: JobOptions, name: string, verb = ''): string {
   return `${collectionPath(options)}/jobs/${encodeURIComponent(name)}${verb}?${API_VERSION}`;
 }

@@ -1,10 +1,12 @@
 import { Command } from 'commander';
 import type { CommandContext } from '../common/runtime/command.ts';
 import type { JobOptions } from './job-actions.ts';
+import { addWriteCommands } from './job-write-commands.ts';
 import type { NextOptions } from './schedule-actions.ts';
 
 const EXAMPLES = `
 Examples:
+  forewarn job create ping --uri https://example.com/ping --frequency hour
   forewarn job put nightly --file job.yaml      creates or replaces it (and its collection, if that is missing)
   forewarn job list
   forewarn job run nightly                      once, now, beside its calendar
@@ -54,6 +56,7 @@ export function jobCommand(context: CommandContext): Command {
     command.addCommand(child);
     return child;
   };
+  addWriteCommands(context, add);
   add(
     'put',
     'Creates a job, or replaces the one of that name.',
@@ -64,11 +67,11 @@ export function jobCommand(context: CommandContext): Command {
     .action(async (name: string, options: JobOptions & { file: string }) => {
       await (await import('./job-actions.ts')).putJob(context, name, options);
     });
-  add('list', 'Lists the jobs of a collection.', 'forewarn job list --collection shop').action(
-    async (options: JobOptions) => {
+  add('list', 'Lists the jobs of a collection.', 'forewarn job list --collection shop')
+    .option('--state <state>', 'only those that are enabled, disabled, completed or faulted')
+    .action(async (options: JobOptions & { state?: string }) => {
       await (await import('./job-actions.ts')).listJobs(context, options);
-    },
-  );
+    });
   add('show', 'Shows a job.', 'forewarn job show patch --collection shop')
     .argument('<name>')
     .action(async (name: string, options: JobOptions) => {
@@ -90,7 +93,8 @@ export function jobCommand(context: CommandContext): Command {
     'forewarn job history patch --collection shop',
   )
     .argument('<name>')
-    .action(async (name: string, options: JobOptions) => {
+    .option('--status <status>', 'only those that completed, failed or were postponed')
+    .action(async (name: string, options: JobOptions & { status?: string }) => {
       await (await import('./job-actions.ts')).showHistory(context, name, options);
     });
   addScheduleCommands({ context, command }, add);

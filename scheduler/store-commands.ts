@@ -11,7 +11,10 @@ const CONFIG = ['-c, --config <file>', 'settings file of the scheduler, whose st
 const REPLACE = ['--replace', 'delete what the target has; without it only an empty one is written'] as const;
 const JSON_OUTPUT = ['--json', 'print the numbers of rows as JSON'] as const;
 
-/** `forewarn scheduler backup|restore|migrate`. */
+/**
+ * `forewarn scheduler backup|restore|migrate`. `forewarn scheduler` has --config itself and takes it wherever it stands, so the
+ * options are asked for with those of the command above.
+ */
 export function storeCommands(context: CommandContext): readonly Command[] {
   const backup = new Command('backup')
     .description('Copies all data of a scheduler into one new file.')
@@ -28,9 +31,9 @@ Examples:
   forewarn scheduler backup monday.db
   forewarn scheduler backup --config scheduler.yaml /backup/$(date +%F).db`,
     )
-    .action(async (file: string, options: Options) => {
+    .action(async (file: string, _options: Options, command: Command) => {
       const { backupStore } = await import('./store/maintenance.ts');
-      await backupStore(context, file, options);
+      await backupStore(context, file, command.optsWithGlobals());
     });
   const restore = new Command('restore')
     .description('Copies a backup into the store of a scheduler that is stopped, all of it or nothing.')
@@ -47,9 +50,9 @@ Examples:
   forewarn scheduler restore monday.db
   forewarn scheduler restore --config scheduler.yaml --replace /backup/2026-11-20.db`,
     )
-    .action(async (file: string, options: Options) => {
+    .action(async (file: string, _options: Options, command: Command) => {
       const { restoreStore } = await import('./store/maintenance.ts');
-      await restoreStore(context, file, options);
+      await restoreStore(context, file, command.optsWithGlobals());
     });
   const migrate = new Command('migrate')
     .description('Copies one store into another: SQLite into PostgreSQL, or back.')

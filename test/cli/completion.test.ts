@@ -39,7 +39,7 @@ it.each([
 
 it('offers every command where none is typed yet', () => {
   expect(complete('forewarn ')).toEqual(
-    expect.arrayContaining(['emulator', 'agent', 'scheduler', 'events', 'vms', 'job']),
+    expect.arrayContaining(['emulator', 'agent', 'scheduler', 'events', 'vms', 'job', 'collection']),
   );
 });
 

@@ -1,0 +1,185 @@
+import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
+
+/** What `forewarn job create` and `update` are told; secrets are read from files already. */
+export interface JobWords {
+  readonly type?: string;
+  readonly uri?: string;
+  readonly method?: string;
+  readonly body?: string;
+  readonly header?: readonly string[];
+  readonly auth?: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly pfx?: string;
+  readonly tenant?: string;
+  readonly audience?: string;
+  readonly clientId?: string;
+  readonly secret?: string;
+  readonly storageAccount?: string;
+  readonly queue?: string;
+  readonly sasToken?: string;
+  readonly namespace?: string;
+  readonly topic?: string;
+  readonly transportType?: string;
+  readonly sasKeyName?: string;
+  readonly sasKey?: string;
+  readonly message?: string;
+  readonly task?: string;
+  readonly role?: string;
+  readonly scope?: string;
+  readonly start?: string;
+  readonly frequency?: string;
+  readonly interval?: string;
+  readonly count?: string;
+  readonly end?: string;
+  readonly timeZone?: string;
+  readonly retryCount?: string;
+  readonly retryInterval?: string;
+  /** False: `--no-retry`. */
+  readonly retry?: boolean;
+  readonly state?: string;
+  readonly errorUri?: string;
+  readonly errorMethod?: string;
+  readonly errorBody?: string;
+  readonly errorHeader?: readonly string[];
+}
+
+/**
+ * The body of a request that says what the options say, and nothing of what they do not: whole for a new job, a patch for one
+ * that is there. Whether it makes sense is the scheduler's to judge, and its message names the field.
+ */
+export function jobBody(words: JobWords): Record<string, unknown> {
+  const properties = {
+    startTime: words.start,
+    action: actionOf(words),
+    recurrence: given({
+      frequency: words.frequency,
+      interval: numberOf('--interval', words.interval),
+      count: numberOf('--count', words.count),
+      endTime: words.end,
+      timeZone: words.timeZone,
+    }),
+    state: words.state,
+  };
+  return { properties: given(properties) ?? {} };
+}
+
+function actionOf(words: JobWords): Record<string, unknown> | undefined {
+  const parts = {
+    request: requestOf(words),
+    queueMessage: isQueue(words)
+      ? given({
+          storageAccount: words.storageAccount,
+          queueName: words.queue,
+          sasToken: words.sasToken,
+          message: words.message,
+        })
+      : undefined,
+    serviceBusQueueMessage: words.topic === undefined ? serviceBusOf(words, { queueName: words.queue }) : undefined,
+    serviceBusTopicMessage: words.topic === undefined ? undefined : serviceBusOf(words, { topicPath: words.topic }),
+    fleet: given({ task: words.task, selector: given({ role: words.role, scope: words.scope }) }),
+    retryPolicy: retryOf(words),
+    errorAction: errorActionOf(words),
+  };
+  return given({ type: words.type ?? guessType(words, parts.request), ...parts });
+}
+
+/** What kind of action the options are of; undefined leaves it as it is, or to the scheduler to miss. */
+function guessType(words: JobWords, request: unknown): string | undefined {
+  if (words.task !== undefined) return 'Fleet';
+  if (words.uri !== undefined) return /^https:/i.test(words.uri) ? 'Https' : 'Http';
+  if (request !== undefined) return undefined;
+  if (isQueue(words)) return 'StorageQueue';
+  if (words.topic !== undefined) return 'ServiceBusTopic';
+  return words.namespace === undefined ? undefined : 'ServiceBusQueue';
+}
+
+function isQueue(words: JobWords): boolean {
+  return (
+    words.storageAccount !== undefined || words.sasToken !== undefined || words.type?.toLowerCase() === 'storagequeue'
+  );
+}
+
+function requestOf(words: JobWords): Record<string, unknown> | undefined {
+  const authentication = given({
+    type: words.auth,
+    username: words.username,
+    password: words.password,
+    pfx: words.pfx,
+    tenant: words.tenant,
+    audience: words.audience,
+    clientId: words.clientId,
+    secret: words.secret,
+  });
+  return given({
+    uri: words.uri,
+    method: words.method ?? (words.uri === undefined ? undefined : 'GET'),
+    body: words.body,
+    headers: headersOf('--header', words.header),
+    // "none" takes away what is there (an explicit null removes).
+    authentication: words.auth?.toLowerCase() === 'none' ? null : authentication,
+  });
+}
+
+function serviceBusOf(
+  words: JobWords,
+  target: Record<string, string | undefined>,
+): Record<string, unknown> | undefined {
+  if (isQueue(words)) return undefined;
+  const authentication = given({ sasKeyName: words.sasKeyName, sasKey: words.sasKey });
+  const message = given({
+    ...target,
+    namespace: words.namespace,
+    transportType: words.transportType,
+    message: words.namespace === undefined && words.topic === undefined ? undefined : words.message,
+    authentication: authentication && { type: 'SharedAccessKey', ...authentication },
+  });
+  return message;
+}
+
+function retryOf(words: JobWords): Record<string, unknown> | undefined {
+  if (words.retry === false) return { retryType: 'None' };
+  const policy = given({
+    retryCount: numberOf('--retry-count', words.retryCount),
+    retryInterval: words.retryInterval,
+  });
+  return policy && { retryType: 'Fixed', ...policy };
+}
+
+function errorActionOf(words: JobWords): Record<string, unknown> | undefined {
+  const request = given({
+    uri: words.errorUri,
+    method: words.errorMethod ?? (words.errorUri === undefined ? undefined : 'GET'),
+    body: words.errorBody,
+    headers: headersOf('--error-header', words.errorHeader),
+  });
+  const type = words.errorUri === undefined ? undefined : /^https:/i.test(words.errorUri) ? 'Https' : 'Http';
+  return request && { ...(type === undefined ? {} : { type }), request };
+}
+
+function headersOf(option: string, lines: readonly string[] | undefined): Record<string, string> | undefined {
+  if (lines === undefined) return undefined;
+  return Object.fromEntries(
+    lines.map((line) => {
+      const colon = line.indexOf(':');
+      if (colon > 0) return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+      throw usage(`${option}: expected a header like "Accept: text/plain", got ${JSON.stringify(line)}`);
+    }),
+  );
+}
+
+function numberOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,10}$/.test(text)) return Number(text);
+  throw usage(`${option}: expected a whole number, got ${JSON.stringify(text)}`);
+}
+
+function usage(message: string): UserError {
+  return new UserError('JOB_OPTIONS', message, { exitStatus: EXIT_USAGE });
+}
+
+/** Without the fields that nobody gave; undefined when that leaves none. */
+function given(fields: Record<string, unknown>): Record<string, unknown> | undefined {
+  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return present.length === 0 ? undefined : Object.fromEntries(present);
+}

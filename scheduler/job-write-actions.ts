@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import type { CommandContext } from '../common/runtime/command.ts';
+import { describeError, EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
+import { askScheduler, schedulerLocation } from './client.ts';
+import {
+  API_VERSION,
+  collectionPath,
+  describeJob,
+  jobPath,
+  printJob,
+  readJobFile,
+  type JobOptions,
+} from './job-actions.ts';
+import { jobBody, type JobWords } from './job-body.ts';
+
+export interface WriteOptions extends JobOptions, JobWords {
+  readonly file?: string;
+  readonly passwordFile?: string;
+  readonly pfxFile?: string;
+  readonly secretFile?: string;
+  readonly sasTokenFile?: string;
+  readonly sasKeyFile?: string;
+}
+
+/** Creates a job, and its collection if that is missing. Refuses one that is there. */
+export async function createJob(context: CommandContext, name: string, options: WriteOptions): Promise<void> {
+  const body = options.file === undefined ? jobBody(withSecretsRead(options)) : await readJobFile(options.file);
+  const location = schedulerLocation(context, options.scheduler);
+  const path = jobPath(options, name);
+  const found = await askScheduler(location, { method: 'GET', path }, [200, 404]);
+  if (found.status === 200) {
+    throw new UserError('JOB_EXISTS', `the job ${options.collection}/${name} exists already`, {
+      hint: 'forewarn job update changes it, forewarn job put replaces it',
+    });
+  }
+  const collection = `${collectionPath(options)}?${API_VERSION}`;
+  const there = await askScheduler(location, { method: 'GET', path: collection }, [200, 404]);
+  if (there.status === 404)
+    await askScheduler(location, { method: 'PUT', path: collection, body: { location: 'local' } });
+  const response = await askScheduler(location, { method: 'PUT', path, body });
+  printJob(context, options, response.body, `created ${options.collection}/${name}: ${describeJob(response.body)}`);
+}
+
+/** Changes what the options say, and nothing else. */
+export async function updateJob(context: CommandContext, name: string, options: WriteOptions): Promise<void> {
+  const body = jobBody(withSecretsRead(options));
+  const location = schedulerLocation(context, options.scheduler);
+  const response = await askScheduler(location, { method: 'PATCH', path: jobPath(options, name), body });
+  printJob(context, options, response.body, `updated ${options.collection}/${name}: ${describeJob(response.body)}`);
+}
+
+export async function setJobState(
+  context: CommandContext,
+  name: string,
+  verb: 'enable' | 'disable',
+  options: JobOptions,
+): Promise<void> {
+  const body = { properties: { state: verb === 'enable' ? 'Enabled' : 'Disabled' } };
+  const location = schedulerLocation(context, options.scheduler);
+  const response = await askScheduler(location, { method: 'PATCH', path: jobPath(options, name), body });
+  printJob(context, options, response.body, `${verb}d ${options.collection}/${name}: ${describeJob(response.body)}`);
+}
+
+function withSecretsRead(options: WriteOptions): JobWords {
+  const secret = (option: string, file: string | undefined): string | undefined =>
+    file === undefined ? undefined : readOr(option, file).toString('utf8').trimEnd();
+  const password = secret('--password-file', options.passwordFile);
+  const pfx = options.pfxFile === undefined ? undefined : readOr('--pfx-file', options.pfxFile).toString('base64');
+  const clientSecret = secret('--secret-file', options.secretFile);
+  const sasToken = secret('--sas-token-file', options.sasTokenFile);
+  const sasKey = secret('--sas-key-file', options.sasKeyFile);
+  return {
+    ...options,
+    ...(password === undefined ? {} : { password }),
+    ...(pfx === undefined ? {} : { pfx }),
+    ...(clientSecret === undefined ? {} : { secret: clientSecret }),
+    ...(sasToken === undefined ? {} : { sasToken }),
+    ...(sasKey === undefined ? {} : { sasKey }),
+  };
+}
+
+function readOr(option: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new UserError('JOB_OPTIONS', `${option}: cannot read ${file}: ${describeError(error)}`, {
+      exitStatus: EXIT_USAGE,
+      cause: error,
+    });
+  }
+}

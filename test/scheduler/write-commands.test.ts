@@ -1,0 +1,99 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import type { CommandContext } from '../../common/runtime/command.ts';
+import { collectionCommand } from '../../scheduler/collection-commands.ts';
+import { jobCommand } from '../../scheduler/job-commands.ts';
+import { formatKeys, newKey } from '../../scheduler/secrets/key-ring.ts';
+import { runningScheduler } from '../support/running-scheduler.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+function shell(url: string, more: Record<string, string> = {}) {
+  return async (make: (context: CommandContext) => Command, ...words: string[]): Promise<string> => {
+    const printed: string[] = [];
+    const context: CommandContext = {
+      environment: { FOREWARN_SCHEDULER: url, ...more },
+      terminal: { print: (text) => printed.push(text), printError: (text) => printed.push(text), hasColor: false },
+      cliFile: 'cli.ts',
+    };
+    await make(context).exitOverride().parseAsync(words, { from: 'user' });
+    return printed.join('\n');
+  };
+}
+
+describe('forewarn job create and update', () => {
+  it('write a job from options with its secret from a file, change it, disable and enable it', async () => {
+    const folder = temporaryFolder();
+    const [keys, password] = [path.join(folder, 'keys'), path.join(folder, 'password')];
+    writeFileSync(keys, formatKeys([newKey()]), { mode: 0o600 });
+    writeFileSync(password, 'correct-horse\n');
+    const { url } = await runningScheduler({ keyFile: { file: keys, setting: 'secrets.keyFile' } });
+    const run = shell(url);
+    const nightly = ['nightly', '-c', 'shop'];
+    const words = ['--uri', 'https://a.example/', '--auth', 'Basic', '--username', 'me', '--password-file', password];
+    const calendar = ['--start', '2027-06-01T00:00:00Z', '--frequency', 'day', '--count', '5'];
+    expect(await run(jobCommand, 'create', ...nightly, ...words, ...calendar)).toBe(
+      'created shop/nightly: enabled, next run 2027-06-01T00:00:00Z',
+    );
+    await expect(run(jobCommand, 'create', ...nightly, ...words)).rejects.toMatchObject({ code: 'JOB_EXISTS' });
+    expect(await run(jobCommand, 'update', ...nightly, '--interval', '2', '--body', 'x')).toMatch(
+      /^updated shop\/nightly/,
+    );
+    const shown = await run(jobCommand, 'show', ...nightly);
+    expect(JSON.parse(shown)).toMatchObject({
+      properties: {
+        action: { type: 'Https', request: { body: 'x', authentication: { username: 'me' } } },
+        recurrence: { interval: 2, count: 5 },
+      },
+    });
+    expect(shown).not.toContain('correct-horse');
+    expect(await run(jobCommand, 'disable', ...nightly)).toBe('disabled shop/nightly: disabled');
+    expect(await run(jobCommand, 'list', '-c', 'shop', '--state', 'enabled')).toBe('no jobs');
+    expect(await run(jobCommand, 'enable', ...nightly)).toMatch(/^enabled shop\/nightly: enabled, next run/);
+    expect(await run(jobCommand, 'update', ...nightly, '--auth', 'none')).toMatch(/^updated/);
+    expect(await run(jobCommand, 'show', ...nightly)).not.toContain('authentication');
+    await expect(run(jobCommand, 'create', 'x', '--password-file', '/nowhere')).rejects.toMatchObject({
+      code: 'JOB_OPTIONS',
+      exitStatus: 2,
+    });
+  });
+});
+
+describe('forewarn collection', () => {
+  it('creates, lists, shows, changes, disables, bills and deletes job collections', async () => {
+    const { url } = await runningScheduler();
+    const run = async (...words: string[]) => await shell(url)(collectionCommand, ...words);
+    const limits = ['--max-job-count', '20', '--frequency', 'minute', '--interval', '5', '--tag', 'team=shop'];
+    expect(await run('create', 'shop', '--location', 'westus', ...limits)).toBe('created shop: Standard, enabled');
+    await expect(run('create', 'shop')).rejects.toMatchObject({ code: 'COLLECTION_EXISTS' });
+    expect(await run('list')).toMatch(/\nshop {8}default {2}West US {3}Standard {2}Enabled {2}20 {8}every 5 minute$/);
+    expect(await run('update', 'shop', '--plan', 'P20Premium')).toBe('updated shop: P20Premium, enabled');
+    expect(JSON.parse(await run('show', 'shop'))).toMatchObject({
+      tags: { team: 'shop' },
+      properties: { quota: { maxJobCount: 20 } },
+    });
+    expect(await run('disable', 'shop')).toBe('disabled shop');
+    expect(JSON.parse(await run('list', '--all', '--json'))).toMatchObject({
+      value: [{ properties: { state: 'Disabled' } }],
+    });
+    expect(await run('enable', 'shop')).toBe('enabled shop');
+    expect(await run('billing')).toMatch(/P20Premium {2}1 {12}10000 {4}1000 {10}1$/m);
+    expect(await run('delete', 'shop')).toBe('deleted shop');
+    expect(await run('list')).toBe('no job collections');
+    await expect(run('create', 'a', '--frequency', 'hour')).rejects.toThrow('expected both or neither');
+    await expect(run('create', 'a', '--tag', 'x')).rejects.toThrow('--tag: expected a tag like team=shop');
+  });
+
+  it('shows the token in the file that the environment names, and says so when one is wanted', async () => {
+    const file = path.join(temporaryFolder(), 'owner.token');
+    writeFileSync(file, 'an-owner-token-for-tests\n', { mode: 0o600 });
+    const { url } = await runningScheduler({ access: { isOpen: false, ownerTokenFile: file } });
+    await expect(shell(url)(collectionCommand, 'list')).rejects.toMatchObject({
+      message: expect.stringContaining('wants a token') as string,
+      hint: expect.stringContaining('FOREWARN_SCHEDULER_TOKEN_FILE') as string,
+    });
+    const known = shell(url, { FOREWARN_SCHEDULER_TOKEN_FILE: file });
+    expect(await known(collectionCommand, 'list')).toBe('no job collections');
+  });
+});
