@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/runtime/clock.ts';
-import type { JobAction } from '../jobs/definition.ts';
+import type { JobAction, JobErrorAction } from '../jobs/definition.ts';
 import type { CollectionRef } from '../jobs/job.ts';
 import type { ActionOutcome } from '../engine/ending.ts';
 import type { Claim } from '../store/store.ts';
@@ -7,10 +7,12 @@ import { createAuthenticator } from './authentication/authenticator.ts';
 import { createTokenSource } from './authentication/tokens.ts';
 import { createAddressGuard, createGuardedAgent } from './guarded-agent.ts';
 import { createHttpPerformer } from './http.ts';
+import { createServiceBusPerformer } from './service-bus/service-bus.ts';
 import type { ActionSettings } from './settings.ts';
+import { createStorageQueuePerformer } from './storage-queue/storage-queue.ts';
 
 /** Actions that lead out of the scheduler; a rollout stays inside. */
-export type OutgoingAction = Exclude<JobAction, { readonly type: 'Fleet' }>;
+export type OutgoingAction = Exclude<JobAction, { readonly type: 'Fleet' }> | JobErrorAction;
 
 export interface Actions {
   /** Undefined: `signal` aborted, and it was left unfinished. Never rejects. */
@@ -32,7 +34,8 @@ export interface ActionParts {
 }
 
 /** Performs the actions of jobs and of their errors. All their connections pass one address guard. */
-export function createActions({ settings, allowPrivate, ownPort, region, clock }: ActionParts): Actions {
+export function createActions(parts: ActionParts): Actions {
+  const { settings, allowPrivate, ownPort, region, locationOf, clock } = parts;
   const guard = createAddressGuard({ allowPrivate, allow: settings.allow, ownPort });
   const dispatcher = createGuardedAgent(guard, { ca: settings.trust });
   const tokens = createTokenSource({ authority: settings.authority, dispatcher });
@@ -44,8 +47,39 @@ export function createActions({ settings, allowPrivate, ownPort, region, clock }
     region,
     clock,
   });
+  const storageQueue = createStorageQueuePerformer({
+    dispatcher,
+    endpoint: settings.storageQueueEndpoint,
+    locationOf,
+  });
+  const serviceBus = createServiceBusPerformer({
+    dispatcher,
+    guard,
+    ca: settings.trust,
+    amqp: settings.serviceBusAmqp,
+    rest: settings.serviceBusRest,
+    clock,
+  });
   return {
-    perform: async (action, claim, signal) => await http.perform(action, claim, signal),
+    perform: async (action, claim, signal) => {
+      switch (action.type) {
+        case 'Http':
+        case 'Https':
+          return await http.perform(action, claim, signal);
+        case 'StorageQueue':
+          return await storageQueue.perform(action.queueMessage, claim, signal);
+        case 'ServiceBusQueue': {
+          const { queueName: path } = action.serviceBusQueueMessage;
+          return await serviceBus.perform(action.serviceBusQueueMessage, { kind: 'Queue', path }, claim, signal);
+        }
+        case 'ServiceBusTopic': {
+          const { topicPath: path } = action.serviceBusTopicMessage;
+          return await serviceBus.perform(action.serviceBusTopicMessage, { kind: 'Topic', path }, claim, signal);
+        }
+        default:
+          return action satisfies never;
+      }
+    },
     close: async () => {
       await dispatcher.destroy();
     },

@@ -1,24 +1,35 @@
 /**
  * JSON merge patch (RFC 7386): objects are merged deeply, null removes, anything else replaces. What the real service does
- * with a PATCH: a recurrence patched with a new frequency keeps its count and end. Only an `authentication` of another type
- * takes the place of the old one: nothing of that has a meaning in it.
+ * with a PATCH: a recurrence patched with a new frequency keeps its count and end. Only where an `authentication` or an action
+ * becomes one of another type, what belonged to the old type goes: it has no meaning any more.
  */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isRecord(patch)) return patch;
   const merged: Record<string, unknown> = isRecord(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete merged[key];
-    else merged[key] = mergePatch(isOfAnotherType(key, merged[key], value) ? undefined : merged[key], value);
+    else merged[key] = mergePatch(inherited(key, merged[key], value), value);
   }
   return merged;
 }
 
-function isOfAnotherType(key: string, target: unknown, patch: unknown): boolean {
-  if (key !== 'authentication' || !isRecord(target) || !isRecord(patch)) return false;
-  const [was, is] = [target['type'], patch['type']];
-  return typeof was === 'string' && typeof is === 'string' && was.toLowerCase() !== is.toLowerCase();
+/** What of the target is patched. */
+function inherited(key: string, target: unknown, patch: unknown): unknown {
+  if (!isRecord(target) || !isRecord(patch)) return target;
+  const [was, is] = [typeOf(target), typeOf(patch)];
+  if (was === undefined || is === undefined || was === is) return target;
+  if (key === 'authentication') return undefined;
+  if (key !== 'action' && key !== 'errorAction') return target;
+  const isStillHttp = [was, is].every((type) => type === 'http' || type === 'https');
+  const kept = ['retryPolicy', 'errorAction', ...(isStillHttp ? ['request'] : [])];
+  return Object.fromEntries(Object.entries(target).filter(([name]) => kept.includes(name)));
 }
 
+function typeOf(value: Readonly<Record<string, unknown>>): string | undefined {
+  return typeof value['type'] === 'string' ? value['type'].toLowerCase() : undefined;
+}
+
+/** Plain objects only: a secret or a certificate is a value, not something to merge with. */
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

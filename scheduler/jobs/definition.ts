@@ -1,29 +1,8 @@
 import { z } from 'zod';
 import { TASK_NAME } from '../../common/protocol/messages.ts';
-import { authenticationSchema } from '../actions/authentication/definition.ts';
+import { outgoingActionSchemas } from '../actions/definition.ts';
 import { runChoicesSchema } from './run-choices.ts';
 import { recurrenceDefinitionSchema } from './recurrence-definition.ts';
-
-const httpActionSchema = z.strictObject({
-  type: z.enum(['Http', 'Https']),
-  request: z.strictObject({
-    /** As sent, byte for byte. */
-    uri: z.string(),
-    /** As sent, in any case. */
-    method: z.string(),
-    body: z.string().optional(),
-    headers: z.record(z.string(), z.string()).optional(),
-    authentication: authenticationSchema.optional(),
-  }),
-  retryPolicy: z
-    .strictObject({
-      retryType: z.enum(['none', 'fixed']),
-      /** A .NET TimeSpan, `hh:mm:ss` or `d.hh:mm:ss`: the form the service answers in. */
-      retryInterval: z.string().optional(),
-      retryCount: z.int().optional(),
-    })
-    .optional(),
-});
 
 /**
  * A job as it is stored and shown: what its owner wrote, with the service's own spelling and defaults. `parse-job.ts` makes
@@ -36,10 +15,7 @@ export const jobDefinitionSchema = z.strictObject({
   startTime: z.string().optional(),
   recurrence: recurrenceDefinitionSchema.optional(),
   action: z.discriminatedUnion('type', [
-    httpActionSchema.extend({
-      /** Performed, with retries of its own, once the action itself has failed for good. */
-      errorAction: httpActionSchema.optional(),
-    }),
+    ...outgoingActionSchemas,
     z.strictObject({
       type: z.literal('Fleet'),
       fleet: z.strictObject({
@@ -61,6 +37,9 @@ export const jobDefinitionSchema = z.strictObject({
 export type JobDefinition = z.output<typeof jobDefinitionSchema>;
 export type JobAction = JobDefinition['action'];
 export type HttpAction = Extract<JobAction, { readonly request: unknown }>;
+/** What is performed once an action has failed for good. */
+export type JobErrorAction = NonNullable<HttpAction['errorAction']>;
+export type RetryPolicy = NonNullable<HttpAction['retryPolicy']>;
 export type FleetAction = Extract<JobAction, { readonly fleet: unknown }>;
 export type FleetSelector = FleetAction['fleet']['selector'];
 

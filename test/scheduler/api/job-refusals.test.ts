@@ -115,7 +115,7 @@ describe('a job', () => {
       job({ recurrence: { frequency: 'year', schedule: { months: [2], monthDays: [30] } } }),
       /it ends before its first occurrence/,
     ],
-    ['an empty error action', job({ action: http({ errorAction: {} }) }), /properties\.action\.errorAction\.request/],
+    ['an empty error action', job({ action: http({ errorAction: {} }) }), /properties\.action\.errorAction\.type/],
     ['a window that is none', job({ runs: { window: 'soon' } }), /properties\.runs\.window.*like 01:00:00 or PT1H/],
     ['an unknown overlap', job({ runs: { overlap: 'both' } }), /expected one of skip, queue, allow, cancel/],
     [
@@ -124,9 +124,9 @@ describe('a job', () => {
       /'properties.action.request.authentication.username' is not valid.* 'properties.action.request.authentication.password' is not valid: expected text/,
     ],
     [
-      'a storage queue',
+      'a storage queue without a message',
       job({ action: { type: 'storageQueue' } }),
-      /'StorageQueue' is not supported by this version; Http, Https and Fleet are/,
+      /'properties\.action\.queueMessage' is required by the action type StorageQueue/,
     ],
     ['an unknown type', job({ action: { type: 'Ftp' } }), /expected one of Http, Https, Fleet/],
     ['no request', job({ action: { type: 'Http' } }), /'properties.action.request' is required/],
