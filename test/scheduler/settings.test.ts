@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readSchedulerSettings } from '../../scheduler/settings.ts';
+import { AUTHORITY } from '../support/certificates.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 function file(text: string): { folder: string; config: string } {
@@ -54,6 +55,47 @@ describe('the settings of the scheduler', () => {
       calendars: new Map(),
       logLevel: 'warn',
     });
+  });
+
+  it('of actions are read, a file of trusted certificates beside them', async () => {
+    const { folder, config } = file(
+      [
+        'access: { loopback: open }',
+        'http: { allow: [10.1.0.0/16, "fd00::/8", 192.168.1.7], followRedirects: 5, authority: "https://login.example", trust: ca.pem }',
+        'storageQueue: { endpoint: "http://127.0.0.1:10001/{account}" }',
+        'serviceBus: { amqp: "amqp://127.0.0.1:5672", rest: "https://{namespace}.bus.example" }',
+      ].join('\n'),
+    );
+    writeFileSync(path.join(folder, 'ca.pem'), AUTHORITY);
+    const { actions } = await readSchedulerSettings(config, {}, '/');
+    expect(actions).toMatchObject({
+      allow: [
+        { network: '10.1.0.0', prefix: 16 },
+        { network: 'fd00::', prefix: 8 },
+        { network: '192.168.1.7', prefix: 32 },
+      ],
+      followRedirects: 5,
+      authority: 'https://login.example',
+      storageQueueEndpoint: 'http://127.0.0.1:10001/{account}',
+      serviceBusAmqp: 'amqp://127.0.0.1:5672',
+      serviceBusRest: 'https://{namespace}.bus.example',
+    });
+    expect(actions?.trust?.at(-1)).toBe(AUTHORITY.trim());
+  });
+
+  it.each([
+    ['http: { allow: [169.254.169.254] }', /http\.allow.*: expected an address or range .* that is not link-local/],
+    ['http: { allow: [here] }', /http\.allow/],
+    ['http: { followRedirects: 11 }', /http\.followRedirects/],
+    ['http: { authority: "http://login.example" }', /http\.authority: expected an https address/],
+    ['http: { trust: missing.pem }', /http\.trust: cannot read .*missing\.pem/],
+    ['http: { trust: scheduler.yaml }', /http\.trust: expected PEM certificates/],
+    ['storageQueue: { endpoint: "ftp://a" }', /storageQueue\.endpoint: expected an address that begins with https:/],
+    ['serviceBus: { amqp: "https://{namespace}" }', /serviceBus\.amqp: expected an address that begins with amqps:/],
+    ['serviceBus: { rest: "https://a/b" }', /serviceBus\.rest/],
+  ])('of actions are refused for %s', async (text, message) => {
+    const { config } = file(`access: { loopback: open }\n${text}\n`);
+    await expect(readSchedulerSettings(config, {}, '/')).rejects.toThrow(message);
   });
 
   it('are refused with every problem in one message', async () => {
