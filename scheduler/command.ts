@@ -15,7 +15,16 @@ The file, with its defaults:
     # postgres: { url: "postgres://user:\${PASSWORD}@host/database", connections: 10, replication: none }
     #                                         # replication: none | synchronous | asynchronous (no withdrawals then)
   replica: {}                                 # name: (this host), region: westus; for several on one PostgreSQL
-  http: { allowPrivate: false }               # may jobs call loopback and private addresses?
+  http:
+    allowPrivate: false                       # may jobs call loopback and private addresses?
+    allow: []                                 # or only these of them: [10.1.0.0/16, 127.0.0.1]
+    followRedirects: 0                        # of one request; another origin gets no header of the job and no credentials
+    authority: https://login.microsoftonline.com   # who gives tokens for ActiveDirectoryOAuth
+    # trust: company-ca.pem                   # certificates that are trusted besides the well-known ones
+  storageQueue: { endpoint: "https://{account}.queue.core.windows.net" }
+  serviceBus:
+    amqp: amqps://{namespace}.servicebus.windows.net    # transportType AMQP
+    rest: https://{namespace}.servicebus.windows.net    # transportType NetMessaging
   coordination: { unmanaged: [] }             # VMs without an agent: nobody waits for their promise
   secrets: {}                                 # keyFile: secrets.key, made by: forewarn scheduler rotate-key
   calendars: {}                               # blackouts that jobs name in recurrence.blackouts, for instance
