@@ -20,6 +20,8 @@ export function absorbAnswer(
   delete outstanding[id];
   const entry = draft.state.events[waiting.key];
   if (entry === undefined) return;
+  // There was one, or nothing but a report would have been sent: the store has failed over, and begins anew.
+  if (outcome?.kind === 'refused' && outcome.reason === 'no-record') entry.reportedNumber = 0;
   const retryAtMs = draft.now.monotonicMs + LEASE_RETRY_MS;
   switch (waiting.kind) {
     case 'report':

@@ -6,7 +6,7 @@ import { advanceLead } from './lead.ts';
 import { absorbMaintenanceDrain, absorbMaintenanceRestore, advanceMaintenance } from './maintenance.ts';
 import type { Observation } from './observation.ts';
 import { absorbLeave, advancePlan } from './plan.ts';
-import { absorbDrainRead, absorbGate, advancePreparation } from './preparation.ts';
+import { absorbDrainRead, absorbGate, advancePreparation, isProofFresh } from './preparation.ts';
 import {
   absorbConnected,
   absorbDisconnected,
@@ -167,6 +167,7 @@ function advancePromise(draft: Draft, entry: EventEntry): void {
   const isGivenUp =
     onFailure === 'approve' && entry.preparation.step === 'retry' && draft.state.rotation.state === 'out';
   if (!isProven && !isGivenUp) return;
+  if (isProven && !isProofFresh(draft, entry)) return;
   changePromise(draft, entry, { promise: 'prepared', offered: true, deadlineReached: isGivenUp });
   entry.preparedAtMs = draft.now.monotonicMs;
   const failure = isGivenUp ? `, as the policy says, although its drain failed: ${entry.preparation.detail}` : '';

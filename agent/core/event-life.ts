@@ -1,6 +1,7 @@
 import { subjectHash } from '../../common/agreement/names.ts';
 import { newPlan } from './plan.ts';
 import { changePromise, newPreparation, noteEvent, recordActivity, runHook, writeLog, type Draft } from './draft.ts';
+import { proveAgain } from './preparation.ts';
 import type { ScheduledEvent } from './event-document.ts';
 import type { EventEntry, EventPromise, Plan } from './state.ts';
 
@@ -115,15 +116,7 @@ export function changeEvent(draft: Draft, entry: EventEntry, event: ScheduledEve
       detail: `agreed: ${promise.resources.join(', ')}; now: ${event.resources.join(', ')}`,
     });
   }
-  if (entry.preparation.step === 'proven' || entry.preparation.step === 'reread') {
-    entry.preparation = {
-      ...entry.preparation,
-      step: 'reread',
-      startedAtMs: draft.now.monotonicMs,
-      clearReads: 0,
-      sinceToken: draft.state.nextId,
-    };
-  }
+  if (entry.preparation.step === 'proven' || entry.preparation.step === 'reread') proveAgain(draft, entry);
   entry.approval = { step: 'idle', retryAtMs: 0 };
   const subject = { eventType: event.eventType, resources: event.resources, hash };
   // What was withdrawn has no lower promise, and the record it was withdrawn from will not be approved.

@@ -22,6 +22,9 @@ const CLEAR_READS = 2;
 const RETRY_MS = 5000;
 const MAX_RETRY_MS = 60_000;
 
+/** As often as the balancers are told again; a promise usually follows its proof in the same moment. */
+const PROOF_LIFE_MS = 1000;
+
 type Preparable = EventEntry | MaintenanceEntry;
 
 /** Moves one entry on as far as it goes without asking the outside again. */
@@ -54,7 +57,7 @@ export function advancePreparation(draft: Draft, key: string, entry: Preparable)
     return;
   }
   if (preparation.step === 'reread' && preparation.clearReads >= 1) {
-    enter(draft, entry, 'proven');
+    enter(draft, entry, 'proven', { startedAtMs: nowMs });
     recordActivity(draft, 'drain.proven', eventIdOf(entry), preparation.detail);
     return;
   }
@@ -93,6 +96,21 @@ export function absorbDrainRead(
   if (!wantsReads(entry) || read.token < preparation.sinceToken) return;
   preparation.clearReads = read.clear ? preparation.clearReads + 1 : 0;
   preparation.detail = read.detail;
+}
+
+/**
+ * A proof is of the moment it was made: where nothing could be promised on it at once (the event was not to be seen, the disk was
+ * full, the VM had begun to step back), the balancers are looked at once more. True: it is still good.
+ */
+export function isProofFresh(draft: Draft, entry: Preparable): boolean {
+  if (draft.now.monotonicMs - entry.preparation.startedAtMs <= PROOF_LIFE_MS) return true;
+  proveAgain(draft, entry);
+  return false;
+}
+
+/** What was proven is looked at once more. */
+export function proveAgain(draft: Draft, entry: Preparable): void {
+  enter(draft, entry, 'reread', { startedAtMs: draft.now.monotonicMs });
 }
 
 export function wantsReads(entry: Preparable): boolean {

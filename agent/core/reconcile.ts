@@ -4,7 +4,7 @@ import { BLIND_OPEN_MS } from './blind-open.ts';
 import { REENABLE_MS } from './document.ts';
 import { freshProgress } from './event-life.ts';
 import { newPlan, stepsBack } from './plan.ts';
-import { changePromise, isHeld, isLive, ownName, takeId, writeLog, type Draft } from './draft.ts';
+import { changePromise, hasAgreed, isHeld, isLive, ownName, takeId, writeLog, type Draft } from './draft.ts';
 import type { AgentState, EventEntry, EventPromise } from './state.ts';
 
 /** May the VM be in rotation as far as its past is concerned? */
@@ -153,4 +153,12 @@ export function absorbRecord(draft: Draft, record: AgreementRecord): void {
   if (before?.holder !== record.lease?.holder || before?.expiresAtMs !== record.lease?.expiresAtMs)
     entry.leaseSeenAtMs = draft.now.monotonicMs;
   entry.record = record;
+  // A store that has failed over may lack what it had accepted; and a record that is only old costs one report more.
+  const copy = record.members[ownName(draft.state)];
+  if (copy !== undefined && copy.vmId !== draft.state.settings.identity.vmId) return;
+  entry.reportedNumber = Math.min(entry.reportedNumber, copy?.number ?? 0);
+  // The event was thought to be over, and is here again: what this VM has promised, if it still holds, is promised again.
+  const { promise } = entry;
+  const isVoid = copy?.promise === 'released' && copy.number === promise.number && hasAgreed(promise);
+  if (isVoid && record.phase !== 'ended') changePromise(draft, entry, {});
 }

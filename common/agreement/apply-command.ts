@@ -198,9 +198,24 @@ function applyReopen(record: AgreementRecord, command: ReopenCommand): Transitio
     hash,
     resources: canonicalResources(command.resources),
     intent: undefined,
+    members: record.phase === 'ended' ? released(record.members) : record.members,
     // An operator's word was about what the record said then; also an event that comes back unchanged is another one.
     forced: undefined,
   });
+}
+
+/**
+ * An event whose id comes back is another one: what was promised counts no more, also of a VM that is back in rotation and could
+ * not say so. Numbers stay, so that what was overtaken is still refused; whoever is still out promises again.
+ */
+function released(members: AgreementRecord['members']): AgreementRecord['members'] {
+  const hasAgreed = ({ promise }: MemberEntry): boolean => promise === 'prepared' || promise === 'consented';
+  return Object.fromEntries(
+    Object.entries(members).map(([name, entry]) => [
+      name,
+      hasAgreed(entry) ? { ...entry, promise: 'released' as const } : entry,
+    ]),
+  );
 }
 
 function accepted(record: AgreementRecord): Transition {

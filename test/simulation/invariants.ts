@@ -1,10 +1,14 @@
-import { canonicalName, subjectHash } from '../../common/agreement/names.ts';
-import type { AgreementPhase, AgreementRecord } from '../../common/agreement/record.ts';
+import { canonicalEventId, canonicalName, subjectHash } from '../../common/agreement/names.ts';
+import { isForced, type AgreementPhase, type AgreementRecord } from '../../common/agreement/record.ts';
 import type { PlatformEvent } from '../../emulator/platform/state.ts';
 import type { Checks, World } from './world.ts';
 
+/** S1 to S8 and L1 to L3, as below and in `liveness.ts`. */
+export const INVARIANTS = ['S1', 'S1b', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7', 'S8', 'L1', 'L2', 'L3'] as const;
+export type Invariant = (typeof INVARIANTS)[number];
+
 export interface Violation {
-  readonly invariant: string;
+  readonly invariant: Invariant;
   readonly atMs: number;
   readonly detail: string;
 }
@@ -21,17 +25,25 @@ const EDGES: Readonly<Record<AgreementPhase, readonly AgreementPhase[]>> = {
  * What must hold in every run.
  *
  * - S1: when an approval arrives for an event that is still Scheduled, every VM that it names is out of rotation and idle, or
- *   its operator lets it be hit in service, or (out of rotation) with connections left.
+ *   its operator lets it be hit in service, or (out of rotation) with connections left, or it is listed as without an agent.
  * - S1b: from then until the event is gone none of them enters rotation.
  *   Neither speaks of an approval for exactly those VMs that an operator has forced it for.
+ * - S2: no more approvals are sent than there was reason for: one, and one more for each takeover, each change of its VMs, each
+ *   answer that did not come or was no, each interruption of a VM.
  * - S3: an approval is sent only by a VM whose newest read showed the event Scheduled, with the VMs that agreed.
+ * - S4: an intent names only VMs that have reported, or that are listed as without an agent.
  * - S5: a VM that has promised enters rotation only once the event is gone.
- * - S6: terms never decrease, the record moves along its edges only.
- * - R1 is counted, not forbidden: VMs that the event came to name after the poster's last read. Nobody can know of them.
+ * - S6: terms never decrease, the record moves along its edges only, numbers of a VM never decrease and stay with its identity.
+ * - S7: hooks, in `hook-checks.ts`.
+ * - S8: an intent is never forgotten, and nobody withdraws after one.
+ *
+ * Counted, not forbidden, because no client can prevent them: R1, VMs that the event came to name after the poster's last read;
+ * R2, a balancer that forgot a drain after the last look at it; R3, an approval of an
+ * earlier life of the event's id, or a promise of one that nobody but the VM itself knew to be over.
  */
 export class Invariants implements Checks {
   readonly violations: Violation[] = [];
-  readonly residuals = { grownAfterRead: 0 };
+  readonly residuals = { R1: 0, R2: 0, R3: 0 };
   /** Canonical names of the VMs that each approved event named when its approval was sent. */
   readonly #approved = new Map<string, ReadonlySet<string>>();
   readonly #promised = new Map<string, Set<string>>();
@@ -39,20 +51,61 @@ export class Invariants implements Checks {
   readonly #reads = new Map<string, ReadonlySet<string>>();
   /** What operators have forced: hashes of the event with the VMs that it named then. */
   readonly #forced = new Set<string>();
+  /** Events whose record was marked as over. */
+  readonly #ended = new Set<string>();
+  readonly #sent = new Map<string, number>();
+  readonly #reasons = new Map<string, number>();
+  #interruptions = 0;
   world: World | undefined;
 
   record(before: AgreementRecord | undefined, after: AgreementRecord): void {
     if (after.forced !== undefined) this.#forced.add(after.forced.hash);
+    if (after.phase === 'ended') this.#ended.add(canonicalEventId(after.eventId));
     if (before === undefined) return;
-    if (after.term < before.term) this.#violate('S6', `term ${before.term} became ${after.term}`);
-    if (!EDGES[before.phase].includes(after.phase)) this.#violate('S6', `${before.phase} became ${after.phase}`);
-    if (before.everIntent && !after.everIntent) this.#violate('S8', 'an intent was forgotten');
+    if (after.term < before.term) this.violate('S6', `term ${before.term} became ${after.term}`);
+    if (!EDGES[before.phase].includes(after.phase)) this.violate('S6', `${before.phase} became ${after.phase}`);
+    if (before.everIntent && !after.everIntent) this.violate('S8', 'an intent was forgotten');
+    if (before.phase === 'intent' && (after.phase === 'preparing' || after.intent?.term !== before.intent?.term))
+      this.allowOneMore(after.eventId);
+    if (after.phase === 'intent' && before.phase !== 'intent') this.#checkIntent(after);
+    for (const name of Object.keys(after.members)) this.#checkMember(before, after, name);
+  }
+
+  #checkIntent(record: AgreementRecord): void {
+    const isKnown = (name: string): boolean =>
+      record.members[name] !== undefined || this.world?.unmanaged.has(name) === true;
+    const stranger = record.resources.find((name) => !isKnown(name));
+    if (stranger !== undefined && !isForced(record)) this.violate('S4', `${stranger} was never heard of`);
+  }
+
+  #checkMember(before: AgreementRecord, after: AgreementRecord, name: string): void {
+    const [old, now] = [before.members[name], after.members[name]];
+    if (old === undefined || now === undefined || old === now) return;
+    if (now.number < old.number) this.violate('S6', `number ${old.number} of ${name} became ${now.number}`);
+    if (now.vmId !== old.vmId) this.violate('S6', `another machine wrote for ${name}`);
+    if (now.promise === 'withdrawn' && old.promise !== 'withdrawn' && before.everIntent)
+      this.violate('S8', `${name} withdrew after an intent`);
   }
 
   /** A VM is about to send an approval; `names` are those in the document it read for it, undefined if it was not Scheduled. */
   sending(by: string, eventId: string, names: readonly string[] | undefined): void {
-    if (names === undefined) this.#violate('S3', `${by} approves what it has not just read as Scheduled`);
-    this.#reads.set(`${by} ${eventId}`, new Set((names ?? []).map(canonicalName)));
+    if (names === undefined) this.violate('S3', `${by} approves what it has not just read as Scheduled`);
+    const read = new Set((names ?? []).map(canonicalName));
+    this.#reads.set(`${by} ${eventId}`, read);
+    const sent = (this.#sent.get(eventId) ?? 0) + 1;
+    this.#sent.set(eventId, sent);
+    const most = this.lifeOf(eventId) + (this.#reasons.get(eventId) ?? 0) + this.#interruptions;
+    if (sent > most) this.violate('S2', `approval ${sent} of ${eventId}, where ${most} would have been enough`);
+  }
+
+  /** A VM died or stood still, with whatever it had under way. */
+  interrupted(_name: string): void {
+    this.#interruptions++;
+  }
+
+  /** There is a reason to send it again: no answer, or a refusal; another leader; other VMs than before. */
+  allowOneMore(eventId: string): void {
+    this.#reasons.set(eventId, (this.#reasons.get(eventId) ?? 0) + 1);
   }
 
   promised(name: string, eventId: string): void {
@@ -66,18 +119,28 @@ export class Invariants implements Checks {
     this.#promised.get(eventId)?.delete(canonicalName(name));
   }
 
-  post(by: string, event: PlatformEvent): void {
+  lifeOf(eventId: string): number {
+    return this.world?.lifeOf(eventId) ?? 0;
+  }
+
+  post(by: string, event: PlatformEvent, isOfThisLife: boolean): void {
     if (event.life.phase !== 'scheduled') return;
+    if (!isOfThisLife) {
+      this.residuals.R3++;
+      return;
+    }
     const known = this.#reads.get(`${by} ${event.id}`) ?? new Set();
     const names = event.resources.map(canonicalName);
     if (this.#forced.has(subjectHash({ eventId: event.id, eventType: event.type, resources: [...known] }))) return;
     for (const name of names) {
       const vm = this.world?.vms.get(name);
-      const isIdle = vm !== undefined && (vm.connections() === 0 || vm.operator.agreesOnFailure);
-      const isSafe = vm !== undefined && (vm.operator.consents || (!vm.isInRotation() && isIdle));
-      if (isSafe) continue;
-      if (known.has(name)) this.#violate('S1', `${by} approved while ${name} was in service`);
-      else this.residuals.grownAfterRead++;
+      if (vm === undefined || this.world?.unmanaged.has(name) === true) continue;
+      const isIdle = vm.connections() === 0 || vm.operator.agreesOnFailure;
+      if (vm.operator.consents || (!vm.isInRotation() && isIdle)) continue;
+      if (!known.has(name)) this.residuals.R1++;
+      else if (vm.isUndone()) this.residuals.R2++;
+      else if (this.lifeOf(event.id) > 1 && !this.#ended.has(event.id)) this.residuals.R3++;
+      else this.violate('S1', `${by} approved while ${name} was in service`);
     }
     if (!this.#approved.has(event.id)) this.#approved.set(event.id, new Set(names.filter((name) => known.has(name))));
   }
@@ -92,13 +155,13 @@ export class Invariants implements Checks {
   entersRotation(resourceName: string): void {
     const name = canonicalName(resourceName);
     const vm = this.world?.vms.get(name);
-    if (vm?.operator.consents === true) return;
+    if (vm?.operator.consents === true || vm?.hasAgent === false) return;
     for (const [eventId, names] of this.#approved)
       if (names.has(name) && !this.#isPastImpact(name, eventId))
-        this.#violate('S1b', `${name} entered rotation although ${eventId} was approved and is not over`);
+        this.violate('S1b', `${name} entered rotation although ${eventId} was approved and is not over`);
     for (const [eventId, names] of this.#promised)
       if (names.has(name) && !this.#isPastImpact(name, eventId))
-        this.#violate('S5', `${name} broke its promise for ${eventId}`);
+        this.violate('S5', `${name} broke its promise for ${eventId}`);
   }
 
   /** The weaker way back that some operators choose. */
@@ -109,7 +172,7 @@ export class Invariants implements Checks {
     );
   }
 
-  #violate(invariant: string, detail: string): void {
+  violate(invariant: Invariant, detail: string): void {
     this.violations.push({ invariant, atMs: this.world?.time.nowMs ?? 0, detail });
   }
 }

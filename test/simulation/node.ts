@@ -10,6 +10,8 @@ import type { AgreementCommand } from '../../common/agreement/command.ts';
 import type { EventType } from '../../emulator/platform/state.ts';
 import type { Invariants } from './invariants.ts';
 import { askCoordinator } from './ask-coordinator.ts';
+import { HookChecks } from './hook-checks.ts';
+import { NodeClock } from './node-clock.ts';
 import { Operator } from './operator.ts';
 import { Traffic } from './traffic.ts';
 import { SCOPE, type SimulatedVm, type World } from './world.ts';
@@ -18,8 +20,22 @@ import { SCOPE, type SimulatedVm, type World } from './world.ts';
 const POLL_MS = 1000;
 /** Answers come after this long at the most when nothing is wrong. */
 const QUICK_MS = 40;
+/** What a look at a balancer found may be so old when it is told. */
+const LOOK_MS = 250;
 /** A late POST: on its way for up to 8 s, sent by a process that may have stood still for 20 s before. */
 const LATE_POST_MS = 28_000;
+
+interface NodeOptions {
+  readonly name: string;
+  readonly index: number;
+  readonly world: World;
+  readonly invariants: Invariants;
+  readonly hasGate: boolean;
+  /** False: nobody watches over this VM; it is in rotation, always. */
+  readonly hasAgent?: boolean;
+  /** Another machine that goes by the name of a VM, and is in no balancer. */
+  readonly isClone?: boolean;
+}
 
 /**
  * One VM: the agent's own decisions, with a simulated journal, balancer, application and network around them. The gate closes
@@ -30,11 +46,19 @@ export class Node implements SimulatedVm {
   readonly #world: World;
   readonly #invariants: Invariants;
   readonly #vmId: string;
+  /** Its name in traces. */
+  readonly #label: string;
   readonly #hasGate: boolean;
   readonly #traffic: Traffic;
   readonly operator: Operator;
-  /** How wrong its wall clock is. */
-  #clockErrorMs = 0;
+  readonly canonical: string;
+  readonly hasAgent: boolean;
+  readonly #isClone: boolean;
+  readonly #clock: NodeClock;
+  readonly #hooks: HookChecks;
+  #isGoneForEver = false;
+  #wasDown = false;
+  #preparedAtMs = Number.NEGATIVE_INFINITY;
   #state: AgentState | undefined;
   /** Installed long ago, so that it has one. */
   #journal: DurableState | undefined = { number: 0, incarnation: undefined, events: [], maintenance: [] };
@@ -45,14 +69,23 @@ export class Node implements SimulatedVm {
   #partitionedUntilMs = 0;
   #isLinked = false;
   readonly #freshReads = new Map<string, EventDocument | undefined>();
-  constructor(options: { name: string; index: number; world: World; invariants: Invariants; hasGate: boolean }) {
+  constructor(options: NodeOptions) {
     this.name = options.name;
     this.#world = options.world;
     this.#invariants = options.invariants;
-    this.#vmId = `id-${options.index}`;
+    this.canonical = canonicalName(options.name);
+    this.#isClone = options.isClone === true;
+    this.hasAgent = options.hasAgent !== false;
+    this.#vmId = this.#isClone ? 'id-of-another' : `id-${options.index}`;
+    this.#label = this.#isClone ? `${options.name}*` : options.name;
     this.#hasGate = options.hasGate;
     this.operator = new Operator(options.world, options.index);
-    this.#traffic = new Traffic(options.name, options.world, options.invariants);
+    this.#clock = new NodeClock(options.world);
+    this.#hooks = new HookChecks(this.#label, options.invariants);
+    this.#traffic = new Traffic(this.#label, options.world, () => {
+      if (!this.#isClone) options.invariants.entersRotation(options.name);
+    });
+    if (!this.hasAgent) this.#traffic.enter();
   }
 
   isInRotation(): boolean {
@@ -63,16 +96,30 @@ export class Node implements SimulatedVm {
     return this.#traffic.connections();
   }
 
-  /** Somebody sets the wall clock; undefined sets it right. */
+  isUndone(): boolean {
+    const { restartedAtMs } = this.#traffic;
+    return restartedAtMs !== undefined && restartedAtMs >= this.#preparedAtMs - LOOK_MS;
+  }
+
+  restartBalancer(): void {
+    // A gate that is shut stays shut, whoever asks.
+    if (this.#state !== undefined && !this.#hasGate) this.#traffic.restartBalancer();
+  }
+
+  /** Somebody sets the wall clock; 0 sets it right. */
   setClock(errorMs: number): void {
-    this.#world.trace(this.name, `wall clock wrong by ${errorMs} ms`);
-    this.#clockErrorMs = errorMs;
+    this.#world.count('clock jump');
+    this.#world.trace(this.#label, `wall clock wrong by ${errorMs} ms`);
+    this.#clock.set(errorMs);
   }
 
   /** The operator keeps it in service, for whatever event it knows. */
   withdraw(): void {
-    for (const { promise } of Object.values(this.#state?.events ?? {}))
+    for (const { promise } of Object.values(this.#state?.events ?? {})) {
+      this.#world.count('withdrawal');
+      this.#world.trace(this.#label, 'its operator keeps it in service');
       this.#tell({ kind: 'withdraw', eventId: promise.eventId });
+    }
   }
 
   isAlive(): boolean {
@@ -82,13 +129,14 @@ export class Node implements SimulatedVm {
   /** In service, and with nothing left to do for any event. */
   isQuiet(): boolean {
     const state = this.#state;
+    if (!this.hasAgent || this.#isGoneForEver) return true;
     if (state === undefined || this.#isPaused() || state.rotation.state !== 'in') return false;
     return Object.keys(state.events).length === 0 && Object.keys(state.maintenance).length === 0;
   }
 
   /** Has it told the coordinator that it stays out? */
   hasPromised(): boolean {
-    return this.#world
+    return this.#world.coordinator
       .recordsOf(this.name)
       .some((record) => record.members[canonicalName(this.name)]?.promise === 'prepared');
   }
@@ -99,12 +147,15 @@ export class Node implements SimulatedVm {
       (entry) =>
         `${entry.promise.promise}/${entry.preparation.step}/${entry.approval.step} ${entry.preparation.detail}`,
     );
-    return `${this.name}: ${this.#state?.rotation.state ?? 'dead'}; ${events.join('; ')}`;
+    return `${this.#label}: ${this.#state?.rotation.state ?? 'dead'}; ${events.join('; ')}`;
   }
 
   boot(): void {
+    if (!this.hasAgent || this.#isGoneForEver) return;
     const life = ++this.#life;
-    const { time } = this.#world;
+    if (this.#wasDown) this.#clock.restart();
+    this.#wasDown = false;
+    this.#hooks.restart(this.#journal);
     this.#state = initialState(
       {
         identity: { scope: SCOPE, name: this.name, vmId: this.#vmId },
@@ -115,15 +166,16 @@ export class Node implements SimulatedVm {
         policy: this.operator.policy,
       },
       this.#journal,
-      { wallMs: time.nowMs + this.#clockErrorMs, monotonicMs: time.nowMs },
+      this.#clock.now(),
     );
     this.#backlog = [];
     this.#isLinked = false;
     const firstMs = this.#world.between(0, POLL_MS);
-    this.#every(life, firstMs, () => {
+    const periodMs = this.#clock.realMs(POLL_MS);
+    this.#every(life, { firstMs, periodMs }, () => {
       this.#poll();
     });
-    this.#every(life, firstMs + POLL_MS / 2, () => {
+    this.#every(life, { firstMs: firstMs + periodMs / 2, periodMs }, () => {
       this.#watchLink();
       this.#tell({ kind: 'tick' });
     });
@@ -133,7 +185,10 @@ export class Node implements SimulatedVm {
   /** kill -9, or the VM going down. The application's connections end with the VM, not with the agent. */
   kill(options: { readonly isVmDown: boolean; readonly losesJournal: boolean }): void {
     if (this.#state === undefined) return;
-    this.#world.trace(this.name, options.losesJournal ? 'dies and loses its journal' : 'dies');
+    if (options.losesJournal) this.#world.count('journal lost');
+    this.#world.trace(this.#label, options.losesJournal ? 'dies and loses its journal' : 'dies');
+    this.#invariants.interrupted(this.#label);
+    this.#wasDown ||= options.isVmDown;
     this.#state = undefined;
     this.#life++;
     if (options.losesJournal) this.#journal = undefined;
@@ -141,8 +196,18 @@ export class Node implements SimulatedVm {
     else if (this.#hasGate) this.#traffic.leave();
   }
 
+  /** It is never seen again; nobody can be held to what it does not do. */
+  disappear(): void {
+    this.#isGoneForEver = true;
+  }
+
+  isGone(): boolean {
+    return this.#isGoneForEver;
+  }
+
   pause(ms: number): void {
-    this.#world.trace(this.name, `stands still for ${ms} ms`);
+    this.#invariants.interrupted(this.#label);
+    this.#world.trace(this.#label, `stands still for ${ms} ms`);
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#world.time.nowMs + ms);
     this.#world.time.after(ms, () => {
       const backlog = this.#backlog.splice(0);
@@ -151,7 +216,8 @@ export class Node implements SimulatedVm {
   }
 
   partition(ms: number): void {
-    this.#world.trace(this.name, `cut off from the coordinator for ${ms} ms`);
+    this.#world.count('partition');
+    this.#world.trace(this.#label, `cut off from the coordinator for ${ms} ms`);
     this.#partitionedUntilMs = this.#world.time.nowMs + ms;
   }
 
@@ -159,13 +225,15 @@ export class Node implements SimulatedVm {
   maintain(workId: string, ms: number, isRestored: boolean): void {
     // The order names a time of the scheduler's clock: a clock that is set wrong before it is read makes it another.
     if (this.#isPaused() && this.#world.faults.clockJumps > 0) return;
-    const untilWallMs = this.#world.time.nowMs + this.#clockErrorMs + ms;
-    this.#world.trace(this.name, `maintenance ${workId} for ${ms} ms`);
+    const untilWallMs = this.#clock.now().wallMs + ms;
+    this.#world.count('maintenance');
+    this.#world.trace(this.#label, `maintenance ${workId} for ${ms} ms`);
     this.#tell({ kind: 'maintenance-drain', workId, attempt: 1, reason: 'patch', untilWallMs });
     if (isRestored) this.#later(ms, { kind: 'maintenance-restore', workId, attempt: 1 });
   }
 
   hit(type: EventType, durationMs: number): void {
+    if (!this.hasAgent) return;
     if (type === 'Freeze') {
       this.pause(durationMs);
       return;
@@ -184,14 +252,14 @@ export class Node implements SimulatedVm {
     this.#later(QUICK_MS, { kind: 'record', record });
   }
 
-  #every(life: number, firstMs: number, run: () => void): void {
+  #every(life: number, at: { readonly firstMs: number; readonly periodMs: number }, run: () => void): void {
     const { time } = this.#world;
     const again = (): void => {
       if (life !== this.#life) return;
       run();
-      time.after(POLL_MS, again);
+      time.after(at.periodMs, again);
     };
-    time.after(firstMs, again);
+    time.after(at.firstMs, again);
   }
 
   #isPaused(): boolean {
@@ -200,7 +268,7 @@ export class Node implements SimulatedVm {
 
   #canReach(): boolean {
     const isPartitioned = this.#world.isFaulty() && this.#world.time.nowMs < this.#partitionedUntilMs;
-    return this.#world.isCoordinatorUp() && !isPartitioned;
+    return this.#world.coordinator.isUp() && !isPartitioned;
   }
 
   #canTalk(): boolean {
@@ -216,7 +284,7 @@ export class Node implements SimulatedVm {
 
   #poll(): void {
     if (this.#isPaused()) return;
-    const document = this.#world.read(this.name);
+    const document = this.#world.metadata.read(this.name);
     // If-None-Match: what was read last is not sent again.
     const isSame = document !== undefined && document === this.#state?.document;
     this.#later(QUICK_MS, { kind: 'poll', result: isSame ? { kind: 'unchanged' } : asResult(document) });
@@ -236,11 +304,7 @@ export class Node implements SimulatedVm {
       if (observation.kind !== 'tick') this.#backlog.push(observation);
       return;
     }
-    const { nowMs } = this.#world.time;
-    const { state, actions } = decide(this.#state, observation, {
-      wallMs: nowMs + this.#clockErrorMs,
-      monotonicMs: nowMs,
-    });
+    const { state, actions } = decide(this.#state, observation, this.#clock.now());
     this.#state = state;
     for (const action of actions) this.#perform(action);
   }
@@ -252,13 +316,17 @@ export class Node implements SimulatedVm {
         this.#persist(action.revision, action.durable);
         return;
       case 'reconcile':
-        this.#ask(action.id, () => ({ kind: 'records', id: action.id, records: this.#world.recordsOf(this.name) }));
+        this.#ask(action.id, () => ({
+          kind: 'records',
+          id: action.id,
+          records: this.#world.coordinator.recordsOf(this.name),
+        }));
         return;
       case 'submit':
         this.#submit(action.id, action.command);
         return;
       case 'read-fresh': {
-        const document = this.#world.read(this.name);
+        const document = this.#world.metadata.read(this.name);
         this.#freshReads.set(canonicalEventId(action.eventId), document);
         this.#later(QUICK_MS, { kind: 'read', token: action.token, result: asResult(document) });
         return;
@@ -277,16 +345,21 @@ export class Node implements SimulatedVm {
         this.#later(action.kind === 'drain.read' ? 200 : QUICK_MS, this.#traffic.perform(action));
         return;
       case 'hook': {
-        const ok = !this.#world.happens(faults.failedHooks);
+        this.#hooks.begins(action.key, action.phase, this.#state);
+        const ok = !this.#world.strikes('hook fails', faults.failedHooks);
         const detail = ok ? '' : 'exit status 1';
         this.#later(1500, { kind: 'hook', key: action.key, phase: action.phase, ok, detail });
         return;
       }
       case 'activity':
-        this.#world.trace(this.name, `${action.activity}: ${action.detail}`);
+        if (action.activity === 'promise.prepared') this.#preparedAtMs = this.#world.time.nowMs;
+        if (action.activity === 'event.changed') this.#invariants.allowOneMore(canonicalEventId(action.eventId ?? ''));
+        if (action.activity === 'event.ended' || action.activity === 'event.cancelled')
+          this.#hooks.ended(action.eventId);
+        this.#world.trace(this.#label, `${action.activity}: ${action.detail}`);
         return;
       case 'log':
-        this.#world.trace(this.name, `(${action.level}) ${action.message}: ${action.detail}`);
+        this.#world.trace(this.#label, `(${action.level}) ${action.message}: ${action.detail}`);
         return;
       case 'reply.drained':
       case 'reply.restored':
@@ -298,7 +371,7 @@ export class Node implements SimulatedVm {
   }
 
   #persist(revision: number, durable: DurableState): void {
-    if (this.#world.happens(this.#world.faults.failedWrites)) {
+    if (this.#world.strikes('disk full', this.#world.faults.failedWrites)) {
       this.#later(QUICK_MS, { kind: 'persist-failed', revision, reason: 'no space left on device' });
       return;
     }
@@ -324,17 +397,18 @@ export class Node implements SimulatedVm {
   }
 
   #submit(id: number, command: AgreementCommand): void {
-    if (command.kind === 'report') {
+    if (command.kind === 'report' && !this.#isClone) {
       const eventId = canonicalEventId(command.eventId);
       if (command.promise === 'prepared') this.#invariants.promised(this.name, eventId);
       else if (command.promise === 'released') this.#invariants.released(this.name, eventId);
     }
     this.#ask(id, () => {
-      const answer = this.#world.submit(command);
+      const answer = this.#world.coordinator.submit(command);
       // A lower promise counts from when it is in a record that nobody has intended anything in.
       const isLower = command.kind === 'withdraw' || (command.kind === 'report' && command.promise !== 'prepared');
       const isTakenBack = isLower && answer.outcome.kind === 'accepted' && answer.record?.everIntent === false;
       // Refused is what was overtaken by a newer write of its own: it is in no record.
+      if (this.#isClone) return { kind: 'answer', id, ...answer };
       if (isTakenBack || (command.kind === 'report' && answer.outcome.kind === 'refused'))
         this.#invariants.released(this.name, canonicalEventId(command.eventId));
       return { kind: 'answer', id, ...answer };
@@ -344,15 +418,17 @@ export class Node implements SimulatedVm {
   #post(token: number, eventId: string): void {
     const key = canonicalEventId(eventId);
     const read = this.#freshReads.get(key)?.events.find((event) => canonicalEventId(event.eventId) === key);
-    this.#invariants.sending(this.name, key, read?.status === 'Scheduled' ? read.resources : undefined);
-    const isLate = this.#world.happens(this.#world.faults.latePosts);
+    this.#invariants.sending(this.#label, key, read?.status === 'Scheduled' ? read.resources : undefined);
+    const isLate = this.#world.strikes('approval late', this.#world.faults.latePosts);
     const life = this.#life;
+    const lifeOfEvent = this.#world.lifeOf(key);
     this.#world.approvalsUnderWay++;
     this.#world.time.after(isLate ? this.#world.between(1, LATE_POST_MS) : this.#world.between(1, QUICK_MS), () => {
       this.#world.approvalsUnderWay--;
       // On its way already: that the sender died since does not call it back.
-      const outcome = this.#world.post(this.name, eventId);
-      const isLost = this.#world.happens(this.#world.faults.lostAnswers);
+      const outcome = this.#world.post({ name: this.name, label: this.#label }, eventId, lifeOfEvent);
+      const isLost = this.#world.strikes('approval unanswered', this.#world.faults.lostAnswers);
+      if (isLost || outcome === 'refused' || life !== this.#life) this.#invariants.allowOneMore(key);
       if (life === this.#life)
         this.#tell({ kind: 'posted', token, outcome: isLost ? 'unknown' : outcome, detail: isLost ? 'time-out' : '' });
     });

@@ -1,6 +1,5 @@
 import type { Action } from '../../agent/core/action.ts';
 import type { Observation } from '../../agent/core/observation.ts';
-import type { Invariants } from './invariants.ts';
 import type { World } from './world.ts';
 
 /** A drain that fails leaves connections open for up to so long; one that works for up to the shorter time. */
@@ -11,18 +10,25 @@ const USUAL_MS = 3000;
 export class Traffic {
   readonly #name: string;
   readonly #world: World;
-  readonly #invariants: Invariants;
+  /** Told when the agent lets traffic in. */
+  readonly #entering: () => void;
   #inRotation = false;
   #endsMs = 0;
+  #restartedAtMs: number | undefined;
 
-  constructor(name: string, world: World, invariants: Invariants) {
+  constructor(name: string, world: World, entering: () => void) {
     this.#name = name;
     this.#world = world;
-    this.#invariants = invariants;
+    this.#entering = entering;
   }
 
   get isInRotation(): boolean {
     return this.#inRotation;
+  }
+
+  /** When a balancer forgot the drain whose traffic is there now; undefined when it is there for any other reason. */
+  get restartedAtMs(): number | undefined {
+    return this.#restartedAtMs;
   }
 
   connections(): number {
@@ -30,16 +36,26 @@ export class Traffic {
   }
 
   enter(): void {
+    this.#restartedAtMs = undefined;
     if (this.#inRotation) return;
     this.#world.trace(this.#name, 'enters rotation');
-    this.#invariants.entersRotation(this.#name);
+    this.#entering();
+    this.#inRotation = true;
+  }
+
+  /** A balancer that was restarted knows of no drain any more. */
+  restartBalancer(): void {
+    if (this.#inRotation) return;
+    this.#world.count('balancer restart');
+    this.#world.trace(this.#name, 'is in rotation again, because its balancer was restarted');
+    this.#restartedAtMs = this.#world.time.nowMs;
     this.#inRotation = true;
   }
 
   leave(): void {
     if (!this.#inRotation) return;
     this.#inRotation = false;
-    const isStuck = this.#world.happens(this.#world.faults.failedDrains);
+    const isStuck = this.#world.strikes('drain fails', this.#world.faults.failedDrains);
     this.#endsMs = this.#world.time.nowMs + this.#world.between(0, isStuck ? STUCK_MS : USUAL_MS);
   }
 
@@ -51,9 +67,11 @@ export class Traffic {
     }
     if (action.kind === 'drain.start') {
       this.leave();
-      return { kind: 'turned-away', ok: !this.#world.happens(this.#world.faults.failedDrains), detail: 'refused' };
+      const ok = !this.#world.strikes('drain fails', this.#world.faults.failedDrains);
+      return { kind: 'turned-away', ok, detail: 'refused' };
     }
     const clear = this.connections() === 0;
+    if (clear) this.#restartedAtMs = undefined;
     return { kind: 'drain-read', token: action.token, clear, detail: clear ? 'idle' : 'traffic' };
   }
 

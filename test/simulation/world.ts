@@ -1,12 +1,7 @@
-import { applyCommand as applyAgreement } from '../../common/agreement/apply-command.ts';
-import type { AgreementCommand, Outcome } from '../../common/agreement/command.ts';
 import type { AgreementRecord } from '../../common/agreement/record.ts';
-import { canonicalEventId, canonicalName } from '../../common/agreement/names.ts';
+import { canonicalName } from '../../common/agreement/names.ts';
 import type { RandomSource } from '../../common/runtime/random.ts';
-import type { EventDocument } from '../../agent/core/event-document.ts';
-import { parseDocument } from '../../agent/metadata/document.ts';
 import { applyCommand as applyPlatform, type PlatformCommand } from '../../emulator/platform/apply.ts';
-import { documentOf } from '../../emulator/platform/document.ts';
 import type { Effect } from '../../emulator/platform/effects.ts';
 import { advance, nextDeadline, putEvent } from '../../emulator/platform/life.ts';
 import {
@@ -17,54 +12,73 @@ import {
   type PlatformEvent,
   type PlatformState,
 } from '../../emulator/platform/state.ts';
-import type { Faults } from './faults.ts';
+import { Coordinator } from './coordinator.ts';
+import type { FaultKind, Faults } from './faults.ts';
+import { Metadata } from './metadata.ts';
 import type { Operator } from './operator.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 export const SCOPE = 'shop';
 export const NOTICE_MS = 120_000;
 
-/** What the simulated outside shows of one VM to whoever checks. */
-export interface SimulatedVm {
-  readonly name: string;
-  isInRotation(): boolean;
-  connections(): number;
-  readonly operator: Operator;
-  /** Hit by the event: down, or frozen, for so long. */
-  hit(type: EventType, durationMs: number): void;
-  /** Names in the newest document it read for an approval, with the event's status; for the checks. */
+/** A machine with an agent, as the coordinator knows it. */
+export interface Machine {
+  /** Canonical name; two machines of the same are a fault. */
+  readonly canonical: string;
   recordChanged(record: AgreementRecord): void;
 }
 
-/** Long enough for every VM to read a document that is not empty. */
-const APART_MS = 3000;
+/** What the simulated outside shows of one VM to whoever checks. */
+export interface SimulatedVm extends Machine {
+  readonly name: string;
+  isInRotation(): boolean;
+  connections(): number;
+  /** Only because a balancer forgot the drain after the last look at it: nobody can know of that (R2). */
+  isUndone(): boolean;
+  readonly hasAgent: boolean;
+  readonly operator: Operator;
+  /** Hit by the event: down, or frozen, for so long. */
+  hit(type: EventType, durationMs: number): void;
+}
 
 export interface Trace {
   (who: string, what: string): void;
 }
 
+/** What is told of every step that an invariant speaks of. */
+export interface Checks {
+  record(before: AgreementRecord | undefined, after: AgreementRecord): void;
+  post(by: string, event: PlatformEvent, isOfThisLife: boolean): void;
+  changed(change: string, event: PlatformEvent): void;
+}
+
 /** The platform, the coordinator and the network of one run, with the faults that were drawn for it. */
 export class World {
   readonly time = new VirtualTime();
+  /** Those that events can name, by canonical name. */
   readonly vms = new Map<string, SimulatedVm>();
+  /** Those that the coordinator tells of changes. */
+  readonly machines: Machine[] = [];
+  readonly unmanaged = new Set<string>();
   readonly random: RandomSource;
   readonly faults: Faults;
   readonly trace: Trace;
-  readonly counters = { posts: 0, takeovers: 0, reopened: 0, grown: 0, forced: 0 };
+  readonly metadata: Metadata;
+  readonly coordinator: Coordinator;
+  readonly counters = { posts: 0, takeovers: 0, reopened: 0 };
+  readonly fired = new Map<FaultKind, number>();
   /** Sent, and not yet arrived. */
   approvalsUnderWay = 0;
+  /** Events that are still to appear, besides those that were announced. */
+  upcoming = 0;
   /** Events that one of the VMs approved before they started. */
   readonly approvedByUs = new Set<string>();
-  readonly #records = new Map<string, AgreementRecord>();
+  /** Told of every record that an intent was just written into. */
+  readonly onIntent: ((record: AgreementRecord) => void)[] = [];
+  /** How often the id has appeared. */
+  readonly #lives = new Map<string, number>();
   readonly #checks: Checks;
   #platform: PlatformState;
-  #coordinatorDownUntilMs = 0;
-  #emptyUntilMs = 0;
-  /** By VM name; `*` is all of them. */
-  readonly #unreadableUntilMs = new Map<string, number>();
-  /** A document is the same for everybody, and parsed once. */
-  #cached: { readonly state: unknown; readonly document: EventDocument } | undefined;
-  #empty: EventDocument | undefined;
 
   constructor(options: {
     names: readonly string[];
@@ -88,6 +102,9 @@ export class World {
     }));
     const settings = { ...DEFAULT_PLATFORM_SETTINGS, freezeMs: 5000, rebootAtLeastMs: 4000, lingerAfterImpactMs: 3000 };
     this.#platform = createPlatform(vms, { [SCOPE]: 'cloud-service' }, settings);
+    this.metadata = new Metadata(this);
+    this.coordinator = new Coordinator(this, options.checks);
+    this.command({ kind: 'enable', vm: options.names[0] ?? '' });
   }
 
   /** Faults happen only until they heal. */
@@ -97,37 +114,22 @@ export class World {
 
   /** True with this probability, while faults happen at all. */
   happens(probability: number): boolean {
-    return this.isFaulty() && probability > 0 && this.random.fraction() < probability;
+    return probability > 0 && this.isFaulty() && this.random.fraction() < probability;
+  }
+
+  /** As `happens`, and counted as a fault of that kind. */
+  strikes(kind: FaultKind, probability: number): boolean {
+    const isHit = this.happens(probability);
+    if (isHit) this.count(kind);
+    return isHit;
+  }
+
+  count(kind: FaultKind): void {
+    this.fired.set(kind, (this.fired.get(kind) ?? 0) + 1);
   }
 
   between(leastMs: number, mostMs: number): number {
     return Math.round(leastMs + this.random.fraction() * (mostMs - leastMs));
-  }
-
-  /** What a VM reads now: a document, or undefined for a failure. An empty one may be a fault of the service. */
-  read(vmName: string): EventDocument | undefined {
-    const unreadableUntilMs = Math.max(this.#unreadableUntilMs.get(vmName) ?? 0, this.#unreadableUntilMs.get('*') ?? 0);
-    if (this.isFaulty() && this.time.nowMs < unreadableUntilMs) return undefined;
-    if (this.happens(this.faults.metadataErrors)) return undefined;
-    const scope = this.#platform.scopes.get(SCOPE);
-    if (scope?.isEnabled === false) this.command({ kind: 'enable', vm: vmName });
-    const document = this.#document();
-    if (!this.isFaulty() || this.time.nowMs >= this.#emptyUntilMs) return document;
-    if (this.#empty?.incarnation !== document.incarnation)
-      this.#empty = { incarnation: document.incarnation, events: [] };
-    return this.#empty;
-  }
-
-  #document(): EventDocument {
-    const scope = this.#platform.scopes.get(SCOPE);
-    if (scope === undefined) throw new Error('the fleet has lost its scope');
-    if (this.#cached?.state !== scope) {
-      // Through the text, so that writer and reader are held to each other as they are on the wire.
-      const parsed = parseDocument(JSON.stringify(documentOf(scope)));
-      if (parsed.kind !== 'document') throw new Error(parsed.reason);
-      this.#cached = { state: scope, document: parsed.document };
-    }
-    return this.#cached.document;
   }
 
   event(eventId: string): PlatformEvent | undefined {
@@ -138,93 +140,58 @@ export class World {
     return this.#platform.scopes.get(SCOPE)?.events ?? [];
   }
 
+  announce(eventId: string, type: EventType, resources: readonly string[]): void {
+    this.#lives.set(eventId, this.lifeOf(eventId) + 1);
+    this.command({ kind: 'schedule', eventId, type, resources, noticeMs: NOTICE_MS, entry: 'announced' });
+  }
+
+  /** An approval that was sent in an earlier life of the id is not about this event. */
+  lifeOf(eventId: string): number {
+    return this.#lives.get(eventId) ?? 0;
+  }
+
   /** The event names one more VM from now on. The platform never says whether it does this; clients must survive it. */
   grow(eventId: string, name: string): void {
     const event = this.event(eventId);
     const isOpen = event?.life.phase === 'scheduled' || event?.life.phase === 'approved';
     if (event === undefined || !isOpen || event.resources.includes(name)) return;
-    this.counters.grown++;
+    this.count('growth');
     this.trace('platform', `now also names ${name}`);
-    this.#platform = putEvent(this.#platform, { ...event, resources: [...event.resources, name] }, true);
+    this.#become(putEvent(this.#platform, { ...event, resources: [...event.resources, name] }, true));
   }
 
-  /** One spell at a time, with some documents in between: an absence of 10 s is what ends an event (rule 5). */
-  emptyDocumentsFor(ms: number): void {
-    if (this.time.nowMs < this.#emptyUntilMs + APART_MS) return;
-    this.#emptyUntilMs = this.time.nowMs + ms;
-    this.trace('platform', `documents are empty for ${ms} ms`);
+  intended(record: AgreementRecord): void {
+    for (const listener of this.onIntent) listener(record);
   }
 
-  /** The metadata service fails for one VM, or for `*`. */
-  failMetadataFor(ms: number, vmName: string): void {
-    this.#unreadableUntilMs.set(vmName, this.time.nowMs + ms);
-    this.trace('platform', `answers ${vmName} with errors for ${ms} ms`);
-  }
-
-  stopCoordinatorFor(ms: number): void {
-    this.#coordinatorDownUntilMs = this.time.nowMs + ms;
-    this.trace('coordinator', `down for ${ms} ms`);
-  }
-
-  isCoordinatorUp(): boolean {
-    return !this.faults.coordinatorDead && !(this.isFaulty() && this.time.nowMs < this.#coordinatorDownUntilMs);
-  }
-
-  /** Applies a command of a VM to the record of its event. */
-  submit(command: AgreementCommand): { outcome: Outcome; record: AgreementRecord | undefined } {
-    const key = canonicalEventId(command.eventId);
-    const before = this.#records.get(key);
-    const { record, outcome } = applyAgreement(before, command, { now: this.time.nowMs, unmanaged: new Set() });
-    if (record !== undefined && record !== before) {
-      this.#checks.record(before, record);
-      if (before?.phase === 'intent' && record.phase === 'intent' && before.intent?.by !== record.intent?.by)
-        this.counters.takeovers++;
-      if (command.kind === 'reopen') this.counters.reopened++;
-      this.#records.set(key, record);
-      for (const [name, vm] of this.vms)
-        if (record.resources.includes(name) || record.members[name] !== undefined) vm.recordChanged(record);
-    }
-    return { outcome, record };
-  }
-
-  /** An operator lets the event go ahead as it stands. */
-  force(eventId: string): void {
-    if (!this.isCoordinatorUp()) return;
-    const operator = { by: 'operator', reason: 'knows better' };
-    const { outcome } = this.submit({ kind: 'force', scope: SCOPE, eventId, ...operator });
-    if (outcome.kind === 'accepted') this.counters.forced++;
-    this.trace('operator', `forces the event: ${outcome.kind}`);
-  }
-
-  recordsOf(name: string): readonly AgreementRecord[] {
-    const own = canonicalName(name);
-    return [...this.#records.values()].filter(
-      (record) => record.resources.includes(own) || record.members[own] !== undefined,
-    );
-  }
-
-  /** An approval arrives at the platform. */
-  post(vmName: string, eventId: string): 'accepted' | 'refused' {
+  /** An approval arrives at the platform, sent in that life of the event's id. */
+  post(vm: { readonly name: string; readonly label: string }, eventId: string, life: number): 'accepted' | 'refused' {
     const event = this.event(eventId);
     if (event === undefined) return 'refused';
     this.counters.posts++;
-    this.trace('platform', `approved by ${vmName} (${event.life.phase})`);
+    this.trace('platform', `approved by ${vm.label} (${event.life.phase})`);
     if (event.life.phase === 'scheduled') this.approvedByUs.add(event.id);
-    this.#checks.post(vmName, event);
-    this.command({ kind: 'approve', vm: vmName, eventIds: [eventId] });
+    this.#checks.post(vm.label, event, life === this.lifeOf(event.id));
+    this.command({ kind: 'approve', vm: vm.name, eventIds: [eventId] });
     return 'accepted';
   }
 
   command(command: PlatformCommand): void {
     const step = applyPlatform(this.#platform, command, this.time.nowMs);
-    this.#platform = step.state;
+    this.#become(step.state);
     this.#perform(step.effects);
     this.#advance();
   }
 
+  #become(state: PlatformState): void {
+    this.#platform = state;
+    const scope = state.scopes.get(SCOPE);
+    if (scope !== undefined) this.metadata.note(scope);
+  }
+
   #advance(): void {
     const step = advance(this.#platform, this.time.nowMs);
-    this.#platform = step.state;
+    this.#become(step.state);
     this.#perform(step.effects);
     const deadlineMs = nextDeadline(this.#platform);
     if (deadlineMs !== undefined && deadlineMs > this.time.nowMs)
@@ -247,11 +214,4 @@ export class World {
       }
     }
   }
-}
-
-/** What is told of every step that an invariant speaks of. */
-export interface Checks {
-  record(before: AgreementRecord | undefined, after: AgreementRecord): void;
-  post(by: string, event: PlatformEvent): void;
-  changed(change: string, event: PlatformEvent): void;
 }

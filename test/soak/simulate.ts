@@ -1,4 +1,4 @@
-import { describeFailure, runCampaign } from '../simulation/campaign.ts';
+import { runCampaign } from '../simulation/campaign.ts';
 import type { Mode } from '../simulation/faults.ts';
 
 const PROGRESS_EVERY = 2000;
@@ -21,9 +21,9 @@ export function soakSimulation(options: {
       totals.approved += summary.approved;
       totals.takeovers += summary.takeovers;
       totals.posts += summary.posts;
-      totals.grownAfterRead += summary.grownAfterRead;
+      totals.grownAfterRead += summary.residuals.R1;
       totals.failures += summary.failureCount;
-      for (const failure of summary.failures) process.stdout.write(`${describeFailure(failure)}\n`);
+      for (const failure of summary.failures) process.stdout.write(`${failure}\n`);
       const perSecond = Math.round(totals.seeds / ((performance.now() - began) / 1000));
       process.stdout.write(
         `${mode}: ${totals.seeds} seeds, ${perSecond}/s, ${totals.events} events, approved ${totals.approved}, approvals sent ${totals.posts}, ` +

@@ -241,6 +241,18 @@ describe('reopening', () => {
     expect(scene.certain).toMatchObject({ phase: 'preparing', everIntent: true, intent: undefined });
   });
 
+  it('of an ended event counts none of the promises that were given for it', () => {
+    const scene = new Scene().bothPrepared().led();
+    for (const kind of ['intend', 'approve', 'end', 'reopen'] as const) expect(scene.leader(kind)).toBe('accepted');
+    expect(scene.leader('intend')).toBe('not-ready');
+    // A retry of the old promise stays what it was; a new one counts.
+    expect(scene.do(report(back, 1))).toBe('stale-number');
+    scene.do(report(back, 2));
+    expect(awaitedBy(scene.certain, new Set()).map(({ name }) => name)).toEqual([front]);
+    scene.do(report(front, 2));
+    expect(scene.leader('intend')).toBe('accepted');
+  });
+
   it('does not undo an approval that the platform has', () => {
     const scene = new Scene().bothPrepared().led();
     scene.leader('intend');
