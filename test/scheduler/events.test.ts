@@ -1,9 +1,12 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import type { ReportCommand } from '../../common/agreement/command.ts';
 import type { CommandContext } from '../../common/runtime/command.ts';
 import { eventsCommand } from '../../scheduler/event-commands.ts';
 import { eventually, FakeAgent, runningScheduler, vmIdentity } from '../support/running-scheduler.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const EVENT = '4CAEA225-A741-474D-A72E-428C86FCD853';
 const BOTH = ['Web_0', 'Web_1'];
@@ -133,6 +136,23 @@ describe('forewarn events approve', () => {
     const forced = JSON.parse(await force('--reason', 'x', '--scope', 'other', '--json')) as { forced: { by: string } };
     expect(forced.forced.by).not.toBe('');
     expect(await events(url, 'show', EVENT, '--scope', 'shop')).not.toContain('forced');
+  });
+
+  it('is the word of whoever has shown a token, whatever the body says', async () => {
+    const ownerTokenFile = path.join(temporaryFolder(), 'owner');
+    writeFileSync(ownerTokenFile, 'the-secret-of-the-owner', { mode: 0o600 });
+    const { url } = await runningScheduler({ access: { isOpen: true, ownerTokenFile } });
+    const agent = await FakeAgent.join(url, vmIdentity('Web_0'));
+    await agent.command(report('Web_0', 1));
+    const force = async (headers: Record<string, string>): Promise<Response> =>
+      await fetch(`${url}/forewarn/v1/events/${EVENT}/approve`, {
+        method: 'POST',
+        headers: { 'x-forewarn': 'true', 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ force: true, reason: 'x', by: 'somebody else' }),
+      });
+    expect((await force({ authorization: 'Bearer what-nobody-has-given-out' })).status).toBe(401);
+    const answer = await force({ authorization: 'Bearer the-secret-of-the-owner' });
+    expect(await answer.json()).toMatchObject({ forced: { by: 'owner', holds: true } });
   });
 
   it('is nothing that an agent can say', async () => {
