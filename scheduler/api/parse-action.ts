@@ -36,7 +36,13 @@ const requestSchema = z.strictObject({
   }),
   method: z.string().regex(/^[A-Za-z]{1,20}$/, { error: 'expected an HTTP method.' }),
   body: z.string().max(MAX_BODY_CHARACTERS).nullish(),
-  headers: z.record(z.string(), z.string()).refine(areHeadersValid, { error: describeHeaderLimits() }).nullish(),
+  headers: z
+    .record(z.string(), z.string())
+    .superRefine((headers, context) => {
+      const problem = problemOfHeaders(headers);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    })
+    .nullish(),
   authentication: authenticationBodySchema.nullish(),
 });
 
@@ -182,16 +188,24 @@ function isHttpUri(text: string): boolean {
   return username === '' && password === '';
 }
 
-function areHeadersValid(headers: Readonly<Record<string, string>>): boolean {
+/** A token (RFC 9110, 5.6.2), and what of a value can be sent: visible characters, spaces and tabs of Latin-1. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const NOT_IN_A_HEADER = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** Why headers cannot be sent, or are more than the documentation allows; what a value holds is not repeated. */
+function problemOfHeaders(headers: Readonly<Record<string, string>>): string | undefined {
   const entries = Object.entries(headers);
   const length = entries.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-  return (
-    entries.length <= MAX_HEADERS &&
-    length <= MAX_HEADER_CHARACTERS &&
-    entries.every(([name, value]) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && !/[\r\n\0]/.test(value))
-  );
-}
-
-function describeHeaderLimits(): string {
-  return `expected at most ${MAX_HEADERS} headers with ${MAX_HEADER_CHARACTERS} characters in all, and no line breaks in them.`;
+  if (entries.length > MAX_HEADERS) return `expected at most ${MAX_HEADERS} headers, got ${entries.length}.`;
+  if (length > MAX_HEADER_CHARACTERS) {
+    return `expected at most ${MAX_HEADER_CHARACTERS} characters in all headers, got ${length}.`;
+  }
+  for (const [name, value] of entries) {
+    if (!HEADER_NAME.test(name)) return `expected a name of a header, got ${JSON.stringify(name)}.`;
+    const [character] = NOT_IN_A_HEADER.exec(value) ?? [];
+    if (character !== undefined) {
+      return `expected no line breaks and no characters beyond Latin-1 in '${name}', got ${JSON.stringify(character)}.`;
+    }
+  }
+  return undefined;
 }

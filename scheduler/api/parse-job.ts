@@ -60,7 +60,9 @@ export function parseJob(body: unknown, now: number): WantedJob {
   const { properties } = readBody(jobBodySchema, body);
   if (properties.startTime !== null && properties.startTime !== undefined) {
     if (properties.startTime.ms > now + MAX_TIME_TO_START_MS) {
-      throw badRequest("The field 'properties.startTime' is not valid: a job must start within 18 months.");
+      throw badRequest(
+        `The field 'properties.startTime' is not valid: a job must start within 18 months, got '${formatInstant(properties.startTime)}'.`,
+      );
     }
   }
   return {

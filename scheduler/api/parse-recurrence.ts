@@ -90,17 +90,17 @@ const excludedDate = z.string().refine((text) => parseInstantOrUndefined(text) !
 });
 
 /** One example of the documentation writes `monthly`, where everything else writes `month`. */
-const ADVERBS: Readonly<Record<string, Frequency>> = {
-  hourly: 'hour',
-  daily: 'day',
-  weekly: 'week',
-  monthly: 'month',
-  yearly: 'year',
-};
+const ADVERBS: ReadonlyMap<string, Frequency> = new Map([
+  ['hourly', 'hour'],
+  ['daily', 'day'],
+  ['weekly', 'week'],
+  ['monthly', 'month'],
+  ['yearly', 'year'],
+]);
 
 export const recurrenceBodySchema = z.strictObject({
   frequency: z.preprocess(
-    (value) => (typeof value === 'string' ? (ADVERBS[value.toLowerCase()] ?? value) : value),
+    (value) => (typeof value === 'string' ? (ADVERBS.get(value.toLowerCase()) ?? value) : value),
     anyCase(FREQUENCIES),
   ),
   interval: z.int().positive().nullish(),
@@ -129,7 +129,8 @@ export function toRecurrence(wanted: WantedRecurrence, now: number): RecurrenceD
   if (interval > longest) {
     throw invalid('interval', `the longest for the frequency '${wanted.frequency}' is ${longest}, got ${interval}.`);
   }
-  if (wanted.endTime && wanted.endTime.ms < now) throw invalid('endTime', 'it must not be in the past.');
+  if (wanted.endTime && wanted.endTime.ms < now)
+    throw invalid('endTime', `it must not be in the past, got '${formatInstant(wanted.endTime)}'.`);
   if (wanted.clockChanges && !wanted.timeZone) {
     throw invalid('clockChanges', 'it has no meaning without timeZone: the clock of UTC never changes.');
   }

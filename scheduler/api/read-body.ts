@@ -17,11 +17,20 @@ function describeIssue(issue: z.core.$ZodIssue): string {
     const where = path === '' ? 'the body' : `'${path}'`;
     return `The field ${issue.keys.map((key) => `'${key}'`).join(', ')} in ${where} is not known.`;
   }
-  if (issue.code === 'custom')
-    return path === '' ? issue.message : `The field '${path}' is not valid: ${issue.message}`;
+  if (issue.code === 'custom') {
+    const message = withValue(issue.message, issue.input);
+    return path === '' ? message : `The field '${path}' is not valid: ${message}`;
+  }
   const expected = issue.message
     .replace(/^Invalid (input|option|string|key|element)[^:]*: /, '')
     .replace(/, received .*$/, '');
   const found = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input).slice(0, 200);
   return `The field '${path === '' ? 'body' : path}' is not valid: ${expected}, got ${found}.`;
+}
+
+/** Rules of our own say what was found too; not what a secret was, and not whole objects, in which one may be. */
+function withValue(message: string, found: unknown): string {
+  const isPlain = ['string', 'number', 'boolean'].includes(typeof found);
+  if (!isPlain || /, got |secret/.test(message)) return message;
+  return `${message.replace(/\.$/, '')}, got ${JSON.stringify(found).slice(0, 200)}.`;
 }
