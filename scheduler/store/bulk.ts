@@ -1,6 +1,6 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { sql, type Kysely } from 'kysely';
 import { rowsOf, type ColumnType } from './sql.ts';
+import type { SqliteLine } from './sqlite-dialect.ts';
 import type { Tables } from './tables.ts';
 
 export type BulkRow = Readonly<Record<string, string | number | null>>;
@@ -56,37 +56,30 @@ export const postgresBulk: BulkSql = {
 };
 
 /**
- * Goes past Kysely, straight to the one connection there is: whoever calls this holds it, for that is what `tx` means. Never
- * waits, so nothing comes in between.
+ * Goes past Kysely, straight to the one connection there is: whoever calls this holds it, for that is what `tx` means. One
+ * journey to the thread that has the file, whatever the number of rows.
  */
-export function sqliteBulk(database: DatabaseSync): BulkSql {
-  const prepared = new Map<string, StatementSync>();
-  const prepare = (text: string): StatementSync => {
-    const statement = prepared.get(text) ?? database.prepare(text);
-    prepared.set(text, statement);
-    return statement;
-  };
+export function sqliteBulk(line: SqliteLine): BulkSql {
   return {
     insert: async (_tx, table, columns, rows) => {
+      if (rows.length === 0) return;
       const names = Object.keys(columns);
-      const text = `insert into ${table} (${names.join(', ')}) values (${names.map((name) => `:${name}`).join(', ')})`;
-      const statement = prepare(text);
-      for (const row of rows) statement.run(row);
-      await Promise.resolve();
+      const places = names.map(() => '?').join(', ');
+      await line.executeRows(`insert into ${table} (${names.join(', ')}) values (${places})`, names, rows);
     },
     update: async (_tx, { table, set, match, only = {}, clear = [] }, rows) => {
-      const changes = [
-        ...Object.keys(set).map((name) => `${name} = :${name}`),
-        ...clear.map((name) => `${name} = null`),
-      ];
+      if (rows.length === 0) return new Set();
+      const changes = [...Object.keys(set).map((name) => `${name} = ?`), ...clear.map((name) => `${name} = null`)];
       const conditions = [
-        ...Object.keys(match).map((name) => `${name} = :${name}`),
+        ...Object.keys(match).map((name) => `${name} = ?`),
         ...Object.entries(only).map(([name, value]) => `${name} = '${value}'`),
       ];
-      const statement = prepare(`update ${table} set ${changes.join(', ')} where ${conditions.join(' and ')}`);
-      const changed = new Set<string>();
-      for (const row of rows) if (Number(statement.run(row).changes) > 0) changed.add(String(row['id']));
-      return await Promise.resolve(changed);
+      const unchanged = await line.executeRows(
+        `update ${table} set ${changes.join(', ')} where ${conditions.join(' and ')}`,
+        [...Object.keys(set), ...Object.keys(match)],
+        rows,
+      );
+      return new Set(rows.filter((_row, index) => !unchanged.has(index)).map((row) => String(row['id'])));
     },
   };
 }

@@ -4,8 +4,6 @@ import type { Tables } from './tables.ts';
 /** What group commit needs to know of the connection. */
 export interface SingleConnection {
   readonly db: Kysely<Tables>;
-  /** Whether a transaction is open: SQLite ends one by itself when the disk is full or fails ("SQL As Understood", COMMIT). */
-  readonly isInTransaction: () => boolean;
   /** Resolves when whoever was made ready by the same events has asked as well. */
   readonly gather: () => Promise<void>;
 }
@@ -54,7 +52,7 @@ export function createGroupCommit(connection: SingleConnection): SqlWriter {
 export type SqlWriter = <Result>(work: (tx: Kysely<Tables>) => Promise<Result>) => Promise<Result>;
 
 async function commitGroup(connection: SingleConnection, group: readonly Waiting[]): Promise<void> {
-  const { db, isInTransaction } = connection;
+  const { db } = connection;
   try {
     const done = await db.connection().execute(async (tx) => {
       await sql`begin immediate`.execute(tx);
@@ -63,7 +61,8 @@ async function commitGroup(connection: SingleConnection, group: readonly Waiting
         await sql`commit`.execute(tx);
         return kept;
       } catch (error) {
-        if (isInTransaction()) await sql`rollback`.execute(tx);
+        // Does nothing where SQLite has ended it by itself: when the disk is full or fails ("SQL As Understood", COMMIT).
+        await sql`rollback`.execute(tx);
         throw error;
       }
     });

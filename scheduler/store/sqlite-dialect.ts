@@ -1,4 +1,24 @@
-import { SqliteAdapter, SqliteDialect } from 'kysely';
+import {
+  CompiledQuery,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type DatabaseConnection,
+  type DatabaseIntrospector,
+  type Dialect,
+  type Driver,
+  type Kysely,
+  type QueryResult,
+} from 'kysely';
+import type { BulkRow } from './bulk.ts';
+import type { SqliteHandle } from './sqlite-handle.ts';
+import type { SqliteRequest, SqliteValue } from './sqlite-requests.ts';
+
+/**
+ * Statements that need no answer of their own: they go along with the one after them. A group of writers would otherwise go to
+ * the other thread and back three times more for each of them.
+ */
+const WITH_THE_NEXT = new Set(['begin immediate', 'savepoint writer', 'release writer']);
 
 /**
  * Kysely takes SQLite for a database that cannot change tables inside a transaction, and would leave half a migration behind
@@ -11,8 +31,102 @@ class TransactionalAdapter extends SqliteAdapter {
   }
 }
 
-export class TransactionalSqliteDialect extends SqliteDialect {
-  override createAdapter(): SqliteAdapter {
-    return new TransactionalAdapter();
+/** Kysely over a handle. There is one connection, which Kysely lends to one holder at a time. */
+export function sqliteDialect(connection: SqliteLine): Dialect {
+  return {
+    createAdapter: () => new TransactionalAdapter(),
+    createDriver: () => driverOf(connection),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createIntrospector: (db: Kysely<unknown>): DatabaseIntrospector => new SqliteIntrospector(db),
+  };
+}
+
+/** The connection as Kysely knows one, and its way past Kysely for many rows. Whoever uses either holds the connection. */
+export class SqliteLine implements DatabaseConnection {
+  readonly #handle: SqliteHandle;
+  #before: string[] = [];
+  #isInTransaction = false;
+
+  constructor(handle: SqliteHandle) {
+    this.#handle = handle;
   }
+
+  async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
+    if (sql === 'rollback to writer' && this.#before.at(-1) === 'savepoint writer') return { rows: [] };
+    if (WITH_THE_NEXT.has(sql)) {
+      this.#before.push(sql);
+      return { rows: [] };
+    }
+    // Nothing of what is given up needs to be begun.
+    if (sql === 'rollback') this.#before = [];
+    const reply = await this.#handle.ask({ kind: 'query', ...this.#around(sql), parameters: parameters.map(toInput) });
+    if (reply.kind === 'done') {
+      return { rows: [], numAffectedRows: BigInt(reply.changes), insertId: BigInt(reply.insertId) };
+    }
+    if (reply.kind !== 'rows') throw new TypeError(`expected rows, got ${reply.kind}`);
+    return { rows: isRows<Row>(reply.rows) ? reply.rows : [] };
+  }
+
+  /** One statement for many rows. Resolves with the indexes of those that it changed nothing for. */
+  async executeRows(sql: string, columns: readonly string[], rows: readonly BulkRow[]): Promise<ReadonlySet<number>> {
+    const reply = await this.#handle.ask({
+      kind: 'rows',
+      ...this.#around(sql),
+      rows: rows.map((row) => columns.map((name) => row[name] ?? null)),
+    });
+    return new Set(reply.kind === 'all' ? reply.unchanged : []);
+  }
+
+  /** Nothing is read in a stream. */
+  async *streamQuery<Row>(query: CompiledQuery): AsyncIterableIterator<QueryResult<Row>> {
+    yield await this.executeQuery<Row>(query);
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  #around(sql: string): Pick<SqliteRequest, 'before' | 'isInTransaction' | 'sql'> {
+    const before = this.#before;
+    this.#before = [];
+    if (sql.startsWith('begin') || before.includes('begin immediate')) this.#isInTransaction = true;
+    const isEnd = sql === 'commit' || sql === 'rollback';
+    const isInTransaction = this.#isInTransaction && !isEnd && !sql.startsWith('begin');
+    if (isEnd) this.#isInTransaction = false;
+    return { sql, before, isInTransaction };
+  }
+}
+
+function driverOf(connection: SqliteLine): Driver {
+  const run = async (sql: string): Promise<void> => {
+    await connection.executeQuery(CompiledQuery.raw(sql));
+  };
+  return {
+    init: async () => {},
+    acquireConnection: async () => await Promise.resolve(connection),
+    beginTransaction: async () => {
+      await run('begin');
+    },
+    commitTransaction: async () => {
+      await run('commit');
+    },
+    rollbackTransaction: async () => {
+      await run('rollback');
+    },
+    releaseConnection: async () => {},
+    destroy: async () => {
+      await connection.close();
+    },
+  };
+}
+
+/** What a statement gives is what its types say. */
+function isRows<Row>(value: unknown): value is Row[] {
+  return Array.isArray(value);
+}
+
+function toInput(value: unknown): SqliteValue {
+  if (value === null || typeof value === 'string' || typeof value === 'number') return value;
+  if (typeof value === 'bigint') return Number(value);
+  throw new TypeError(`a query parameter is ${typeof value}; the tables hold text and integers only`);
 }

@@ -1,5 +1,4 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { Kysely, type SqliteDatabase } from 'kysely';
+import { Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { nextTurn, systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
@@ -11,12 +10,10 @@ import { createDefinitions } from './definitions.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { migrationsFor } from './migrations.ts';
 import type { SqlStore } from './sql.ts';
-import { TransactionalSqliteDialect } from './sqlite-dialect.ts';
+import { SqliteLine, sqliteDialect } from './sqlite-dialect.ts';
+import { openSqliteHere, openSqliteInThread, type SqliteHandle } from './sqlite-handle.ts';
 import type { Store } from './store.ts';
 import type { Tables } from './tables.ts';
-
-/** Statements kept prepared; the first are those of the hot paths. */
-const MAX_PREPARED = 200;
 
 export interface SqliteOptions {
   readonly clock: Clock;
@@ -53,8 +50,8 @@ export async function openSqliteDatabase(
   file: string,
   { clock, random, keys = NO_KEYS, gather = nextTurn }: SqliteOptions,
 ): Promise<SqlStore> {
-  const database = openDatabase(file);
-  const db = new Kysely<Tables>({ dialect: new TransactionalSqliteDialect({ database: adaptDatabase(database) }) });
+  const line = new SqliteLine(await openHandle(file));
+  const db = new Kysely<Tables>({ dialect: sqliteDialect(line) });
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => await Promise.resolve({ ...migrationsFor('sqlite') }) },
@@ -70,30 +67,19 @@ export async function openSqliteDatabase(
     db,
     owner: random.uuid(),
     clock,
-    write: createGroupCommit({ db, isInTransaction: () => database.isTransaction, gather }),
+    write: createGroupCommit({ db, gather }),
     gather,
-    bulk: sqliteBulk(database),
+    bulk: sqliteBulk(line),
     definitions: createDefinitions(keys),
     now: async () => await Promise.resolve(clock.now()),
     tell: async () => {},
   };
 }
 
-function openDatabase(file: string): DatabaseSync {
-  let database: DatabaseSync | undefined;
+async function openHandle(file: string): Promise<SqliteHandle> {
   try {
-    database = new DatabaseSync(file, { enableForeignKeyConstraints: true });
-    // EXCLUSIVE: whoever opens the file next is told so at once. It is what lets a scheduler take every unfinished execution
-    // that it finds for an orphan.
-    database.exec('PRAGMA locking_mode = EXCLUSIVE');
-    database.exec('PRAGMA journal_mode = WAL');
-    // NORMAL may lose the last commits at power loss (SQLite docs, PRAGMA synchronous); a lost promise would be unsafe.
-    database.exec('PRAGMA synchronous = FULL');
-    // Takes the lock now rather than at the first write.
-    database.exec('BEGIN IMMEDIATE; COMMIT');
-    return database;
+    return file === ':memory:' ? openSqliteHere(file) : await openSqliteInThread(file);
   } catch (error) {
-    database?.close();
     const isLocked = describeError(error).includes('locked');
     throw unusable(
       file,
@@ -113,42 +99,4 @@ function unusable(file: string, cause: unknown, hint: string | undefined): UserE
       cause,
     },
   );
-}
-
-/**
- * `node:sqlite` in the form Kysely's SQLite dialect knows: parameters as one array, and `reader` for statements that return
- * rows. What is frequent comes in batches, a few statements of constant text, so most are prepared once.
- */
-function adaptDatabase(database: DatabaseSync): SqliteDatabase {
-  const prepared = new Map<string, StatementSync>();
-  return {
-    close: () => {
-      database.close();
-    },
-    prepare: (sql) => {
-      // After a failed write SQLite has rolled back by itself; to fail at that too would hide what failed first.
-      if (sql === 'rollback' && !database.isTransaction) return NOTHING_TO_DO;
-      const statement = prepared.get(sql) ?? database.prepare(sql);
-      if (prepared.size < MAX_PREPARED) prepared.set(sql, statement);
-      return {
-        reader: statement.columns().length > 0,
-        all: (parameters) => statement.all(...parameters.map(toInput)),
-        run: (parameters) => statement.run(...parameters.map(toInput)),
-        iterate: (parameters) => statement.iterate(...parameters.map(toInput)),
-      };
-    },
-  };
-}
-
-const NOTHING_TO_DO: ReturnType<SqliteDatabase['prepare']> = {
-  reader: false,
-  all: () => [],
-  run: () => ({ changes: 0, lastInsertRowid: 0 }),
-  iterate: () => [].values(),
-};
-
-function toInput(value: unknown): SQLInputValue {
-  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')
-    return value;
-  throw new TypeError(`a query parameter is ${typeof value}; the tables hold text and integers only`);
 }

@@ -1,0 +1,88 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { describeError } from '../../common/runtime/errors.ts';
+import type { SqliteReply, SqliteRequest } from './sqlite-requests.ts';
+
+/** Statements kept prepared; the first are those of the hot paths. */
+const MAX_PREPARED = 200;
+
+/** The one connection to a SQLite file. */
+export interface SqliteConnection {
+  /** Never throws: what fails is a reply. */
+  perform(request: SqliteRequest): SqliteReply;
+  close(): void;
+}
+
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly isReader: boolean;
+}
+
+/** Opens the file and locks it. Throws what SQLite says. */
+export function openSqliteConnection(file: string): SqliteConnection {
+  const database = openDatabase(file);
+  const prepared = new Map<string, Prepared>();
+  const prepare = (sql: string): Prepared => {
+    const known = prepared.get(sql);
+    if (known !== undefined) return known;
+    const statement = database.prepare(sql);
+    const made = { statement, isReader: statement.columns().length > 0 };
+    if (prepared.size < MAX_PREPARED) prepared.set(sql, made);
+    return made;
+  };
+
+  const perform = (request: SqliteRequest): SqliteReply => {
+    // After a failed write SQLite has rolled back by itself; to fail at that too would hide what failed first.
+    if (request.sql === 'rollback' && !database.isTransaction) return { kind: 'done', changes: 0, insertId: 0 };
+    for (const sql of request.before) {
+      if (sql !== 'begin immediate') assertInTransaction(database);
+      prepare(sql).statement.run();
+    }
+    if (request.isInTransaction) assertInTransaction(database);
+    const { statement, isReader } = prepare(request.sql);
+    if (request.kind === 'rows') {
+      const unchanged: number[] = [];
+      for (const [index, row] of request.rows.entries()) {
+        if (Number(statement.run(...row).changes) === 0) unchanged.push(index);
+      }
+      return { kind: 'all', unchanged };
+    }
+    if (isReader) return { kind: 'rows', rows: statement.all(...request.parameters) };
+    const { changes, lastInsertRowid } = statement.run(...request.parameters);
+    return { kind: 'done', changes: Number(changes), insertId: Number(lastInsertRowid) };
+  };
+
+  return {
+    perform: (request) => {
+      try {
+        return perform(request);
+      } catch (error) {
+        return { kind: 'failed', message: describeError(error) };
+      }
+    },
+    close: () => {
+      database.close();
+    },
+  };
+}
+
+function assertInTransaction(database: DatabaseSync): void {
+  if (!database.isTransaction) throw new Error('the transaction was given up');
+}
+
+function openDatabase(file: string): DatabaseSync {
+  const database = new DatabaseSync(file, { enableForeignKeyConstraints: true });
+  try {
+    // EXCLUSIVE: whoever opens the file next is told so at once. It is what lets a scheduler take every unfinished execution
+    // that it finds for an orphan.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE');
+    database.exec('PRAGMA journal_mode = WAL');
+    // NORMAL may lose the last commits at power loss (SQLite docs, PRAGMA synchronous); a lost promise would be unsafe.
+    database.exec('PRAGMA synchronous = FULL');
+    // Takes the lock now rather than at the first write.
+    database.exec('BEGIN IMMEDIATE; COMMIT');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
