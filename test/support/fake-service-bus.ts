@@ -17,7 +17,13 @@ export interface FakeServiceBus {
  * A fake of Service Bus: an AMQP 1.0 peer made with `rhea` that answers `$cbs` (claims-based security) and takes messages. It
  * checks no signature; a token for the policy `Denied` is refused, a message for the path `missing` has no queue.
  */
-export async function fakeServiceBus(options: { readonly tls?: boolean } = {}): Promise<FakeServiceBus> {
+export async function fakeServiceBus(
+  options: {
+    readonly tls?: boolean;
+    /** Where messages go before they are accepted. */
+    readonly forward?: (address: string, message: Message) => Promise<void>;
+  } = {},
+): Promise<FakeServiceBus> {
   const container = rhea.create_container({ id: 'fake-service-bus' });
   const bus: Omit<FakeServiceBus, 'url'> = { tokens: [], messages: [] };
   container.sasl_server_mechanisms.enable_anonymous();
@@ -49,7 +55,10 @@ export async function fakeServiceBus(options: { readonly tls?: boolean } = {}): 
     const address = receiver.target?.address as string;
     if (address !== '$cbs') {
       bus.messages.push({ address, message });
-      delivery?.accept();
+      void (options.forward?.(address, message) ?? Promise.resolve()).then(
+        () => delivery?.accept(),
+        (error: unknown) => delivery?.reject({ condition: 'amqp:internal-error', description: String(error) }),
+      );
       return;
     }
     const token = String(message.body);
