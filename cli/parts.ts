@@ -49,6 +49,11 @@ export const PARTS: readonly CommandPart[] = [
     load: async (context) => (await import('../scheduler/collection-commands.ts')).collectionCommand(context),
   },
   {
+    name: 'user',
+    summary: 'say who may use the scheduler, and make their tokens',
+    load: async (context) => (await import('../scheduler/user-commands.ts')).userCommand(context),
+  },
+  {
     name: 'demo',
     summary: 'play the whole story on this machine: maintenance over a fleet under load, and no failed request',
     load: async (context) => (await import('../demo/command.ts')).demoCommand(context),

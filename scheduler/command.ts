@@ -9,8 +9,11 @@ Examples:
   forewarn scheduler                          listens on 127.0.0.1:7080, keeps its data in ./forewarn.db
   forewarn scheduler --config scheduler.yaml  as the file says
 
-The file, with its defaults:
-  listen: 127.0.0.1:7080
+The file, with its defaults (only access has none; without a file it is open on loopback):
+  listen: 127.0.0.1:7080                      # beyond loopback only with access.ownerTokenFile and tls
+  access: { loopback: open }                  # or { ownerTokenFile: owner.token }; others: forewarn user
+  hosts: []                                   # what clients call it besides: [jobs.example:7443]
+    # tls: { certificate: server.pem, key: server.key }   # or off, where a proxy does it
   store: { sqlite: forewarn.db }              # relative to the file
     # postgres: { url: "postgres://user:\${PASSWORD}@host/database", connections: 10, replication: none }
     #                                         # replication: none | synchronous | asynchronous (no withdrawals then)
@@ -27,6 +30,7 @@ The file, with its defaults:
     rest: https://{namespace}.servicebus.windows.net    # transportType NetMessaging
   coordination: { unmanaged: [] }             # VMs without an agent: nobody waits for their promise
   secrets: {}                                 # keyFile: secrets.key, made by: forewarn scheduler rotate-key
+  plans: {}                                   # Free: { jobs: 50, collections: 10 }; limits that were for billing
   calendars: {}                               # blackouts that jobs name in recurrence.blackouts, for instance
     # freeze:
     #   timeZone: Europe/Berlin               # default UTC

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { CommandContext } from '../../common/runtime/command.ts';
 import { collectionCommand } from '../../scheduler/collection-commands.ts';
 import { jobCommand } from '../../scheduler/job-commands.ts';
+import { userCommand } from '../../scheduler/user-commands.ts';
 import { formatKeys, newKey } from '../../scheduler/secrets/key-ring.ts';
 import { runningScheduler } from '../support/running-scheduler.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -95,5 +96,34 @@ describe('forewarn collection', () => {
     });
     const known = shell(url, { FOREWARN_SCHEDULER_TOKEN_FILE: file });
     expect(await known(collectionCommand, 'list')).toBe('no job collections');
+  });
+});
+
+describe('forewarn user', () => {
+  it('gives and takes roles, makes and revokes tokens', async () => {
+    const file = path.join(temporaryFolder(), 'owner.token');
+    writeFileSync(file, 'an-owner-token-for-tests\n', { mode: 0o600 });
+    const { url } = await runningScheduler({ access: { isOpen: false, ownerTokenFile: file } });
+    const owner = async (...words: string[]) =>
+      await shell(url, { FOREWARN_SCHEDULER_TOKEN_FILE: file })(userCommand, ...words);
+    expect(await owner('list')).toMatch(/^no users/);
+    expect(await owner('grant', 'ann', 'reader')).toBe('ann: reader of /');
+    expect(await owner('grant', 'ann', 'operator', '--scope', '/subscriptions/local')).toMatch(/^ann: operator/);
+    const hers = path.join(temporaryFolder(), 'ann.token');
+    writeFileSync(hers, `${await owner('token', 'ann', '--valid', '8h')}\n`, { mode: 0o600 });
+    const ann = shell(url, { FOREWARN_SCHEDULER_TOKEN_FILE: hers });
+    expect(await ann(collectionCommand, 'list')).toBe('no job collections');
+    await expect(ann(collectionCommand, 'create', 'a')).rejects.toThrow(/'ann' does not have authorization/);
+    await expect(ann(userCommand, 'list')).rejects.toThrow(/does not have authorization/);
+    expect(await owner('list')).toMatch(/\nann {3}reader of \/, operator of \/subscriptions\/local {2}\S+ until 2/);
+    expect(await owner('ungrant', 'ann')).toBe('ann: no role on / any more');
+    await expect(owner('ungrant', 'ann')).rejects.toMatchObject({ code: 'NO_GRANT' });
+    const [user] = (JSON.parse(await owner('list', '--json')) as { value: { tokens: { id: string }[] }[] }).value;
+    await owner('revoke', 'ann', user?.tokens[0]?.id ?? '');
+    await expect(ann(collectionCommand, 'list')).rejects.toThrow(/was revoked or has expired/);
+    expect(await owner('delete', 'ann')).toMatch(/^ann and all tokens/);
+    await expect(owner('token', 'ann')).rejects.toThrow(/'ann' cannot be found/);
+    await expect(owner('token', 'ann', '--valid', 'soon')).rejects.toMatchObject({ code: 'DURATION' });
+    await expect(owner('grant', 'ann', 'king')).rejects.toThrow(/grants.0.role/);
   });
 });
