@@ -7,6 +7,8 @@ import { quantile, type Figure } from './figures.ts';
 const ROUNDS = 3;
 const DUE = 1000;
 const IDLE = 100_000;
+/** For the median of the bursts. */
+const GOAL_MS = 100;
 const DEADLINE_MS = 30_000;
 
 /** Start lag: arrival at the receiver minus due time, for 1,000 jobs due at one instant beside 100,000 that are idle. */
@@ -14,12 +16,13 @@ export async function measureStartLag(): Promise<Figure> {
   const lags: number[][] = [];
   for (let round = 0; round < ROUNDS; round++) lags.push(await oneBurst());
   const p99 = lags.map((burst) => quantile(burst, 0.99)).toSorted((a, b) => a - b);
-  const best = lags.flat();
+  const ratio = quantile(p99, 0.5) / GOAL_MS;
   return {
     name: `start lag of ${DUE} jobs due at one instant, ${IDLE} idle beside them (SQLite, fsync)`,
-    ours: `p50 ${quantile(best, 0.5).toFixed(0)} ms, p99 ${p99.map((ms) => ms.toFixed(0)).join(', ')} ms in ${ROUNDS} bursts`,
-    limit: '100 ms at p99 (goal); the real service: p50 500 to 1300 ms',
-    ratio: ((p99[Math.floor(ROUNDS / 2)] ?? Number.NaN) / 100).toFixed(2),
+    ours: `p50 ${quantile(lags.flat(), 0.5).toFixed(0)} ms, p99 ${p99.map((ms) => ms.toFixed(0)).join(', ')} ms in ${ROUNDS} bursts`,
+    limit: `${GOAL_MS} ms at p99 (goal); the real service: p50 500 to 1300 ms`,
+    ratio: ratio.toFixed(2),
+    isKept: ratio <= 1,
   };
 }
 
