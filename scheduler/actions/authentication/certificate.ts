@@ -2,13 +2,6 @@ import { X509Certificate } from 'node:crypto';
 import { formatMs } from '../../jobs/instant.ts';
 import { Secret } from '../../secrets/secret.ts';
 
-/** What is in a PFX file, in PEM. */
-export interface PfxContents {
-  readonly key: string;
-  /** The certificate of the key and others, in any order. */
-  readonly certificates: readonly string[];
-}
-
 /** A certificate that was sent with its key; reading it needed its password, which is not kept. */
 export class Certificate {
   readonly secret: Secret;

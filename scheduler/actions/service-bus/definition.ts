@@ -18,7 +18,6 @@ const brokeredPropertiesSchema = z.strictObject({
   to: z.string().optional(),
   viaPartitionKey: z.string().optional(),
 });
-export type BrokeredProperties = z.output<typeof brokeredPropertiesSchema>;
 
 const messageSchema = z.strictObject({
   namespace: z.string(),
@@ -35,5 +34,3 @@ export const serviceBusQueueMessageSchema = messageSchema.extend({ queueName: z.
 export const serviceBusTopicMessageSchema = messageSchema.extend({ topicPath: z.string() });
 
 export type ServiceBusMessage = z.output<typeof messageSchema>;
-export type ServiceBusQueueMessage = z.output<typeof serviceBusQueueMessageSchema>;
-export type ServiceBusTopicMessage = z.output<typeof serviceBusTopicMessageSchema>;
