@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import type { JobCollection } from '../../scheduler/jobs/job.ts';
+import type { Store } from '../../scheduler/store/store.ts';
+import { COLLECTION } from '../support/scheduler-store.ts';
+import { storeAdapters, storeOfTest } from '../support/store-adapters.ts';
+
+const ANN = { name: 'Ann', grants: [{ role: 'reader', scope: '/' }], createdAtMs: 1 } as const;
+const TOKEN = { id: 't1', user: 'ANN', createdAtMs: 2, expiresAtMs: 3 };
+
+describe.each(storeAdapters)('users in $name', (adapter) => {
+  it('are found in any case by name, and by the hash of a token', async () => {
+    const { store, reopened } = await storeOfTest(adapter);
+    expect(await store.access.putUser(ANN)).toBe(true);
+    expect(await store.access.addToken('hash', TOKEN)).toBe(true);
+    const again = (await reopened()).access;
+    expect(await again.users()).toEqual([ANN]);
+    expect(await again.tokens('ann')).toEqual([{ ...TOKEN, user: 'ann' }]);
+    expect(await again.find('hash')).toEqual({ token: { ...TOKEN, user: 'Ann' }, user: ANN });
+    expect(await again.find('other')).toBeUndefined();
+  });
+
+  it('keep their tokens when their grants change, and lose them when they go', async () => {
+    const { access } = (await storeOfTest(adapter)).store;
+    await access.putUser(ANN);
+    await access.addToken('one', TOKEN);
+    await access.addToken('two', { ...TOKEN, id: 't2', expiresAtMs: undefined });
+    expect(await access.putUser({ ...ANN, name: 'ann', grants: [], createdAtMs: 9 })).toBe(false);
+    expect((await access.find('one'))?.user).toEqual({ ...ANN, grants: [] });
+    expect(await access.deleteToken('ann', 't1')).toBe(true);
+    expect(await access.deleteToken('ann', 't1')).toBe(false);
+    expect(await access.find('one')).toBeUndefined();
+    expect(await access.deleteUser('ANN')).toBe(true);
+    expect(await access.find('two')).toBeUndefined();
+    expect(await access.deleteUser('ANN')).toBe(false);
+    expect(await access.addToken('three', TOKEN)).toBe(false);
+  });
+});
+
+describe.each(storeAdapters)('the plans of a subscription in $name', (adapter) => {
+  const collection = (change: Partial<JobCollection>): JobCollection => ({ ...COLLECTION, ...change });
+  const put = async (store: Store, wanted: JobCollection) =>
+    await store.jobs.changeCollection(wanted, (_current, { counts }) => (counts.Free > 0 ? undefined : wanted));
+
+  it('are counted for that one alone, whatever others are called', async () => {
+    const { store } = await storeOfTest(adapter);
+    for (const subscription of ['Sub', 'SUB', 'sub0', 'su', 'sub-', 'sub_', '%']) {
+      await put(store, collection({ subscription, collection: subscription, sku: 'Standard' }));
+    }
+    expect(await store.jobs.countPlans('sub')).toEqual({ Free: 0, Standard: 1, P10Premium: 0, P20Premium: 0 });
+  });
+
+  it('are judged one after the other: of many free collections written at once one is created', async () => {
+    const { store } = await storeOfTest(adapter);
+    const names = Array.from({ length: 8 }, (_n, index) => `c${index}`);
+    const results = await Promise.all(
+      names.map(async (name) => await put(store, collection({ collection: name, sku: 'Free' }))),
+    );
+    expect(results.filter((result) => result !== undefined)).toHaveLength(1);
+    expect((await store.jobs.countPlans('Sub')).Free).toBe(1);
+  });
+
+  it('do not count the collection itself, whose jobs are told', async () => {
+    const { store } = await storeOfTest(adapter);
+    const one = collection({ sku: 'Free' });
+    await put(store, one);
+    const seen: unknown[] = [];
+    await store.jobs.changeCollection(one, (current, { counts, jobs }) => {
+      seen.push(counts.Free, jobs.length);
+      return current;
+    });
+    expect(seen).toEqual([0, 0]);
+  });
+});
