@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { CommandContext } from '../common/runtime/command.ts';
-import { describeError, EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
+import { describeError, EXIT_USAGE, systemErrorCode, UserError } from '../common/runtime/errors.ts';
 import { requestJson, type JsonRequest, type JsonResponse } from '../common/runtime/http-json.ts';
 import { z } from 'zod';
 
@@ -65,7 +65,9 @@ export async function askScheduler(
     location,
     { ...wanted, token: location.token, ca: location.ca, timeoutMs: TIMEOUT_MS },
     { what: 'scheduler', option: '--scheduler URL' },
-  );
+  ).catch((error: unknown) => {
+    throw isAboutCertificate(error) ? certificateRefused(location, error) : error;
+  });
   if (accepted.includes(response.status)) return response;
   const refusal = errorSchema.safeParse(response.body);
   const reason = refusal.success
@@ -76,6 +78,30 @@ export async function askScheduler(
     `the scheduler refused ${wanted.method} ${wanted.path.split('?')[0] ?? ''}: ${reason}`,
     response.status === 401 ? { hint: 'name the file with your token in FOREWARN_SCHEDULER_TOKEN_FILE' } : {},
   );
+}
+
+/** What OpenSSL calls a certificate that nobody it trusts has signed, or that is for another name. */
+const CERTIFICATE_CODES = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+]);
+
+function isAboutCertificate(error: unknown): boolean {
+  return error instanceof UserError && CERTIFICATE_CODES.has(systemErrorCode(error.cause) ?? '');
+}
+
+function certificateRefused(location: SchedulerLocation, cause: unknown): UserError {
+  return new UserError('SCHEDULER_CERTIFICATE', describeError(cause), {
+    hint:
+      location.ca === undefined
+        ? 'name the file with the certificate of whoever certified it in FOREWARN_SCHEDULER_CA'
+        : 'is the file that FOREWARN_SCHEDULER_CA names of the authority that certified it, and the address one of its names?',
+    cause,
+  });
 }
 
 const pageSchema = z.object({ value: z.array(z.unknown()), nextLink: z.string().nullish() });

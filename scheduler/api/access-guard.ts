@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
-import type { Access, Principal, Verdict } from '../access/access.ts';
+import type { Log } from '../../common/runtime/log.ts';
+import { LOCAL, type Access, type Principal, type Verdict } from '../access/access.ts';
 import { isGranted, scopeOf } from '../access/grants.ts';
 import type { CollectionRef } from '../jobs/job.ts';
 import { ApiError } from './api-error.ts';
@@ -10,17 +11,31 @@ import { collectionId } from './views.ts';
 const principals = new WeakMap<IncomingMessage, Principal>();
 
 /** Lets pass who may, and remembers who it is. Refusals are in the words of Azure's resource manager. */
-export function accessGuard(access: Access) {
+export function accessGuard(access: Access, log: Log) {
   return async (request: Request, response: Response, next: NextFunction): Promise<void> => {
     const verdict = await access.judge(request, request.path);
     if (verdict.kind === 'allowed') {
       principals.set(request, verdict.principal);
+      if (!isRead(request.method)) logWhenDone(log, verdict.principal, request, response);
       next();
       return;
     }
     if (verdict.kind === 'unknown') response.set('WWW-Authenticate', 'Bearer');
     throw refusalOf(request, verdict);
   };
+}
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** Who changed what, and whether he was let: the audit log. Where nobody shows who he is there is nothing to tell. */
+function logWhenDone(log: Log, { name }: Principal, request: Request, response: Response): void {
+  if (name === LOCAL.name) return;
+  const { method, path } = request;
+  response.on('finish', () => {
+    log.info({ user: name, method, path, status: response.statusCode }, 'request');
+  });
 }
 
 function refusalOf(request: Request, verdict: Exclude<Verdict, { kind: 'allowed' }>): ApiError {

@@ -39,7 +39,7 @@ export function createApp(parts: ApiParts): Express {
     next();
   });
   // Before the body is read: whoever may not ask gets nothing parsed.
-  app.use(accessGuard(parts.access));
+  app.use(accessGuard(parts.access, parts.log));
   app.use(express.json({ limit: MAX_BODY, type: ['application/json', 'text/json', 'application/*+json'] }));
   app.use((request, _response, next) => {
     if (/^\/subscriptions\//i.test(request.path)) assertVersion(request);

@@ -1,10 +1,15 @@
 import https from 'node:https';
 import path from 'node:path';
 import { writeFileSync } from 'node:fs';
+import express from 'express';
 import request from 'supertest';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../../common/runtime/clock.ts';
+import { createLog } from '../../../common/runtime/log.ts';
+import { createAccess } from '../../../scheduler/access/access.ts';
+import { accessGuard } from '../../../scheduler/api/access-guard.ts';
+import { memoryStore } from '../../support/scheduler-store.ts';
 import { createAuthority } from '../../../emulator/credentials/authority.ts';
 import { runningScheduler, type RunningScheduler } from '../../support/running-scheduler.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -174,4 +179,22 @@ describe('tls', () => {
       await expect(runningScheduler({ tls })).rejects.toThrow(message);
     }
   });
+});
+
+it('every change is logged with who made it, and nothing of what was sent', async () => {
+  const lines: string[] = [];
+  const log = createLog('test', 'info', { write: (line) => lines.push(line), isJournal: false });
+  const store = await memoryStore();
+  const access = createAccess({ store: store.access, clock: systemClock, isOpen: false, ownerToken: OWNER });
+  const app = express().use(accessGuard(access, log));
+  app.put('/subscriptions/S', (_request, response) => {
+    response.status(201).json({});
+  });
+  const sent = { tags: { note: 'not-for-the-log' } };
+  await request(app).put('/subscriptions/S').set('Authorization', `Bearer ${OWNER}`).send(sent).expect(201);
+  await request(app).get('/subscriptions/S').set('Authorization', `Bearer ${OWNER}`).expect(404);
+  const requests = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(requests).toMatchObject([{ user: 'owner', method: 'PUT', path: '/subscriptions/S', status: 201 }]);
+  expect(lines.join('')).not.toContain('not-for-the-log');
+  expect(lines.join('')).not.toContain(OWNER);
 });
