@@ -4,7 +4,7 @@ import { canonicalEventId } from '../../common/agreement/names.ts';
 import type { AgreementRecord } from '../../common/agreement/record.ts';
 import { MAX_REASON } from '../../common/protocol/agreement-messages.ts';
 import { describeAwaited } from '../coordination/describe.ts';
-import { explain } from '../coordination/explain.ts';
+import { explain, type ExplainParts } from '../coordination/explain.ts';
 import type { StoredRecord } from '../store/store.ts';
 import { vmKey } from '../vm-key.ts';
 import { LOCAL, type Principal } from '../access/access.ts';
@@ -87,8 +87,14 @@ function describeRefusal(parts: ApiParts, record: AgreementRecord): string {
   return `Event '${record.eventId}' is ${record.phase} and cannot be forced. ${explain(record, explaining(parts, record))}`;
 }
 
-function explaining({ clock, unmanaged, nameOf }: ApiParts, record: AgreementRecord): Parameters<typeof explain>[1] {
-  return { now: clock.now(), unmanaged, name: (canonical) => nameOf(record, canonical) };
+function explaining(parts: ApiParts, record: AgreementRecord): ExplainParts {
+  const { clock, unmanaged, nameOf, registry } = parts;
+  return {
+    now: clock.now(),
+    unmanaged,
+    name: (canonical) => nameOf(record, canonical),
+    isConnected: (canonical) => registry.live(vmKey(record.scope, canonical)) !== undefined,
+  };
 }
 
 function eventView(parts: ApiParts, { record, updatedAtMs }: StoredRecord): Record<string, unknown> {
@@ -114,7 +120,7 @@ function eventView(parts: ApiParts, { record, updatedAtMs }: StoredRecord): Reco
       forced === undefined
         ? null
         : { by: forced.by, reason: forced.reason, at: forced.atMs, holds: forced.hash === record.hash },
-    vms: promisesOf(parts, record, name),
+    vms: promisesOf(about, record),
     awaited: describeAwaited(record, about.unmanaged, name),
     why: explain(record, about),
     updatedAt: updatedAtMs,
@@ -122,11 +128,7 @@ function eventView(parts: ApiParts, { record, updatedAtMs }: StoredRecord): Reco
 }
 
 /** Every VM that is named or has reported; one that never has is `unknown`. */
-function promisesOf(
-  { registry }: ApiParts,
-  record: AgreementRecord,
-  name: (canonical: string) => string,
-): readonly Record<string, unknown>[] {
+function promisesOf({ name, isConnected }: ExplainParts, record: AgreementRecord): readonly Record<string, unknown>[] {
   const all = new Set([...record.resources, ...Object.keys(record.members)]);
   return [...all].map((canonical) => {
     const entry = record.members[canonical];
@@ -135,7 +137,7 @@ function promisesOf(
       named: record.resources.includes(canonical),
       promise: entry?.promise ?? 'unknown',
       deadlineReached: entry?.deadlineReached ?? false,
-      connected: registry.live(vmKey(record.scope, canonical)) !== undefined,
+      connected: isConnected(canonical),
     };
   });
 }

@@ -9,6 +9,8 @@ export interface ExplainParts {
   readonly unmanaged: ReadonlySet<string>;
   /** Turns a canonical name into the one that people know. */
   readonly name: (canonical: string) => string;
+  /** Is the agent of this VM (canonical name) connected to this scheduler? */
+  readonly isConnected: (canonical: string) => boolean;
 }
 
 /** Why an event is where it is, and what comes next: one or two sentences for an operator who wonders why nothing happens. */
@@ -39,12 +41,15 @@ function explainPreparing(record: AgreementRecord, parts: ExplainParts): string 
   const { now, name } = parts;
   const awaited = describeAwaited(record, parts.unmanaged, name);
   if (awaited.length > 0) {
-    const others = record.notBeforeMs === undefined ? '' : '; at NotBefore the platform begins all the same';
+    const isAhead = record.notBeforeMs !== undefined && !isPastNotBefore(record, now);
+    const others = isAhead ? '; at NotBefore the platform begins all the same' : '';
     return `Waits, because ${awaited.join(', and ')}${others}.`;
   }
   const ready = isForced(record) ? `${record.forced?.by ?? ''} has forced it` : 'All have promised';
   const holder = name(record.lease?.holder ?? '');
   if (hasLeader(record, now)) return `${ready}: ${holder}, which leads, reads the event once more and approves.`;
+  if (!record.resources.some(parts.isConnected))
+    return `${ready}, but none of its VMs is connected here, and only one of them can approve it.`;
   if (record.lease === undefined) return `${ready}: the VMs elect the one that approves.`;
   return `${ready}: ${holder} led and was not heard of since; another VM takes over.`;
 }
