@@ -16,6 +16,13 @@ import { writeJob } from '../../scheduler/jobs/job.ts';
 import type { Claim } from '../../scheduler/store/store.ts';
 import { execution, HTTP_JOB, JOB } from './scheduler-store.ts';
 
+/**
+ * An address that no job may call, for tests that would connect to it were the guard broken: nothing leaves the machine then,
+ * because TCP connects to no multicast address. The metadata service's own is for tests that only judge.
+ */
+export const FORBIDDEN = '224.0.0.1';
+export const FORBIDDEN_REFUSAL = /AddressRefused 224\.0\.0\.1 is multicast or reserved; no setting permits it/;
+
 export interface Seen {
   readonly method: string | undefined;
   readonly url: string | undefined;

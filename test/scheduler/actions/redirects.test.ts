@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../../scheduler/secrets/secret.ts';
 import type { HttpAction } from '../../../scheduler/jobs/definition.ts';
-import { actionTarget, performOnce, type Answerer } from '../../support/action-target.ts';
+import { actionTarget, performOnce, type Answerer, FORBIDDEN, FORBIDDEN_REFUSAL } from '../../support/action-target.ts';
 
 const to =
   (location: string, status: number): Answerer =>
@@ -77,9 +77,9 @@ describe('a redirect', () => {
   });
 
   it('to an address that no job may call is refused', async () => {
-    const { url } = await actionTarget(to('http://169.254.169.254/metadata/instance', 302));
+    const { url } = await actionTarget(to(`http://${FORBIDDEN}/`, 302));
     const outcome = await performOnce(action(url), { followRedirects: 3 });
-    expect(outcome?.message).toMatch(/failed: AddressRefused 169\.254\.169\.254 is link-local/);
+    expect(outcome?.message).toMatch(FORBIDDEN_REFUSAL);
   });
 
   it('in a circle ends after as many as the settings say', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HttpAction } from '../../../../scheduler/jobs/definition.ts';
 import { Secret } from '../../../../scheduler/secrets/secret.ts';
-import { actionTarget, claimOf, openActions } from '../../../support/action-target.ts';
+import { actionTarget, claimOf, openActions, FORBIDDEN, FORBIDDEN_REFUSAL } from '../../../support/action-target.ts';
 import { AUTHORITY } from '../../../support/certificates.ts';
 import { fakeAuthority } from '../../../support/fake-authority.ts';
 
@@ -58,7 +58,7 @@ describe("Azure's own library, against a fake authority", () => {
     const { url } = await actionTarget((_request, response) => response.end());
     const client = { id: 'id', secret: 'secret' };
     for (const [authority, allowPrivate, refusal] of [
-      ['https://169.254.169.254', true, /AddressRefused 169\.254\.169\.254 is link-local/],
+      [`https://${FORBIDDEN}`, true, FORBIDDEN_REFUSAL],
       ['https://localhost:1', false, /AddressRefused localhost is (127\.0\.0\.1|::1), which is this machine itself/],
     ] as const) {
       const wanted = action(url, client);

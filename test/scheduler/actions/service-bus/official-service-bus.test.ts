@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { OutgoingAction } from '../../../../scheduler/actions/actions.ts';
 import type { ServiceBusMessage } from '../../../../scheduler/actions/service-bus/definition.ts';
 import { Secret } from '../../../../scheduler/secrets/secret.ts';
-import { performOnce } from '../../../support/action-target.ts';
+import { performOnce, FORBIDDEN, FORBIDDEN_REFUSAL } from '../../../support/action-target.ts';
 import { AUTHORITY } from '../../../support/certificates.ts';
 import { fakeServiceBus } from '../../../support/fake-service-bus.ts';
 
@@ -123,7 +123,7 @@ describe("Azure's own library, against a fake of Service Bus", () => {
         false,
         /failed: AddressRefused localhost is (127\.0\.0\.1|::1), which is this machine/,
       ],
-      ['amqps://169.254.169.254', true, /failed: AddressRefused 169\.254\.169\.254 is link-local/],
+      [`amqps://${FORBIDDEN}`, true, FORBIDDEN_REFUSAL],
     ] as const) {
       expect((await performOnce(toQueue(), { serviceBusAmqp }, { allowPrivate }))?.message).toMatch(text);
     }
