@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { openSqliteConnection } from './sqlite-connection.ts';
-import { CLOSE, decodeReply, encode, type SqliteReply, type SqliteRequest } from './sqlite-requests.ts';
+import { CLOSE, isReply, type SqliteReply, type SqliteRequest } from './sqlite-requests.ts';
 
 /** The way to the one connection. Requests are performed in the order in which they were made. */
 export interface SqliteHandle {
@@ -47,16 +47,13 @@ export async function openSqliteInThread(file: string): Promise<SqliteHandle> {
   });
   const answered = async (): Promise<SqliteSuccess> => {
     worker.ref();
-    return successOf(
-      decodeReply(
-        await new Promise((resolve) => {
-          waiting.push(resolve);
-        }),
-      ),
-    );
+    const reply = await new Promise((resolve) => {
+      waiting.push(resolve);
+    });
+    return successOf(isReply(reply) ? reply : { kind: 'failed', message: 'no reply' });
   };
-  const send = async (text: string): Promise<SqliteSuccess> => {
-    worker.postMessage(text, []);
+  const send = async (message: SqliteRequest | typeof CLOSE): Promise<SqliteSuccess> => {
+    worker.postMessage(message, []);
     return await answered();
   };
   try {
@@ -66,7 +63,7 @@ export async function openSqliteInThread(file: string): Promise<SqliteHandle> {
     throw error;
   }
   return {
-    ask: async (request) => await send(encode(request)),
+    ask: async (request) => await send(request),
     close: async () => {
       await send(CLOSE);
       await worker.terminate();

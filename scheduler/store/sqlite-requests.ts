@@ -28,33 +28,13 @@ export type SqliteReply =
 /** Asks the thread to close the file and end. */
 export const CLOSE = 'close';
 
-/**
- * Requests and replies go from thread to thread as one text:
- * that costs a fraction of what as many objects do.
- */
-export function encode(message: SqliteRequest | SqliteReply): string {
-  return JSON.stringify(message);
-}
-
-/** Reads what `encode` wrote in the other thread of this process: a form that nobody else can send is not checked again. */
-export function decodeRequest(text: unknown): SqliteRequest {
-  const value: unknown = JSON.parse(String(text));
-  if (!isRequest(value)) throw new TypeError('expected a request');
-  return value;
-}
-
-/** As `decodeRequest`. */
-export function decodeReply(text: unknown): SqliteReply {
-  const value: unknown = JSON.parse(String(text));
-  if (!isReply(value)) throw new TypeError('expected a reply');
-  return value;
-}
-
-function isRequest(value: unknown): value is SqliteRequest {
+/** Whether it is what the other thread of this process sends: a form that nobody else can send is not checked further. */
+export function isRequest(value: unknown): value is SqliteRequest {
   return hasKind(value);
 }
 
-function isReply(value: unknown): value is SqliteReply {
+/** As `isRequest`. */
+export function isReply(value: unknown): value is SqliteReply {
   return hasKind(value);
 }
 

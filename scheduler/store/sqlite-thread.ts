@@ -2,7 +2,7 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { describeError } from '../../common/runtime/errors.ts';
 import { openSqliteConnection } from './sqlite-connection.ts';
-import { CLOSE, decodeRequest, encode, type SqliteReply } from './sqlite-requests.ts';
+import { CLOSE, isRequest, type SqliteReply } from './sqlite-requests.ts';
 
 const DONE: SqliteReply = { kind: 'done', changes: 0, insertId: 0 };
 
@@ -11,15 +11,13 @@ if (parentPort !== null) serve(parentPort, String(workerData));
 /** The first reply is to the opening; then one to each request, in their order. */
 function serve(port: MessagePort, file: string): void {
   const reply = (message: SqliteReply): void => {
-    port.postMessage(encode(message), []);
+    port.postMessage(message, []);
   };
   try {
     const connection = openSqliteConnection(file);
     port.on('message', (message: unknown) => {
-      if (message !== CLOSE) {
-        reply(connection.perform(decodeRequest(message)));
-        return;
-      }
+      if (isRequest(message)) reply(connection.perform(message));
+      if (message !== CLOSE) return;
       connection.close();
       reply(DONE);
       port.close();
