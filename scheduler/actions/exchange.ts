@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
-import { request, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../../common/runtime/clock.ts';
 
 /** Not configurable (Azure Scheduler, "Limits and Defaults"): whoever works longer answers 202 at once. */
 export const HTTP_TIMEOUT_MS = 60_000;
@@ -20,35 +20,134 @@ export interface Answer {
   readonly text: string;
 }
 
-/** One request and the beginning of its answer: at least `readBytes` of the body where there are as many. */
-export async function exchange(
-  outgoing: OutgoingRequest,
-  over: { readonly dispatcher: Dispatcher; readonly signal: AbortSignal; readonly readBytes: number },
-): Promise<Answer> {
-  const response = await request(outgoing.url, {
-    dispatcher: over.dispatcher,
-    method: outgoing.method.toUpperCase(),
-    headers: outgoing.headers.flat(),
-    body: outgoing.body ?? null,
-    signal: over.signal,
-    headersTimeout: HTTP_TIMEOUT_MS,
-    bodyTimeout: HTTP_TIMEOUT_MS,
-  });
-  const text = await readStart(response.body, over.readBytes);
-  return { url: outgoing.url, statusCode: response.statusCode, headers: response.headers, text };
+export interface ExchangeOptions {
+  readonly dispatcher: Dispatcher;
+  readonly signal: AbortSignal;
+  readonly readBytes: number;
+  /** Measures `HTTP_TIMEOUT_MS` for all of it; without one only the waits for headers and body are bounded. */
+  readonly clock?: Clock;
 }
 
-async function readStart(body: Readable, readBytes: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  // Leaving the loop early destroys the body and its connection: nobody waits for the rest of an endless answer.
-  for await (const chunk of body) {
-    if (!Buffer.isBuffer(chunk)) continue;
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length >= readBytes) break;
+/**
+ * One request and the beginning of its answer: at least `readBytes` of the body where there are as many. Rejects with the
+ * signal's reason, with a `TimeoutError`, or with what the connection says.
+ *
+ * Goes below `request` of undici: its streams and signals cost as much as sending and parsing.
+ */
+export async function exchange(outgoing: OutgoingRequest, options: ExchangeOptions): Promise<Answer> {
+  return await new Promise((resolve, reject) => {
+    const receiving = new Receiving(outgoing.url, options, { resolve, reject });
+    if (receiving.isOver) return;
+    options.dispatcher.dispatch(
+      {
+        origin: outgoing.url.origin,
+        path: `${outgoing.url.pathname}${outgoing.url.search}`,
+        method: outgoing.method.toUpperCase(),
+        headers: outgoing.headers.flat(),
+        body: outgoing.body ?? null,
+        headersTimeout: HTTP_TIMEOUT_MS,
+        bodyTimeout: HTTP_TIMEOUT_MS,
+      },
+      receiving,
+    );
+  });
+}
+
+interface Settle {
+  resolve(answer: Answer): void;
+  reject(error: unknown): void;
+}
+
+class Receiving implements Dispatcher.DispatchHandler {
+  readonly #url: URL;
+  readonly #options: ExchangeOptions;
+  readonly #settle: Settle;
+  readonly #chunks: Buffer[] = [];
+  #length = 0;
+  #statusCode = 0;
+  #headers: Answer['headers'] = {};
+  #controller: Dispatcher.DispatchController | undefined;
+  #cancelLimit: (() => void) | undefined;
+  isOver = false;
+
+  constructor(url: URL, options: ExchangeOptions, settle: Settle) {
+    this.#url = url;
+    this.#options = options;
+    this.#settle = settle;
+    const { signal, clock } = options;
+    if (signal.aborted) {
+      this.#fail(signal.reason);
+      return;
+    }
+    signal.addEventListener('abort', this.#onAbort);
+    this.#cancelLimit = clock?.after(HTTP_TIMEOUT_MS, () => {
+      this.#stop(new DOMException('The operation has timed out', 'TimeoutError'));
+    });
   }
-  return Buffer.concat(chunks).toString('utf8');
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // It was stopped while it waited for a connection.
+    if (this.isOver) controller.abort(new Error('stopped'));
+  }
+
+  onResponseStart(_controller: unknown, statusCode: number, headers: Answer['headers']): void {
+    // 100 to 199 only announce the answer.
+    if (statusCode < 200) return;
+    this.#statusCode = statusCode;
+    this.#headers = headers;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.isOver) return;
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    if (this.#length < this.#options.readBytes) return;
+    this.#succeed();
+    // Ends the connection too: nobody waits for the rest of an endless answer.
+    controller.abort(new Error('as much was read as is kept'));
+  }
+
+  onResponseEnd(): void {
+    if (!this.isOver) this.#succeed();
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    if (!this.isOver) this.#fail(error);
+  }
+
+  readonly #onAbort = (): void => {
+    this.#stop(this.#options.signal.reason);
+  };
+
+  #stop(reason: unknown): void {
+    if (this.isOver) return;
+    this.#fail(reason);
+    this.#controller?.abort(reason instanceof Error ? reason : new Error('stopped'));
+  }
+
+  #succeed(): void {
+    this.#end();
+    const [first] = this.#chunks;
+    const body = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks);
+    this.#settle.resolve({
+      url: this.#url,
+      statusCode: this.#statusCode,
+      headers: this.#headers,
+      text: body.toString('utf8'),
+    });
+  }
+
+  #fail(reason: unknown): void {
+    this.#end();
+    this.#settle.reject(reason);
+  }
+
+  #end(): void {
+    this.isOver = true;
+    this.#cancelLimit?.();
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
+  }
 }
 
 /** The first value of a header, whose name is in lower case. */

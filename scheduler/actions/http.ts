@@ -5,7 +5,7 @@ import { formatMs } from '../jobs/instant.ts';
 import type { Claim } from '../store/store.ts';
 import type { ActionOutcome } from '../engine/ending.ts';
 import type { Authenticator, Credentials } from './authentication/authenticator.ts';
-import { exchange, HTTP_TIMEOUT_MS, type Answer, type OutgoingRequest } from './exchange.ts';
+import { exchange, type Answer, type OutgoingRequest } from './exchange.ts';
 import { describeFailure } from './http-failure.ts';
 import { pollDelayMs, progressOf, statusUrlOf, type StatusUrl } from './long-work.ts';
 import { Ramp } from './ramp.ts';
@@ -163,21 +163,10 @@ class Conversation {
     ];
     const dispatcher = (isOwn ? credentials?.dispatcher : undefined) ?? this.#parts.dispatcher;
     await this.#ramp.enter(outgoing.url.origin);
-    // One signal for both reasons to stop; composed ones cost as much as the request.
-    const limit = new AbortController();
-    const stop = (): void => {
-      limit.abort(signal.reason);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-    const cancelLimit = this.#clock.after(HTTP_TIMEOUT_MS, () => {
-      limit.abort(new DOMException('The operation has timed out', 'TimeoutError'));
-    });
     try {
       if (signal.aborted) return undefined;
-      return await exchange({ ...outgoing, headers }, { dispatcher, signal: limit.signal, readBytes });
+      return await exchange({ ...outgoing, headers }, { dispatcher, signal, readBytes, clock: this.#clock });
     } finally {
-      cancelLimit();
-      signal.removeEventListener('abort', stop);
       this.#ramp.leave(outgoing.url.origin);
     }
   }
