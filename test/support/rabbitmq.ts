@@ -94,9 +94,21 @@ export async function startRabbitMq(): Promise<RabbitMq> {
     send: async (queue, message) => {
       await exchange(port, queue, message);
     },
-    receive: async (queue) => (await exchange(port, queue)) as Message,
+    receive: async (queue) => await receive(port, queue),
     stop,
   };
+}
+
+/** RabbitMQ's plugin now and then ends a connection while the queue's other one is closing; the message is still there then. */
+async function receive(port: number, queue: string): Promise<Message> {
+  const deadline = performance.now() + STOPS_WITHIN_MS;
+  for (;;) {
+    try {
+      return (await exchange(port, queue)) as Message;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+  }
 }
 
 /** Over a connection of its own: sends `message`, or takes one. */
@@ -106,9 +118,14 @@ async function exchange(port: number, queue: string, message?: Message): Promise
     .connect({ host: '127.0.0.1', port, username: 'guest', password: 'guest', reconnect: false });
   try {
     return await new Promise<Message | undefined>((resolve, reject) => {
-      const address = `/amq/queue/${queue}`;
+      // This form of the address declares the queue.
+      const address = `/queue/${queue}`;
       const failed = (context: { error?: unknown; connection?: { error?: unknown } }): void => {
-        reject(new Error(`RabbitMQ: ${JSON.stringify(context.error ?? context.connection?.error ?? 'closed')}`));
+        reject(
+          new Error(
+            `RabbitMQ, ${message === undefined ? 'receiving' : 'sending'}, ${connection.is_open() ? 'open' : 'not open'}: ${JSON.stringify(context.error ?? context.connection?.error ?? 'closed')}`,
+          ),
+        );
       };
       connection.on('connection_error', failed);
       connection.on('disconnected', failed);
@@ -120,8 +137,7 @@ async function exchange(port: number, queue: string, message?: Message): Promise
         });
         return;
       }
-      // The address without a prefix declares the queue.
-      connection.open_sender({ target: `/queue/${queue}` });
+      connection.open_sender({ target: address });
       connection.once('sendable', (context) => context.sender?.send(message));
       connection.on('accepted', () => {
         resolve(undefined);
