@@ -17,16 +17,21 @@ export interface KeyFile {
   readonly setting: string;
 }
 
-/** The setting `secrets.keyFile`, else the credential of the systemd unit. */
+/**
+ * The credential of the systemd unit where there is one, else the setting `secrets.keyFile`. With both the setting is for
+ * `rotate-key`, which root runs outside of the unit: the file is root's alone, and systemd hands it over.
+ */
 export function keyFileOf(
   raw: z.output<typeof secretsSchema>,
   environment: Environment,
   folder: string,
 ): KeyFile | undefined {
-  if (raw.keyFile !== undefined) return { file: path.resolve(folder, raw.keyFile), setting: 'secrets.keyFile' };
   const credentials = environment['CREDENTIALS_DIRECTORY'];
-  const file = credentials === undefined ? undefined : path.join(credentials, CREDENTIAL);
-  return file === undefined || !existsSync(file) ? undefined : { file, setting: `credential ${CREDENTIAL}` };
+  const handed = credentials === undefined ? undefined : path.join(credentials, CREDENTIAL);
+  if (handed !== undefined && existsSync(handed)) return { file: handed, setting: `credential ${CREDENTIAL}` };
+  return raw.keyFile === undefined
+    ? undefined
+    : { file: path.resolve(folder, raw.keyFile), setting: 'secrets.keyFile' };
 }
 
 /** Throws a `UserError` for a file that is there and holds no keys, or is named and not there. */

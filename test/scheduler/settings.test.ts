@@ -146,9 +146,9 @@ describe('the settings of the scheduler', () => {
   );
 
   it('take the keys for secrets from a credential of systemd where there is one', async () => {
-    const { folder, config } = file('access: { loopback: open }');
+    const { folder, config } = file('access: { loopback: open }\nsecrets: { keyFile: own }');
     const environment = { CREDENTIALS_DIRECTORY: folder };
-    expect((await readSchedulerSettings(config, environment, '/')).keyFile).toBeUndefined();
+    expect((await readSchedulerSettings(config, environment, '/')).keyFile?.file).toBe(path.join(folder, 'own'));
     writeFileSync(path.join(folder, 'forewarn-secrets'), '');
     expect((await readSchedulerSettings(config, environment, '/')).keyFile?.file).toBe(
       path.join(folder, 'forewarn-secrets'),
