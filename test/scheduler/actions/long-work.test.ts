@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../common/runtime/clock.ts';
 import { pollDelayMs, progressOf, statusUrlOf } from '../../../scheduler/actions/long-work.ts';
 import type { HttpAction } from '../../../scheduler/jobs/definition.ts';
 import { Secret } from '../../../scheduler/secrets/secret.ts';
@@ -38,6 +39,32 @@ function worker(location: string, states: readonly ((...args: Parameters<Answere
     else states[Math.min(next++, states.length - 1)]?.(...args);
   };
 }
+
+describe('an answer', () => {
+  it('that takes longer than its time is a failure in the words of the real service', async () => {
+    const { url } = await actionTarget(() => {});
+    const limits: number[] = [];
+    const clock = {
+      ...hurriedClock(),
+      after: (ms: number, callback: () => void) => {
+        limits.push(ms);
+        return systemClock.after(0, callback);
+      },
+    };
+    expect(await performOnce(action(url), {}, { clock })).toEqual({
+      status: 'failed',
+      message: "Http Action - Request to host '127.0.0.1' failed: Timeout The operation has timed out",
+    });
+    expect(limits).toEqual([60_000]);
+  });
+
+  it('is to a request that tells where the replica runs, if it was told', async () => {
+    const { url, seen } = await actionTarget((_request, response) => response.end());
+    await performOnce(action(url), {}, { region: 'westeurope' });
+    await performOnce(action(url));
+    expect(seen.map(({ headers }) => headers['x-ms-region'])).toEqual(['westeurope', undefined]);
+  });
+});
 
 describe('an answer 202', () => {
   it('with a status URL is asked for until the work is over, with credentials, at the pace the target wants', async () => {
