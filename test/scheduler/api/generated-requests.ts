@@ -68,6 +68,8 @@ function problemOf(request: Generated, status: number, text: string): string | u
     return 'the refusal does not name the rule';
   // That something is not there is said in words.
   if (changed.value === null) return undefined;
+  // Of an authentication nothing is repeated, nor what stands where another secret should: people mistake the fields.
+  if (changed.path.includes('authentication') || error.message.includes('secret')) return undefined;
   return valueOf(changed.value).some((part) => error.message?.includes(part))
     ? undefined
     : 'the refusal does not name the value';
@@ -133,6 +135,39 @@ const FLEET = {
     state: 'Disabled',
   },
 };
+const action = (change: object) => ({ properties: { startTime: '2027-02-09', action: change, state: 'Disabled' } });
+const sharedKey = { type: 'SharedAccessKey', sasKeyName: 'k', sasKey: 'c2VjcmV0' };
+/** With secrets, which this scheduler has no key for: what is right about them is refused in the end. */
+const WITH_SECRETS = [
+  action({
+    type: 'Https',
+    request: {
+      uri: 'https://a.example/',
+      method: 'GET',
+      authentication: { type: 'Basic', username: 'u', password: 'p' },
+    },
+  }),
+  action({
+    type: 'StorageQueue',
+    queueMessage: { storageAccount: 'account', queueName: 'queue', sasToken: '?sig=x', message: 'm' },
+  }),
+  action({
+    type: 'ServiceBusQueue',
+    serviceBusQueueMessage: {
+      namespace: 'name',
+      queueName: 'q',
+      transportType: 'AMQP',
+      message: 'm',
+      authentication: sharedKey,
+      brokeredMessageProperties: { label: 'l', timeToLive: '00:01:00' },
+      customMessageProperties: { a: 'b' },
+    },
+  }),
+  action({
+    type: 'ServiceBusTopic',
+    serviceBusTopicMessage: { namespace: 'name', topicPath: 't', message: 'm', authentication: sharedKey },
+  }),
+];
 const COLLECTION = {
   location: 'westus',
   tags: { a: 'b' },
@@ -214,7 +249,7 @@ function generate(random: RandomSource): Generated {
   const kind = random.fraction();
   if (kind < 0.7) {
     const isJob = random.fraction() < 0.85;
-    const valid: unknown = isJob ? pick([JOB, JOB, MONTHLY, FLEET]) : COLLECTION;
+    const valid: unknown = isJob ? pick([JOB, JOB, MONTHLY, FLEET, ...WITH_SECRETS]) : COLLECTION;
     const path = pick(pathsOf(valid));
     const value = pick(JUNK);
     const body = JSON.stringify(changedAt(valid, path, value));
