@@ -109,7 +109,7 @@ export function reviveEvent(draft: Draft, entry: EventEntry, event: ScheduledEve
 /** Rule 4: other VMs, or another type: what was promised was about something else. The VM stays out meanwhile. */
 export function changeEvent(draft: Draft, entry: EventEntry, event: ScheduledEvent, hash: string): void {
   const { promise } = entry;
-  if (promise.posted || promise.approved) {
+  if (promise.posted || promise.approved || entry.approval.step === 'post') {
     // Rule 11: the approval counts for whomever the event names by the time the platform acts, agreed or not.
     writeLog(draft, 'error', 'the event names other VMs than those that agreed to its approval', {
       eventId: event.eventId,

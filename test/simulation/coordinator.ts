@@ -2,7 +2,8 @@ import { applyCommand } from '../../common/agreement/apply-command.ts';
 import { takesBack, type AgreementCommand, type Outcome } from '../../common/agreement/command.ts';
 import { canonicalEventId, canonicalName } from '../../common/agreement/names.ts';
 import type { AgreementRecord } from '../../common/agreement/record.ts';
-import { SCOPE, type Checks, type World } from './world.ts';
+import { SCOPE } from './run-times.ts';
+import type { Checks, World } from './world.ts';
 
 /** What a command came to. */
 export interface Answer {
@@ -70,6 +71,7 @@ export class Coordinator {
 
   /** The standby takes over, and has not heard of what was written in the last `ms`. */
   failOver(ms: number): void {
+    this.#checks.interrupted();
     let lost = 0;
     while ((this.#undo.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) > this.#world.time.nowMs - ms) {
       const write = this.#undo.pop();

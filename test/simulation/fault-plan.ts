@@ -47,6 +47,7 @@ class FaultPlan {
     this.#world = run.world;
     this.#event = event;
     this.#lastMs = Math.min(run.world.faults.healsAtMs, LAST_FAULT_MS);
+    this.#isOneAway = run.world.faults.withoutAgent !== 'none';
   }
 
   machines(): void {

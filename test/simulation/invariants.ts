@@ -3,8 +3,8 @@ import { isForced, type AgreementPhase, type AgreementRecord } from '../../commo
 import type { PlatformEvent } from '../../emulator/platform/state.ts';
 import type { Checks, World } from './world.ts';
 
-/** S1 to S8 and L1 to L3, as below and in `liveness.ts`. */
-export const INVARIANTS = ['S1', 'S1b', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7', 'S8', 'L1', 'L2', 'L3'] as const;
+/** S1 to S8 and A1 as below, L1 to L3 as in `liveness.ts`. */
+export const INVARIANTS = ['S1', 'S1b', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7', 'S8', 'A1', 'L1', 'L2', 'L3'] as const;
 export type Invariant = (typeof INVARIANTS)[number];
 
 export interface Violation {
@@ -31,11 +31,12 @@ const EDGES: Readonly<Record<AgreementPhase, readonly AgreementPhase[]>> = {
  * - S2: no more approvals are sent than there was reason for: one, and one more for each takeover, each change of its VMs, each
  *   answer that did not come or was no, each interruption of a VM.
  * - S3: an approval is sent only by a VM whose newest read showed the event Scheduled, with the VMs that agreed.
- * - S4: an intent names only VMs that have reported, or that are listed as without an agent.
+ * - S4: an intent names only VMs that have reported, or that are listed as without an agent, and nobody reports others.
  * - S5: a VM that has promised enters rotation only once the event is gone.
- * - S6: terms never decrease, the record moves along its edges only, numbers of a VM never decrease and stay with its identity.
+ * - S6: terms never decrease, an intent is of the newest, the record moves along its edges only, numbers of a VM never decrease and stay with its identity.
  * - S7: hooks, in `hook-checks.ts`.
  * - S8: an intent is never forgotten, and nobody withdraws after one.
+ * - A1: of what is only counted (R1), the VM that approved tells its operator; in `scenarios/`.
  *
  * Counted, not forbidden, because no client can prevent them: R1, VMs that the event came to name after the poster's last read;
  * R2, a balancer that forgot a drain after the last look at it; R3, an approval of an
@@ -67,7 +68,7 @@ export class Invariants implements Checks {
     if (before.everIntent && !after.everIntent) this.violate('S8', 'an intent was forgotten');
     if (before.phase === 'intent' && (after.phase === 'preparing' || after.intent?.term !== before.intent?.term))
       this.allowOneMore(after.eventId);
-    if (after.phase === 'intent' && before.phase !== 'intent') this.#checkIntent(after);
+    if (after.phase === 'intent' && before.intent !== after.intent) this.#checkIntent(after);
     for (const name of Object.keys(after.members)) this.#checkMember(before, after, name);
   }
 
@@ -76,6 +77,13 @@ export class Invariants implements Checks {
       record.members[name] !== undefined || this.world?.unmanaged.has(name) === true;
     const stranger = record.resources.find((name) => !isKnown(name));
     if (stranger !== undefined && !isForced(record)) this.violate('S4', `${stranger} was never heard of`);
+    const dissent = Object.entries(record.members).find(
+      ([name, entry]) =>
+        entry.hash !== record.hash && (entry.promise !== 'released' || record.resources.includes(name)),
+    );
+    if (dissent !== undefined && !isForced(record)) this.violate('S4', `${dissent[0]} reports other VMs`);
+    const isLed = record.intent?.term === record.term && record.intent.by === record.lease?.holder;
+    if (!isLed) this.violate('S6', `an intent of term ${record.intent?.term} in term ${record.term}`);
   }
 
   #checkMember(before: AgreementRecord, after: AgreementRecord, name: string): void {
@@ -98,8 +106,7 @@ export class Invariants implements Checks {
     if (sent > most) this.violate('S2', `approval ${sent} of ${eventId}, where ${most} would have been enough`);
   }
 
-  /** A VM died or stood still, with whatever it had under way. */
-  interrupted(_name: string): void {
+  interrupted(): void {
     this.#interruptions++;
   }
 

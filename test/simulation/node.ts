@@ -14,7 +14,8 @@ import { HookChecks } from './hook-checks.ts';
 import { NodeClock } from './node-clock.ts';
 import { Operator } from './operator.ts';
 import { Traffic } from './traffic.ts';
-import { SCOPE, type SimulatedVm, type World } from './world.ts';
+import { SCOPE } from './run-times.ts';
+import type { SimulatedVm, World } from './world.ts';
 
 /** The agent polls, and half-way between two polls looks at the clock. */
 const POLL_MS = 1000;
@@ -187,7 +188,7 @@ export class Node implements SimulatedVm {
     if (this.#state === undefined) return;
     if (options.losesJournal) this.#world.count('journal lost');
     this.#world.trace(this.#label, options.losesJournal ? 'dies and loses its journal' : 'dies');
-    this.#invariants.interrupted(this.#label);
+    this.#invariants.interrupted();
     this.#wasDown ||= options.isVmDown;
     this.#state = undefined;
     this.#life++;
@@ -206,7 +207,7 @@ export class Node implements SimulatedVm {
   }
 
   pause(ms: number): void {
-    this.#invariants.interrupted(this.#label);
+    this.#invariants.interrupted();
     this.#world.trace(this.#label, `stands still for ${ms} ms`);
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#world.time.nowMs + ms);
     this.#world.time.after(ms, () => {
@@ -400,12 +401,14 @@ export class Node implements SimulatedVm {
     if (command.kind === 'report' && !this.#isClone) {
       const eventId = canonicalEventId(command.eventId);
       if (command.promise === 'prepared') this.#invariants.promised(this.name, eventId);
-      else if (command.promise === 'released') this.#invariants.released(this.name, eventId);
     }
     this.#ask(id, () => {
       const answer = this.#world.coordinator.submit(command);
       // A lower promise counts from when it is in a record that nobody has intended anything in.
-      const isLower = command.kind === 'withdraw' || (command.kind === 'report' && command.promise !== 'prepared');
+      // (A `released` is not about an event that is there: that the event is gone is for the platform to say.)
+      const isLower =
+        command.kind === 'withdraw' ||
+        (command.kind === 'report' && (command.promise === 'binding' || command.promise === 'consented'));
       const isTakenBack = isLower && answer.outcome.kind === 'accepted' && answer.record?.everIntent === false;
       // Refused is what was overtaken by a newer write of its own: it is in no record.
       if (this.#isClone) return { kind: 'answer', id, ...answer };

@@ -1,4 +1,5 @@
-import { NOTICE_MS } from './world.ts';
+export const SCOPE = 'shop';
+export const NOTICE_MS = 120_000;
 
 /** The event appears once the fleet has come up. */
 export const EVENT_AT_MS = 10_000;

@@ -16,10 +16,8 @@ import { Coordinator } from './coordinator.ts';
 import type { FaultKind, Faults } from './faults.ts';
 import { Metadata } from './metadata.ts';
 import type { Operator } from './operator.ts';
+import { NOTICE_MS, SCOPE } from './run-times.ts';
 import { VirtualTime } from './virtual-time.ts';
-
-export const SCOPE = 'shop';
-export const NOTICE_MS = 120_000;
 
 /** A machine with an agent, as the coordinator knows it. */
 export interface Machine {
@@ -50,6 +48,8 @@ export interface Checks {
   record(before: AgreementRecord | undefined, after: AgreementRecord): void;
   post(by: string, event: PlatformEvent, isOfThisLife: boolean): void;
   changed(change: string, event: PlatformEvent): void;
+  /** Somebody has lost what it had under way. */
+  interrupted(): void;
 }
 
 /** The platform, the coordinator and the network of one run, with the faults that were drawn for it. */
