@@ -29,6 +29,7 @@ The file, with its defaults (only access has none; without a file it is open on 
     amqp: amqps://{namespace}.servicebus.windows.net    # transportType AMQP
     rest: https://{namespace}.servicebus.windows.net    # transportType NetMessaging
   coordination: { unmanaged: [] }             # VMs without an agent: nobody waits for their promise
+  agents: {}                                  # enrolment: required, also on loopback; elsewhere it always is
   secrets: {}                                 # keyFile: secrets.key, made by: forewarn scheduler rotate-key
   plans: {}                                   # Free: { jobs: 50, collections: 10 }; limits that were for billing
   calendars: {}                               # blackouts that jobs name in recurrence.blackouts, for instance

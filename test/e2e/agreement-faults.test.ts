@@ -2,17 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { LEASE_MS } from '../../common/agreement/record.ts';
 import { letGo } from './agent-rig.ts';
-import { leaderOf, promiseOf, startAgreementRig, WITHIN, type AgreementRig } from './agreement-rig.ts';
+import { bothBack, leaderOf, promiseOf, startAgreementRig, WITHIN } from './agreement-rig.ts';
 
 const BOTH = ['web1', 'web2'];
 const LONG_NOTICE_MS = 120_000;
 /** Lease, the second candidate's pause, its drain, and what a busy machine adds. */
 const TAKEOVER_WITHIN_MS = 20_000;
-
-async function bothBack(rig: AgreementRig): Promise<void> {
-  for (const { gate } of [rig.first, rig.second]) await expect.poll(gate, WITHIN).toBe(200);
-  expect(rig.violations).toEqual([]);
-}
 
 describe('a leader that does not know that it is none any more', () => {
   it('stopped for longer than its lease: another takes over, and it harms nobody when it goes on', async () => {
@@ -81,34 +76,5 @@ describe('a leader that does not know that it is none any more', () => {
     await bothBack(rig);
     expect((await rig.first.status()).coordinator).toBe('disconnected');
     expect(event.approvedBy()).toEqual(['web2']);
-  });
-});
-
-describe('without the coordinator', () => {
-  it('nobody approves for several VMs: both stay out until the platform has begun by itself, and are back afterwards', async () => {
-    const rig = await startAgreementRig();
-    await rig.scheduler.stop('SIGKILL');
-    letGo(rig.first);
-    letGo(rig.second);
-    const event = rig.announce(BOTH, 12_000);
-    for (const agent of [rig.first, rig.second])
-      await expect.poll(async () => await promiseOf(agent), WITHIN).toBe('prepared');
-    const state = (): string | undefined =>
-      rig.emulator.operations.events().find(({ eventId }) => eventId === event.eventId)?.state;
-    while (state() === 'scheduled') {
-      for (const agent of [rig.first, rig.second]) expect(await agent.gate()).not.toBe(200);
-      await sleep(100);
-    }
-    expect(event.approvedBy()).toEqual([]);
-    await bothBack(rig);
-  });
-
-  it('a VM that is named alone approves as always', async () => {
-    const rig = await startAgreementRig();
-    await rig.scheduler.stop('SIGKILL');
-    letGo(rig.first);
-    const event = rig.announce(['web1'], LONG_NOTICE_MS);
-    await expect.poll(event.approvedBy, WITHIN).toEqual(['web1']);
-    await bothBack(rig);
   });
 });

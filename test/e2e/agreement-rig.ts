@@ -95,3 +95,9 @@ export async function promiseOf(rig: AgentRig): Promise<string | undefined> {
 export async function leaderOf(rig: AgentRig): Promise<string | null | undefined> {
   return (await rig.status()).events[0]?.record?.leader;
 }
+
+/** Waits until both VMs serve again; nothing may have happened on the way that must never happen. */
+export async function bothBack(rig: AgreementRig): Promise<void> {
+  for (const { gate } of [rig.first, rig.second]) await expect.poll(gate, WITHIN).toBe(200);
+  expect(rig.violations).toEqual([]);
+}
