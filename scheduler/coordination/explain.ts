@@ -45,6 +45,10 @@ function explainPreparing(record: AgreementRecord, parts: ExplainParts): string 
     const others = isAhead ? '; at NotBefore the platform begins all the same' : '';
     return `Waits, because ${awaited.join(', and ')}${others}.`;
   }
+  const [only] = record.resources;
+  // Nobody has to agree with it (rule 8); the record only follows.
+  if (record.resources.length === 1 && only !== undefined && record.lease === undefined && parts.isConnected(only))
+    return `${name(only)} is named alone and ${isForced(record) ? 'has been told to go ahead' : 'has promised'}: it reads the event once more and approves.`;
   const ready = isForced(record) ? `${record.forced?.by ?? ''} has forced it` : 'All have promised';
   const holder = name(record.lease?.holder ?? '');
   if (hasLeader(record, now)) return `${ready}: ${holder}, which leads, reads the event once more and approves.`;

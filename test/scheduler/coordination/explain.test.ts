@@ -49,6 +49,12 @@ describe('why an event is where it is', () => {
       {},
       'Waits, because B is still draining. NotBefore has passed: the platform begins without an approval.',
     ],
+    [
+      'one VM alone is named',
+      record({ resources: ['a'] }, { a: 'prepared' }),
+      {},
+      'A is named alone and has promised: it reads the event once more and approves.',
+    ],
     ['nobody leads yet', record({}, ALL), {}, 'All have promised: the VMs elect the one that approves.'],
     [
       'nobody who could lead is there',
