@@ -34,7 +34,10 @@ const requestSchema = z.strictObject({
   uri: z.string().max(MAX_URI_CHARACTERS).refine(isHttpUri, {
     error: 'expected an absolute http or https address, without a user and password in it.',
   }),
-  method: z.string().regex(/^[A-Za-z]{1,20}$/, { error: 'expected an HTTP method.' }),
+  // CONNECT asks for a tunnel, which is no request.
+  method: z
+    .string()
+    .regex(/^(?!connect$)[A-Za-z][A-Za-z-]{0,29}$/i, { error: 'expected an HTTP method, other than CONNECT.' }),
   body: z.string().max(MAX_BODY_CHARACTERS).nullish(),
   headers: z
     .record(z.string(), z.string())
@@ -139,6 +142,12 @@ function toOutgoing(action: WantedErrorAction, field: string): JobErrorAction {
           `The field '${field}.request.uri' is not valid: the action type Https wants an https address.`,
         );
       }
+      const stated = Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === 'content-length');
+      if (stated !== undefined && stated[1] !== `${Buffer.byteLength(body ?? '')}`) {
+        throw badRequest(
+          `The field '${field}.request.headers' is not valid: Content-Length says ${stated[1]}, the body has ${Buffer.byteLength(body ?? '')} bytes; leave it out.`,
+        );
+      }
       return {
         type: action.type,
         request: {
@@ -192,6 +201,9 @@ function isHttpUri(text: string): boolean {
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const NOT_IN_A_HEADER = /[^\t\x20-\x7e\x80-\xff]/;
 
+/** Headers of the connection, which is the scheduler's own: a request with one of them could not be sent. */
+const HEADERS_OF_CONNECTION = /^(connection|expect|keep-alive|proxy-connection|transfer-encoding|upgrade)$/i;
+
 /** Why headers cannot be sent, or are more than the documentation allows; what a value holds is not repeated. */
 function problemOfHeaders(headers: Readonly<Record<string, string>>): string | undefined {
   const entries = Object.entries(headers);
@@ -202,6 +214,7 @@ function problemOfHeaders(headers: Readonly<Record<string, string>>): string | u
   }
   for (const [name, value] of entries) {
     if (!HEADER_NAME.test(name)) return `expected a name of a header, got ${JSON.stringify(name)}.`;
+    if (HEADERS_OF_CONNECTION.test(name)) return `expected no header of the connection, got '${name}'.`;
     const [character] = NOT_IN_A_HEADER.exec(value) ?? [];
     if (character !== undefined) {
       return `expected no line breaks and no characters beyond Latin-1 in '${name}', got ${JSON.stringify(character)}.`;

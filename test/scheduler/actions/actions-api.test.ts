@@ -197,7 +197,7 @@ describe('a job', () => {
   });
   const signedIn = (authentication: Body): Body => ({ type: 'Https', request: request(authentication) });
 
-  it.each([
+  it.each<[string, Body, string]>([
     ['an account that is none', queue({ storageAccount: 'evil.example/' }), 'queueMessage.storageAccount'],
     ['a queue that is none', queue({ queueName: 'a--b' }), 'queueMessage.queueName'],
     ['control characters in a message', queue({ message: '\u0001' }), 'queueMessage.message'],
@@ -241,6 +241,18 @@ describe('a job', () => {
       { type: 'Http', request: { uri: 'http://a:HUNTER2@b/', method: 'GET' } },
       'request.uri',
     ],
+    ...[
+      { 'Transfer-Encoding': 'chunked' },
+      { connection: 'upgrade' },
+      { A: '\u0001' },
+      { A: 'Ω' },
+      { 'Content-Length': '7' },
+    ].map((headers): [string, Body, string] => [
+      `the headers ${JSON.stringify(headers)}`,
+      { type: 'Http', request: { uri: 'http://a/', method: 'POST', body: 'x', headers } },
+      'request.headers',
+    ]),
+    ['a tunnel', { type: 'Http', request: { uri: 'http://a/', method: 'Connect' } }, 'request.method'],
   ])('with %s is refused by a message that names the field', async (_what, action, field) => {
     const api = await withSecrets();
     const { status, body } = await api.call('put', JOB, job({ action }));

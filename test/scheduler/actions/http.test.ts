@@ -89,6 +89,16 @@ describe('an HTTP action', () => {
     expect(seen[0]?.rawHeaders).toContain('ConTent-tYPe');
   });
 
+  it.each(['GET', 'delete', 'Options', 'PROPFIND', 'M-SEARCH', 'TRACE', 'QUERY'])(
+    'may have the method %s, with a body and its length',
+    async (method) => {
+      const { url, seen } = await target((_request, response) => response.end());
+      const headers = { 'Content-Length': '1' };
+      expect((await perform({ uri: url, method, body: 'x', headers }))?.status).toBe('completed');
+      expect(seen[0]).toMatchObject({ method: method.toUpperCase(), body: 'x' });
+    },
+  );
+
   it.each([
     [200, 'completed', 'OK'],
     [202, 'completed', 'Accepted'],
