@@ -18,6 +18,7 @@ export interface CampaignSummary {
   /** The first few runs in which an invariant was broken, for people. */
   readonly failures: readonly string[];
   readonly failureCount: number;
+  /** Of the threads that ran it. */
   readonly cpuSeconds: number;
 }
 
@@ -25,7 +26,7 @@ const FAILURES_KEPT = 3;
 
 /** Runs the seeds `first` to `first + seeds - 1` of one mode. */
 export function runCampaign(mode: Mode, first: number, seeds: number, bias: Bias = {}): CampaignSummary {
-  const before = process.cpuUsage();
+  const before = process.threadCpuUsage();
   const totals = { events: 0, approved: 0, takeovers: 0, posts: 0, failureCount: 0 };
   const residuals = { R1: 0, R2: 0, R3: 0 };
   const fired: Partial<Record<FaultKind, number>> = {};
@@ -45,7 +46,7 @@ export function runCampaign(mode: Mode, first: number, seeds: number, bias: Bias
       broken[name] = (broken[name] ?? 0) + 1;
     if (failures.length < FAILURES_KEPT) failures.push(describeFailure(result));
   }
-  const { user, system } = process.cpuUsage(before);
+  const { user, system } = process.threadCpuUsage(before);
   return { mode, seeds, ...totals, residuals, fired, broken, failures, cpuSeconds: (user + system) / 1e6 };
 }
 
