@@ -85,3 +85,10 @@ export function describeExecution({ job, execution }: Claim): string {
   const tried = execution.retry === 0 ? kind : `${kind}, retry ${execution.retry}`;
   return `${job.collection}/${job.job} ${tried}`;
 }
+
+/** The claim as its action is to be performed: the error action is an action like any other. */
+export function actionOf(claim: Claim): Claim {
+  const { action } = claim.job.definition;
+  if (claim.execution.action === 'main' || action.type === 'Fleet' || action.errorAction === undefined) return claim;
+  return { ...claim, job: { ...claim.job, definition: { ...claim.job.definition, action: action.errorAction } } };
+}

@@ -7,7 +7,7 @@ import { createHeartbeat, type ReplicaHeartbeat } from '../replicas/heartbeat.ts
 import type { Claim, ClaimPlan, Replica, Store } from '../store/store.ts';
 import type { Publish } from '../watch.ts';
 import type { Calendars } from '../recurrence/blackout.ts';
-import { describeExecution, endingOf, type ActionOutcome } from './ending.ts';
+import { actionOf, describeExecution, endingOf, type ActionOutcome, type PlannedEnding } from './ending.ts';
 import { createClaimPlan } from './plan.ts';
 
 /** Performs the action of a claim. Undefined: it was interrupted and left unfinished. Never rejects. */
@@ -41,11 +41,15 @@ export interface Engine {
 const CLAIM_BATCH = 500;
 /** Executions at a time; more wait in the store. Each holds a socket or a rollout. */
 const MAX_RUNNING = 1000;
+/** These and those that are over but not yet stored: the next are claimed while the disk has the last ones. */
+const MAX_HELD = 3000;
 /**
  * So much before its time a job is claimed: a thousand that are due at one instant are then in the store already, and only
  * their requests are left to be sent. A change of a job in this last moment comes too late for that occurrence.
  */
 const CLAIM_AHEAD_MS = 500;
+/** So long it waits for room for many before it claims the few that there is room for: each claim costs an fsync. */
+const SCARCE_MS = 25;
 /** Longest sleep. Nothing is read then, only compared: it bounds the delay after the wall clock was set forward. */
 const MAX_SLEEP_MS = 30_000;
 /** Wait before the store is asked again after it failed. */
@@ -80,8 +84,10 @@ class StoreEngine implements Engine {
   /** The loop that claims; one at a time. `#again`: something changed while it ran. */
   #turn: Promise<void> | undefined;
   #again = false;
-  /** More may be due, but `MAX_RUNNING` executions run. */
-  #isFull = false;
+  /** Of those that run: how many are over, and being stored. */
+  #ending = 0;
+  /** More may be due, but since then (monotonic) there is not room for as many as one claim takes. */
+  #scarceSinceMs: number | undefined;
   /** A claim failed in a way that leaves open whether it was committed. */
   #isUncertain = false;
 
@@ -144,10 +150,8 @@ class StoreEngine implements Engine {
     this.#cancelTimer();
     try {
       while (!this.#stopping.signal.aborted) {
-        const room = Math.min(CLAIM_BATCH, MAX_RUNNING - this.#running.size);
-        this.#isFull = room <= 0;
-        // Executions that end wake the engine again.
-        if (this.#isFull) return;
+        const room = this.#room();
+        if (this.#waitsForRoom(room)) return;
         const claimed = await this.#claim(room);
         this.#cancel(claimed.cancelled);
         for (const claim of claimed.claims) this.#launch(claim);
@@ -231,24 +235,49 @@ class StoreEngine implements Engine {
       })
       .finally(() => {
         this.#running.delete(running);
-        // Not for each single place: a claim costs an fsync, whether of one execution or of a hundred.
-        if (this.#isFull && this.#running.size <= MAX_RUNNING - CLAIM_BATCH) this.wake();
+        this.#useRoom();
       });
     const running: Running = { claim, interrupt, work };
     this.#running.add(running);
   }
 
+  /** How many may be claimed now. */
+  #room(): number {
+    const held = this.#running.size;
+    return Math.min(CLAIM_BATCH, MAX_RUNNING - (held - this.#ending), MAX_HELD - held);
+  }
+
+  /** Whether to claim later, when there is room for more; it is looked at again then, or when there is room for many. */
+  #waitsForRoom(room: number): boolean {
+    if (room === CLAIM_BATCH) {
+      this.#scarceSinceMs = undefined;
+      return false;
+    }
+    const nowMs = this.#parts.clock.monotonic();
+    this.#scarceSinceMs ??= nowMs;
+    const leftMs = this.#scarceSinceMs + SCARCE_MS - nowMs;
+    if (room > 0 && leftMs <= 0) {
+      this.#scarceSinceMs = undefined;
+      return false;
+    }
+    this.#armIn(leftMs > 0 ? leftMs : SCARCE_MS, () => {
+      this.wake();
+    });
+    return true;
+  }
+
+  #useRoom(): void {
+    if (this.#scarceSinceMs !== undefined && this.#room() === CLAIM_BATCH) this.wake();
+  }
+
   async #execute(claim: Claim, signal: AbortSignal): Promise<void> {
-    const { store, clock, publish, random } = this.#parts;
+    const { clock, publish, random } = this.#parts;
     if (!(await this.#untilDue(claim.execution.startedAtMs ?? 0, signal))) return;
     publish({ kind: 'job.started', detail: describeExecution(claim) });
     const outcome = await this.#parts.perform(actionOf(claim), signal);
     if (outcome === undefined || signal.aborted) return;
     const ending = endingOf(claim, outcome, { nowMs: clock.now(), id: random.uuid() });
-    const isTaken = await this.#untilStored(
-      async () => await store.executions.finish(ending.ended, ending.follow, ending.settle),
-      signal,
-    );
+    const isTaken = await this.#store(ending, signal);
     // Also where it was refused: an answer that was lost may have been a yes.
     if (ending.follow.length > 0 || claim.job.definition.runs?.overlap === 'queue') this.wake();
     if (isTaken !== true) return;
@@ -268,22 +297,21 @@ class StoreEngine implements Engine {
   }
 
   /** The action was performed and must not be performed again only because the disk was full for a while. */
-  async #untilStored<Result>(write: () => Promise<Result>, signal: AbortSignal): Promise<Result | undefined> {
-    const { clock, log } = this.#parts;
-    for (;;) {
-      try {
-        return await write();
-      } catch (error) {
-        log.error({ err: describeError(error) }, 'the end of an execution could not be stored; trying again');
-        if (!(await clock.sleep(STORE_RETRY_MS, signal))) return undefined;
+  async #store(ending: PlannedEnding, signal: AbortSignal): Promise<boolean | undefined> {
+    const { store, clock, log } = this.#parts;
+    this.#ending += 1;
+    this.#useRoom();
+    try {
+      for (;;) {
+        try {
+          return await store.executions.finish(ending.ended, ending.follow, ending.settle);
+        } catch (error) {
+          log.error({ err: describeError(error) }, 'the end of an execution could not be stored; trying again');
+          if (!(await clock.sleep(STORE_RETRY_MS, signal))) return undefined;
+        }
       }
+    } finally {
+      this.#ending -= 1;
     }
   }
-}
-
-/** The claim as its action is to be performed: the error action is an action like any other. */
-function actionOf(claim: Claim): Claim {
-  const { action } = claim.job.definition;
-  if (claim.execution.action === 'main' || action.type === 'Fleet' || action.errorAction === undefined) return claim;
-  return { ...claim, job: { ...claim.job, definition: { ...claim.job.definition, action: action.errorAction } } };
 }

@@ -13,8 +13,7 @@ export interface Ending {
 }
 
 /**
- * How long a burst is gathered at most. A commit waits for the disk, and with SQLite nothing else happens meanwhile: requests
- * that are still to be sent come first, and nobody waits for an ending.
+ * How long a burst is gathered at most: requests that are still to be sent come first, and nobody waits for an ending.
  */
 const MAX_GATHER_MS = 50;
 
@@ -36,7 +35,7 @@ export function createEndings(store: SqlStore): (ending: Ending) => Promise<bool
   /** In a burst every turn of the event loop brings more; one that brings none ends the wait. */
   const gatherMore = async (): Promise<void> => {
     const untilMs = store.clock.monotonic() + MAX_GATHER_MS;
-    for (let count = 0; waiting.length > count && store.clock.monotonic() < untilMs;) {
+    for (let count = 0; waiting.length > count && waiting.length < MAX_BATCH && store.clock.monotonic() < untilMs;) {
       count = waiting.length;
       await store.gather();
     }
