@@ -58,8 +58,7 @@ export function createHttpPerformer(parts: HttpParts): HttpPerformer {
   const ramp = new Ramp(clock);
   return {
     perform: async (action, claim, signal) => {
-      const host = hostOf(action.request.uri);
-      const origin = originOf(action.request.uri);
+      const { host, origin } = targetOf(action.request.uri);
       let credentials: Credentials | undefined;
       try {
         const { authentication } = action.request;
@@ -154,7 +153,8 @@ class Conversation {
   /** One request within its time. Only the job's own origin is sent its headers and credentials. */
   async #send(outgoing: OutgoingRequest, readBytes: number): Promise<Answer | undefined> {
     const { origin, credentials, signal, claim } = this.#sending;
-    const isOwn = outgoing.url.origin === origin;
+    const to = outgoing.url.origin;
+    const isOwn = to === origin;
     const secret = isOwn ? (credentials?.headers ?? []) : [];
     const headers = [
       ...identityHeaders(claim, this.#parts.region),
@@ -162,12 +162,12 @@ class Conversation {
       ...secret,
     ];
     const dispatcher = (isOwn ? credentials?.dispatcher : undefined) ?? this.#parts.dispatcher;
-    await this.#ramp.enter(outgoing.url.origin);
+    await this.#ramp.enter(to);
     try {
       if (signal.aborted) return undefined;
       return await exchange({ ...outgoing, headers }, { dispatcher, signal, readBytes, clock: this.#clock });
     } finally {
-      this.#ramp.leave(outgoing.url.origin);
+      this.#ramp.leave(to);
     }
   }
 }
@@ -204,10 +204,8 @@ function identityHeaders({ job, execution }: Claim, region: string | undefined):
   ];
 }
 
-function originOf(uri: string): string {
-  return URL.canParse(uri) ? new URL(uri).origin : uri;
-}
-
-function hostOf(uri: string): string {
-  return URL.canParse(uri) ? new URL(uri).hostname : uri;
+/** Where a request goes; of what is no URL the text itself. */
+function targetOf(uri: string): { readonly host: string; readonly origin: string } {
+  const url = URL.parse(uri);
+  return url === null ? { host: uri, origin: uri } : { host: url.hostname, origin: url.origin };
 }

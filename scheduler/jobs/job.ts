@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { excludedBy, FREQUENCIES, nextOccurrence, type Timetable } from '../recurrence.ts';
 import type { Calendars } from '../recurrence/blackout.ts';
@@ -168,7 +168,7 @@ function newExecution(from: {
 }
 
 function occurrenceKey(jobId: string, which: string): string {
-  return createHash('sha256').update(`${jobId}:${which}`).digest('hex').slice(0, 32);
+  return hash('sha256', `${jobId}:${which}`).slice(0, 32);
 }
 
 /**
