@@ -1,18 +1,19 @@
 import type { Action } from '../../agent/core/action.ts';
 import { decide } from '../../agent/core/decide.ts';
 import { initialState } from '../../agent/core/durable.ts';
-import type { Observation, PollResult } from '../../agent/core/observation.ts';
-import type { AgentState, DurableState } from '../../agent/core/state.ts';
-import type { EventDocument } from '../../agent/core/event-document.ts';
+import type { Observation } from '../../agent/core/observation.ts';
+import type { AgentState } from '../../agent/core/state.ts';
 import { canonicalEventId, canonicalName } from '../../common/agreement/names.ts';
 import type { AgreementRecord } from '../../common/agreement/record.ts';
-import type { AgreementCommand } from '../../common/agreement/command.ts';
 import type { EventType } from '../../emulator/platform/state.ts';
 import type { Invariants } from './invariants.ts';
-import { askCoordinator } from './ask-coordinator.ts';
+import { asResult, describeAgent, isIdle, type NodeOptions } from './agent-views.ts';
+import { Disk } from './disk.ts';
 import { HookChecks } from './hook-checks.ts';
+import { Link } from './link.ts';
 import { NodeClock } from './node-clock.ts';
 import { Operator } from './operator.ts';
+import { Sender } from './sender.ts';
 import { Traffic } from './traffic.ts';
 import { SCOPE } from './run-times.ts';
 import type { SimulatedVm, World } from './world.ts';
@@ -23,20 +24,6 @@ const POLL_MS = 1000;
 const QUICK_MS = 40;
 /** What a look at a balancer found may be so old when it is told. */
 const LOOK_MS = 250;
-/** A late POST: on its way for up to 8 s, sent by a process that may have stood still for 20 s before. */
-const LATE_POST_MS = 28_000;
-
-interface NodeOptions {
-  readonly name: string;
-  readonly index: number;
-  readonly world: World;
-  readonly invariants: Invariants;
-  readonly hasGate: boolean;
-  /** False: nobody watches over this VM; it is in rotation, always. */
-  readonly hasAgent?: boolean;
-  /** Another machine that goes by the name of a VM, and is in no balancer. */
-  readonly isClone?: boolean;
-}
 
 /**
  * One VM: the agent's own decisions, with a simulated journal, balancer, application and network around them. The gate closes
@@ -61,15 +48,14 @@ export class Node implements SimulatedVm {
   #wasDown = false;
   #preparedAtMs = Number.NEGATIVE_INFINITY;
   #state: AgentState | undefined;
-  /** Installed long ago, so that it has one. */
-  #journal: DurableState | undefined = { number: 0, incarnation: undefined, events: [], maintenance: [] };
+  readonly #disk: Disk;
   /** Raised when the process dies: whatever was under way belongs to an older life. */
   #life = 0;
   #pausedUntilMs = 0;
   #backlog: Observation[] = [];
-  #partitionedUntilMs = 0;
-  #isLinked = false;
-  readonly #freshReads = new Map<string, EventDocument | undefined>();
+  readonly #link: Link;
+  readonly #sender: Sender;
+
   constructor(options: NodeOptions) {
     this.name = options.name;
     this.#world = options.world;
@@ -82,10 +68,22 @@ export class Node implements SimulatedVm {
     this.#hasGate = options.hasGate;
     this.operator = new Operator(options.world, options.index);
     this.#clock = new NodeClock(options.world);
+    this.#link = new Link(options.world);
     this.#hooks = new HookChecks(this.#label, options.invariants);
     this.#traffic = new Traffic(this.#label, options.world, () => {
       if (!this.#isClone) options.invariants.entersRotation(options.name);
     });
+    const agent = {
+      name: options.name,
+      label: this.#label,
+      isClone: this.#isClone,
+      life: () => this.#life,
+      isAlive: () => this.isAlive(),
+      canTalk: () => this.#link.canTalk(),
+      tell: this.#tell.bind(this),
+    };
+    this.#disk = new Disk(options.world, agent);
+    this.#sender = new Sender(options.world, options.invariants, agent);
     if (!this.hasAgent) this.#traffic.enter();
   }
 
@@ -127,12 +125,9 @@ export class Node implements SimulatedVm {
     return this.#state !== undefined;
   }
 
-  /** In service, and with nothing left to do for any event. */
   isQuiet(): boolean {
-    const state = this.#state;
     if (!this.hasAgent || this.#isGoneForEver) return true;
-    if (state === undefined || this.#isPaused() || state.rotation.state !== 'in') return false;
-    return Object.keys(state.events).length === 0 && Object.keys(state.maintenance).length === 0;
+    return this.#state !== undefined && !this.#isPaused() && isIdle(this.#state);
   }
 
   /** Has it told the coordinator that it stays out? */
@@ -142,13 +137,8 @@ export class Node implements SimulatedVm {
       .some((record) => record.members[canonicalName(this.name)]?.promise === 'prepared');
   }
 
-  /** Everything that the agent would tell an operator; for traces of runs that failed. */
   describe(): string {
-    const events = Object.values(this.#state?.events ?? {}).map(
-      (entry) =>
-        `${entry.promise.promise}/${entry.preparation.step}/${entry.approval.step} ${entry.preparation.detail}`,
-    );
-    return `${this.#label}: ${this.#state?.rotation.state ?? 'dead'}; ${events.join('; ')}`;
+    return `${this.#label}: ${describeAgent(this.#state)}`;
   }
 
   boot(): void {
@@ -156,7 +146,7 @@ export class Node implements SimulatedVm {
     const life = ++this.#life;
     if (this.#wasDown) this.#clock.restart();
     this.#wasDown = false;
-    this.#hooks.restart(this.#journal);
+    this.#hooks.restart(this.#disk.journal);
     this.#state = initialState(
       {
         identity: { scope: SCOPE, name: this.name, vmId: this.#vmId },
@@ -166,18 +156,19 @@ export class Node implements SimulatedVm {
         drainTimeoutMs: 15_000,
         policy: this.operator.policy,
       },
-      this.#journal,
+      this.#disk.journal,
       this.#clock.now(),
     );
     this.#backlog = [];
-    this.#isLinked = false;
+    this.#link.cut();
     const firstMs = this.#world.between(0, POLL_MS);
     const periodMs = this.#clock.realMs(POLL_MS);
     this.#every(life, { firstMs, periodMs }, () => {
       this.#poll();
     });
     this.#every(life, { firstMs: firstMs + periodMs / 2, periodMs }, () => {
-      this.#watchLink();
+      const news = this.#link.watch();
+      if (news !== undefined) this.#tell({ kind: news });
       this.#tell({ kind: 'tick' });
     });
     this.#tell({ kind: 'tick' });
@@ -192,7 +183,7 @@ export class Node implements SimulatedVm {
     this.#wasDown ||= options.isVmDown;
     this.#state = undefined;
     this.#life++;
-    if (options.losesJournal) this.#journal = undefined;
+    if (options.losesJournal) this.#disk.lose();
     if (options.isVmDown) this.#traffic.cut();
     else if (this.#hasGate) this.#traffic.leave();
   }
@@ -219,7 +210,7 @@ export class Node implements SimulatedVm {
   partition(ms: number): void {
     this.#world.count('partition');
     this.#world.trace(this.#label, `cut off from the coordinator for ${ms} ms`);
-    this.#partitionedUntilMs = this.#world.time.nowMs + ms;
+    this.#link.partition(ms);
   }
 
   /** The scheduler takes the VM out for maintenance; unless it says so before, the VM comes back by itself then. */
@@ -249,7 +240,7 @@ export class Node implements SimulatedVm {
   }
 
   recordChanged(record: AgreementRecord): void {
-    if (!this.#canTalk()) return;
+    if (!this.#link.canTalk()) return;
     this.#later(QUICK_MS, { kind: 'record', record });
   }
 
@@ -265,22 +256,6 @@ export class Node implements SimulatedVm {
 
   #isPaused(): boolean {
     return this.#world.time.nowMs < this.#pausedUntilMs;
-  }
-
-  #canReach(): boolean {
-    const isPartitioned = this.#world.isFaulty() && this.#world.time.nowMs < this.#partitionedUntilMs;
-    return this.#world.coordinator.isUp() && !isPartitioned;
-  }
-
-  #canTalk(): boolean {
-    return this.#isLinked && this.#canReach();
-  }
-
-  #watchLink(): void {
-    const isUp = this.#canReach();
-    if (isUp === this.#isLinked) return;
-    this.#isLinked = isUp;
-    this.#tell({ kind: isUp ? 'connected' : 'disconnected' });
   }
 
   #poll(): void {
@@ -314,30 +289,30 @@ export class Node implements SimulatedVm {
     const { faults } = this.#world;
     switch (action.kind) {
       case 'persist':
-        this.#persist(action.revision, action.durable);
+        this.#disk.write(action.revision, action.durable);
         return;
       case 'reconcile':
-        this.#ask(action.id, () => ({
+        this.#sender.ask(action.id, () => ({
           kind: 'records',
           id: action.id,
           records: this.#world.coordinator.recordsOf(this.name),
         }));
         return;
       case 'submit':
-        this.#submit(action.id, action.command);
+        this.#sender.submit(action.id, action.command);
         return;
       case 'read-fresh': {
         const document = this.#world.metadata.read(this.name);
-        this.#freshReads.set(canonicalEventId(action.eventId), document);
+        this.#sender.hasRead(action.eventId, document);
         this.#later(QUICK_MS, { kind: 'read', token: action.token, result: asResult(document) });
         return;
       }
       case 'post':
-        this.#post(action.token, action.eventId);
+        this.#sender.post(action.token, action.eventId);
         return;
       case 'ask-leave': {
         const granted = this.#world.random.fraction() < 0.5;
-        this.#ask(action.id, () => ({ kind: 'leave', id: action.id, granted, detail: 'too few' }));
+        this.#sender.ask(action.id, () => ({ kind: 'leave', id: action.id, granted, detail: 'too few' }));
         return;
       }
       case 'drain.start':
@@ -370,73 +345,4 @@ export class Node implements SimulatedVm {
         action satisfies never;
     }
   }
-
-  #persist(revision: number, durable: DurableState): void {
-    if (this.#world.strikes('disk full', this.#world.faults.failedWrites)) {
-      this.#later(QUICK_MS, { kind: 'persist-failed', revision, reason: 'no space left on device' });
-      return;
-    }
-    const life = this.#life;
-    this.#world.time.after(this.#world.between(1, 10), () => {
-      // A process that died meanwhile may or may not have got it to disk.
-      if (life !== this.#life && this.#world.random.fraction() < 0.5) return;
-      if (life === this.#life || this.#state === undefined) this.#journal = durable;
-      if (life === this.#life) this.#tell({ kind: 'persisted', revision });
-    });
-  }
-
-  /** A question to the coordinator: it, or its answer, can be lost on the way. */
-  #ask(id: number, answer: () => Observation): void {
-    const life = this.#life;
-    askCoordinator(this.#world, () => this.#canTalk(), {
-      id,
-      answer,
-      tell: (observation) => {
-        if (life === this.#life) this.#tell(observation);
-      },
-    });
-  }
-
-  #submit(id: number, command: AgreementCommand): void {
-    if (command.kind === 'report' && !this.#isClone) {
-      const eventId = canonicalEventId(command.eventId);
-      if (command.promise === 'prepared') this.#invariants.promised(this.name, eventId);
-    }
-    this.#ask(id, () => {
-      const answer = this.#world.coordinator.submit(command);
-      // A lower promise counts from when it is in a record that nobody has intended anything in.
-      // (A `released` is not about an event that is there: that the event is gone is for the platform to say.)
-      const isLower =
-        command.kind === 'withdraw' ||
-        (command.kind === 'report' && (command.promise === 'binding' || command.promise === 'consented'));
-      const isTakenBack = isLower && answer.outcome.kind === 'accepted' && answer.record?.everIntent === false;
-      // Refused is what was overtaken by a newer write of its own: it is in no record.
-      if (this.#isClone) return { kind: 'answer', id, ...answer };
-      if (isTakenBack || (command.kind === 'report' && answer.outcome.kind === 'refused'))
-        this.#invariants.released(this.name, canonicalEventId(command.eventId));
-      return { kind: 'answer', id, ...answer };
-    });
-  }
-
-  #post(token: number, eventId: string): void {
-    const key = canonicalEventId(eventId);
-    const read = this.#freshReads.get(key)?.events.find((event) => canonicalEventId(event.eventId) === key);
-    this.#invariants.sending(this.#label, key, read?.status === 'Scheduled' ? read.resources : undefined);
-    const isLate = this.#world.strikes('approval late', this.#world.faults.latePosts);
-    const life = this.#life;
-    const lifeOfEvent = this.#world.lifeOf(key);
-    this.#world.approvalsUnderWay++;
-    this.#world.time.after(isLate ? this.#world.between(1, LATE_POST_MS) : this.#world.between(1, QUICK_MS), () => {
-      this.#world.approvalsUnderWay--;
-      // On its way already: that the sender died since does not call it back.
-      const outcome = this.#world.post({ name: this.name, label: this.#label }, eventId, lifeOfEvent);
-      const isLost = this.#world.strikes('approval unanswered', this.#world.faults.lostAnswers);
-      if (isLost || outcome === 'refused' || life !== this.#life) this.#invariants.allowOneMore(key);
-      if (life === this.#life)
-        this.#tell({ kind: 'posted', token, outcome: isLost ? 'unknown' : outcome, detail: isLost ? 'time-out' : '' });
-    });
-  }
 }
-
-const asResult = (document: EventDocument | undefined): PollResult =>
-  document === undefined ? { kind: 'failed', reason: 'no answer' } : { kind: 'document', document };

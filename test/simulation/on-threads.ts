@@ -28,7 +28,8 @@ export async function campaignOnThreads(options: CampaignOptions): Promise<Campa
   for (let from = first; from < first + seeds; from += CHUNK)
     tasks.push({ kind: 'campaign', mode, first: from, seeds: Math.min(CHUNK, first + seeds - from) });
   let sum: CampaignSummary | undefined;
-  await perform<CampaignSummary>(tasks, options.threads, (summary) => {
+  await perform(tasks, options.threads, (result) => {
+    const summary = result as CampaignSummary;
     sum = sum === undefined ? summary : addCampaigns(sum, summary);
     options.progress?.(sum);
   });
@@ -43,16 +44,17 @@ export async function mutantsOnThreads(
 ): Promise<readonly Finding[]> {
   const found = new Map<string, Finding>();
   const tasks = names.map((name) => ({ kind: 'mutant', name, seeds: options.seeds }) as const);
-  await perform<Finding>(tasks, options.threads, (finding) => {
+  await perform(tasks, options.threads, (result) => {
+    const finding = result as Finding;
     found.set(finding.mutant, finding);
   });
   return names.flatMap((name) => found.get(name) ?? []);
 }
 
-async function perform<Result>(
+async function perform(
   tasks: readonly Task[],
   threads: number | undefined,
-  take: (result: Result) => void,
+  take: (result: unknown) => void,
 ): Promise<void> {
   const waiting = [...tasks];
   const count = Math.min(waiting.length, threads ?? availableParallelism());
@@ -64,16 +66,16 @@ async function perform<Result>(
 }
 
 /** One thread, for as long as there are tasks. */
-async function runThread<Result>(next: () => Task | undefined, take: (result: Result) => void): Promise<void> {
+async function runThread(next: () => Task | undefined, take: (result: unknown) => void): Promise<void> {
   const worker = new Worker(new URL('worker.ts', import.meta.url));
   try {
     await new Promise<void>((resolve, reject) => {
       const give = (): void => {
         const task = next();
         if (task === undefined) resolve();
-        else worker.postMessage(task);
+        else worker.postMessage(task, []);
       };
-      worker.on('message', (message: { readonly result?: Result; readonly error?: string }) => {
+      worker.on('message', (message: { readonly result?: unknown; readonly error?: string }) => {
         if (message.error !== undefined || message.result === undefined) {
           reject(new Error(message.error ?? 'no result'));
           return;

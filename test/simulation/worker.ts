@@ -7,8 +7,8 @@ import type { Task } from './on-threads.ts';
 
 parentPort?.on('message', (task: Task) => {
   void perform(task).then(
-    (result) => parentPort?.postMessage({ result }),
-    (error: unknown) => parentPort?.postMessage({ error: error instanceof Error ? error.stack : String(error) }),
+    (result) => parentPort?.postMessage({ result }, []),
+    (error: unknown) => parentPort?.postMessage({ error: error instanceof Error ? error.stack : String(error) }, []),
   );
 });
 

@@ -21,8 +21,8 @@ program
   .addOption(new Option('--mode <mode>', 'one mode only').choices(MODES))
   .option('--first <seed>', 'first seed', count, 1)
   .option('--seeds <number>', 'how many seeds of each mode', count, USUAL.seeds)
-  .action((options: { mode?: Mode; first: number; seeds: number }) => {
-    finish(soakSimulation({ modes: options.mode === undefined ? MODES : [options.mode], ...options }));
+  .action(async (options: { mode?: Mode; first: number; seeds: number }) => {
+    finish(await soakSimulation({ modes: options.mode === undefined ? MODES : [options.mode], ...options }));
   });
 
 program
@@ -84,7 +84,7 @@ program
 
 program.action(async () => {
   const isGood =
-    soakSimulation({ modes: MODES, first: 1, seeds: USUAL.seeds }) &&
+    (await soakSimulation({ modes: MODES, first: 1, seeds: USUAL.seeds })) &&
     (await soakKills({ seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
     (await soakLeaderKills({ seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
     (await soakSchedulers({ seed: Date.now() % 1_000_000, kills: USUAL.kills, replicas: 3 })) &&

@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import path from 'node:path';
-import type { Mutant } from './mutants.ts';
+import type * as run from '../run.ts';
+import type * as scenarios from '../scenarios/scenarios.ts';
+import type { Mutant } from './mutant.ts';
 
-type Simulation = typeof import('../run.ts');
-type Scenarios = typeof import('../scenarios/scenarios.ts');
+type Simulation = typeof run;
+type Scenarios = typeof scenarios;
 
 /** The sources of one build: nothing outside of these rooms holds a rule. */
 const ROOMS = ['agent/core', 'common/agreement', 'test/simulation'];

@@ -2,7 +2,7 @@ import { playScenario } from '../scenarios/scenarios.ts';
 import { simulate } from '../run.ts';
 import type { Violation } from '../invariants.ts';
 import { loadMutant } from './build.ts';
-import type { Mutant } from './mutants.ts';
+import type { Mutant } from './mutant.ts';
 
 /** What became of a mutant. */
 export interface Finding {

@@ -18,7 +18,7 @@ export interface Stage {
   readonly invariants: Invariants;
   readonly trace: readonly string[];
   /** At this moment of the run. */
-  at(ms: number, run: () => void): void;
+  readonly at: (ms: number, run: () => void) => void;
 }
 
 export function setStage(size: number, faults: Partial<Faults> = {}, seed = 1): Stage {

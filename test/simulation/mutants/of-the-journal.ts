@@ -1,0 +1,92 @@
+import type { Bias } from '../faults.ts';
+import type { Mutant } from './mutant.ts';
+
+const CORE = 'agent/core';
+
+/** Agents that die often, and are shown no events when they are back. */
+const REBOOTS: Bias = {
+  crashes: 10,
+  emptyDocuments: 3,
+  partitions: 4,
+  lostJournals: 0,
+  behind: 0,
+  restartedDocuments: 0,
+};
+
+/** Rules of what is on disk, and of what is believed at boot. */
+export const MUTANTS_OF_THE_JOURNAL: readonly Mutant[] = [
+  {
+    name: 'promises are kept in memory only',
+    rule: 'durable',
+    edits: [
+      {
+        file: `${CORE}/durable.ts`,
+        text: 'events: Object.values(state.events).map((entry) => ({ ...entry.promise })),',
+        instead: 'events: [],',
+      },
+    ],
+    found: { mode: 'safety', bias: { ...REBOOTS, coordinatorOutages: 2, failovers: 2 } },
+  },
+  {
+    name: 'the journal is not read at boot',
+    rule: 'durable',
+    edits: [
+      {
+        file: `${CORE}/durable.ts`,
+        text: 'for (const promise of durable?.events ?? []) {',
+        instead: 'for (const promise of [] as EventPromise[]) {',
+      },
+    ],
+    found: { mode: 'safety', bias: { crashes: 5, metadataOutages: 3, lostJournals: 0 } },
+  },
+  {
+    name: 'a VM without a journal believes one document, and asks nobody',
+    rule: 'boot',
+    edits: [
+      {
+        file: `${CORE}/reconcile.ts`,
+        text: 'return state.boot.isOpenedBlindly || (state.boot.hasPolled && state.boot.hasReconciled);',
+        instead: 'return state.boot.isOpenedBlindly || state.boot.hasPolled;',
+      },
+      {
+        file: `${CORE}/document.ts`,
+        text: 'if (boot.hasJournal || document.events.length > 0',
+        instead: 'if (!boot.hasJournal || document.events.length > 0',
+      },
+    ],
+    found: { mode: 'safety', bias: { ...REBOOTS, lostJournals: 1 } },
+  },
+  {
+    name: 'the gate opens before the events were read',
+    rule: 'boot',
+    edits: [
+      {
+        file: `${CORE}/reconcile.ts`,
+        text: 'return state.boot.isOpenedBlindly || (state.boot.hasPolled && state.boot.hasReconciled);',
+        instead: 'return state.boot.isOpenedBlindly || state.boot.hasReconciled;',
+      },
+    ],
+    found: { mode: 'safety', bias: { crashes: 6, lostJournals: 1, metadataOutages: 4, lateCommands: 0.5 } },
+  },
+  {
+    name: 'an intent for one is not on disk first',
+    rule: '8',
+    edits: [
+      {
+        file: `${CORE}/approval.ts`,
+        text: '    else changePromise(draft, entry, { localIntent: true });',
+        instead: '    else {\n      promise.localIntent = true;\n      read(draft, entry, undefined);\n    }',
+      },
+      {
+        file: `${CORE}/durable.ts`,
+        text: 'events: Object.values(state.events).map((entry) => ({ ...entry.promise })),',
+        instead:
+          'events: Object.values(state.events).map((entry) => ({ ...entry.promise, localIntent: entry.promise.posted })),',
+      },
+    ],
+    found: {
+      mode: 'safety',
+      bias: { crashes: 8, latePosts: 1, withdrawals: 8, lostJournals: 0, moreEvents: 0, failovers: 0, forces: 0 },
+    },
+  },
+];
