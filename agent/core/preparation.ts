@@ -22,8 +22,8 @@ const CLEAR_READS = 2;
 const RETRY_MS = 5000;
 const MAX_RETRY_MS = 60_000;
 
-/** As often as the balancers are told again; a promise usually follows its proof in the same moment. */
-const PROOF_LIFE_MS = 1000;
+/** A promise follows its proof in the same moment, or once the disk has taken what comes before. */
+const PROOF_LIFE_MS = 250;
 
 type Preparable = EventEntry | MaintenanceEntry;
 

@@ -20,7 +20,7 @@ export class NodeClock {
     return { wallMs: nowMs + this.#errorMs, monotonicMs: (nowMs - this.#zeroMs) * this.#rate };
   }
 
-  /** The VM was down. */
+  /** The VM goes down. */
   restart(): void {
     this.#zeroMs = this.#world.time.nowMs;
   }

@@ -22,8 +22,8 @@ import type { SimulatedVm, World } from './world.ts';
 const POLL_MS = 1000;
 /** Answers come after this long at the most when nothing is wrong. */
 const QUICK_MS = 40;
-/** What a look at a balancer found may be so old when it is told. */
-const LOOK_MS = 250;
+/** A look at a balancer takes up to 200 ms to be told, and a promise may come 250 ms after that. */
+const LOOK_MS = 450;
 
 /**
  * One VM: the agent's own decisions, with a simulated journal, balancer, application and network around them. The gate closes
@@ -45,7 +45,6 @@ export class Node implements SimulatedVm {
   readonly #clock: NodeClock;
   readonly #hooks: HookChecks;
   #isGoneForEver = false;
-  #wasDown = false;
   #preparedAtMs = Number.NEGATIVE_INFINITY;
   #state: AgentState | undefined;
   readonly #disk: Disk;
@@ -144,8 +143,6 @@ export class Node implements SimulatedVm {
   boot(): void {
     if (!this.hasAgent || this.#isGoneForEver) return;
     const life = ++this.#life;
-    if (this.#wasDown) this.#clock.restart();
-    this.#wasDown = false;
     this.#hooks.restart(this.#disk.journal);
     this.#state = initialState(
       {
@@ -180,7 +177,7 @@ export class Node implements SimulatedVm {
     if (options.losesJournal) this.#world.count('journal lost');
     this.#world.trace(this.#label, options.losesJournal ? 'dies and loses its journal' : 'dies');
     this.#invariants.interrupted();
-    this.#wasDown ||= options.isVmDown;
+    if (options.isVmDown) this.#clock.restart();
     this.#state = undefined;
     this.#life++;
     if (options.losesJournal) this.#disk.lose();
