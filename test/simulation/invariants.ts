@@ -116,8 +116,9 @@ export class Invariants implements Checks {
   }
 
   promised(name: string, eventId: string): void {
-    // A report that is repeated after the event has gone promises nothing any more.
-    if (this.world?.event(eventId) === undefined) return;
+    // A report that is repeated after the event has gone promises nothing any more, also when others are named under its id now.
+    const event = this.world?.event(eventId);
+    if (event === undefined || !event.resources.some((other) => canonicalName(other) === canonicalName(name))) return;
     const names = this.#promised.get(eventId) ?? new Set();
     this.#promised.set(eventId, names.add(canonicalName(name)));
   }
