@@ -11,7 +11,7 @@ export function doctorCommand(context: CommandContext, defaultConfig: string): C
       'after',
       `
 Looks at: settings, the running agent (if there is one), metadata service, own name, clock, state folder, balancers, gate,
-hooks, tasks, coordinator, and whether a drain fits into the notice. Exit status 1 when anything is wrong.
+hooks, tasks, what runs as root, coordinator, and whether a drain fits into the notice. Exit status 1 when anything is wrong.
 
 Examples:
   forewarn agent doctor

@@ -14,6 +14,7 @@ import { checkCoordinator } from './check-coordinator.ts';
 import { checkDrains, checkGate, checkNotice } from './check-drains.ts';
 import { checkMetadata } from './check-metadata.ts';
 import { agentUserId, checkPlaces } from './check-places.ts';
+import { checkPrivileged } from './check-privileged.ts';
 import { checkPrograms } from './check-programs.ts';
 import { ok, unknown, warning, wrong, type Finding } from './finding.ts';
 
@@ -51,6 +52,7 @@ export async function examine(
     attempt('metadata', async () => await checkMetadata(settings, tools)),
     attempt('state', async () => await checkPlaces(settings)),
     attempt('hooks', async () => await checkPrograms(settings, userId)),
+    attempt('privileged', async () => await checkPrivileged(settings)),
     attempt('balancers', async () => await checkBalancers(settings, tools)),
     attempt('gate', async () => await checkGate(settings.gate, agent.isRunning, askGate)),
     attempt('coordinator', async () => await checkCoordinator(settings)),

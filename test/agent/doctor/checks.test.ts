@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkCoordinator } from '../../../agent/doctor/check-coordinator.ts';
 import { checkDrains, checkGate, checkNotice } from '../../../agent/doctor/check-drains.ts';
 import { checkPlaces } from '../../../agent/doctor/check-places.ts';
+import { checkPrivileged } from '../../../agent/doctor/check-privileged.ts';
 import { checkPrograms } from '../../../agent/doctor/check-programs.ts';
 import { formatFindings } from '../../../agent/doctor/show-findings.ts';
 import { agentSettingsSchema, type AgentSettings } from '../../../agent/settings.ts';
@@ -92,6 +93,36 @@ describe('the doctor', () => {
       { check: 'tasks patch', state: 'wrong' },
     ]);
     expect(states(await checkPrograms(settingsOf('hooks: { folder: /nowhere }'), userId))).toEqual(['wrong']);
+  });
+
+  it('finds what would not be run as root, and a unit that nobody can ask', async () => {
+    const folder = temporaryFolder();
+    const privileged = path.join(folder, 'privileged.d');
+    const socket = path.join(folder, 'privileged.sock');
+    for (const below of ['prepare', 'tasks']) mkdirSync(path.join(privileged, below), { recursive: true });
+    const settings = settingsOf(
+      `privileged: { folder: ${privileged}, socket: ${socket} }\ncommands: [{ action: turn, words: [web] }]`,
+    );
+    const write = (file: string, mode: number): void => {
+      writeFileSync(path.join(privileged, file), '#!/bin/sh\n');
+      chmodSync(path.join(privileged, file), mode);
+    };
+    write('prepare/10-good', 0o755);
+    write('tasks/patch', 0o755);
+    write('turn', 0o755);
+    writeFileSync(socket, '');
+    expect(states(await checkPrivileged(settings, userId))).toEqual(['ok']);
+    write('prepare/20-open-to-all', 0o777);
+    writeFileSync(path.join(privileged, 'tasks', 'patch.yaml'), 'parameters: 3\n');
+    rmSync(path.join(privileged, 'turn'));
+    rmSync(socket);
+    expect(await checkPrivileged(settings, userId)).toMatchObject([
+      { check: 'privileged turn', state: 'wrong', found: `there is no ${privileged}/turn` },
+      { check: 'privileged prepare/20-open-to-all', state: 'wrong' },
+      { check: 'privileged tasks/patch', state: 'wrong' },
+      { check: 'privileged socket', state: 'wrong' },
+    ]);
+    expect(await checkPrivileged(settingsOf('{}'), userId)).toEqual([]);
   });
 
   it('tries to keep a promise where the settings say, without leaving anything there', async () => {
