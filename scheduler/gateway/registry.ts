@@ -18,6 +18,12 @@ export interface LiveVm {
 }
 
 /**
+ * The store knows when a connected VM was seen to this accuracy. Who is silent for a day is gone for good, so a scheduler that
+ * was killed, and other replicas, must not take a VM that has been connected for days for one of those.
+ */
+const SEEN_AGAIN_MS = 3_600_000;
+
+/**
  * The VMs of the fleet: who is connected, how they are, and (from the store) who has ever been. What changes often, health,
  * is kept in memory only: after a restart every agent says it again within one heartbeat.
  */
@@ -31,9 +37,16 @@ export class Registry {
     this.#store = store;
   }
 
-  /** Reads who is known from the store; before the first connection. */
+  /**
+   * Reads who is known from the store: before the first connection, and whenever VMs count that may be connected to another
+   * replica. What this one knows itself of VMs that are connected to it stays.
+   */
   async load(): Promise<void> {
-    for (const vm of await this.#store.list()) this.#known.set(vmKey(vm.identity.scope, vm.identity.name), vm);
+    for (const vm of await this.#store.list()) {
+      const key = vmKey(vm.identity.scope, vm.identity.name);
+      const before = this.#known.get(key)?.lastSeenAtMs ?? Number.NEGATIVE_INFINITY;
+      if (!this.#live.has(key) && vm.lastSeenAtMs >= before) this.#known.set(key, vm);
+    }
   }
 
   live(key: string): LiveVm | undefined {
@@ -79,6 +92,21 @@ export class Registry {
     this.#changed();
   }
 
+  /** A connected VM has said something. Tells the store now and then; where that fails, at the next word. */
+  async seen(vm: LiveVm, now: number): Promise<void> {
+    const key = vmKey(vm.identity.scope, vm.identity.name);
+    const known = this.#known.get(key);
+    if (known === undefined || now - known.lastSeenAtMs < SEEN_AGAIN_MS) return;
+    if (this.#live.get(key)?.connection !== vm.connection) return;
+    const again = { ...known, lastSeenAtMs: now };
+    try {
+      await this.#store.put(again);
+    } catch {
+      return;
+    }
+    this.#known.set(key, again);
+  }
+
   /** False for a connection that has been replaced: the VM is not gone then. */
   async disconnect(vm: LiveVm, now: number): Promise<boolean> {
     const key = vmKey(vm.identity.scope, vm.identity.name);
@@ -103,7 +131,7 @@ export class Registry {
       agentVersion: vm.agentVersion,
       inventory: inventory ?? before?.inventory,
       firstSeenAtMs: before?.firstSeenAtMs ?? vm.connectedAtMs,
-      lastSeenAtMs: vm.connectedAtMs,
+      lastSeenAtMs: Math.max(vm.connectedAtMs, before?.lastSeenAtMs ?? 0),
     };
     this.#known.set(key, known);
     await this.#store.put(known);

@@ -232,6 +232,7 @@ export class Session {
         return;
       case 'heartbeat':
         registry.setHealth(vm, message.health, clock.now());
+        await registry.seen(vm, clock.now());
         return;
       case 'activity':
         this.#relay(vm, message.activity);

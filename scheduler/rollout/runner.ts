@@ -38,6 +38,11 @@ interface Running {
   readonly end: (outcome: ActionOutcome | undefined) => void;
 }
 
+/**
+ * How often, while rollouts run, VMs are looked for that have joined through another replica: they share the budget, and count as
+ * out here.
+ */
+const LOOK_AROUND_MS = 60_000;
 /** Wait before a step is tried again that could not be stored. */
 const STORE_RETRY_MS = 1000;
 
@@ -50,6 +55,8 @@ export class RolloutRunner {
   readonly #running = new Map<string, Running>();
   #turn: Promise<void> | undefined;
   #again = false;
+  /** When VMs were last looked for in the store, monotonic. */
+  #lookedMs = Number.NEGATIVE_INFINITY;
   #cancelTimer = (): void => {};
 
   constructor(parts: RolloutParts) {
@@ -67,6 +74,7 @@ export class RolloutRunner {
     const { store, clock } = this.#parts;
     const stored = await store.find(claim.execution.id);
     if (stored !== undefined && stored.status !== 'running') return outcomeOf(stored);
+    await this.#lookAround(0);
     const begun =
       stored === undefined ? this.#begin(action, claim) : resumeRollout(stored, claim.execution.attempt, clock.now());
     if (typeof begun === 'string') return { status: 'failed', message: `Fleet Action - ${begun}` };
@@ -158,6 +166,7 @@ export class RolloutRunner {
     let wakeAtMs = Number.POSITIVE_INFINITY;
     for (const running of this.#running.values()) {
       try {
+        await this.#lookAround(LOOK_AROUND_MS);
         wakeAtMs = Math.min(wakeAtMs, (await this.#decideOne(running)) ?? Number.POSITIVE_INFINITY);
       } catch (error) {
         log.error({ rollout: running.state.id, err: describeError(error) }, 'step of a rollout could not be stored');
@@ -168,6 +177,14 @@ export class RolloutRunner {
     this.#cancelTimer = clock.after(Math.max(0, wakeAtMs - clock.now()), () => {
       this.wake();
     });
+  }
+
+  async #lookAround(everyMs: number): Promise<void> {
+    const { clock, registry } = this.#parts;
+    const now = clock.monotonic();
+    if (now - this.#lookedMs < everyMs) return;
+    await registry.load();
+    this.#lookedMs = now;
   }
 
   async #decideOne(running: Running): Promise<number | undefined> {

@@ -1,0 +1,42 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { createDatabase } from '../support/postgres-database.ts';
+import { FakeAgent, openScheduler, vmIdentity, type RunningScheduler } from '../support/running-scheduler.ts';
+import { apiOf, SHOP } from '../support/scheduler-api.ts';
+
+const WITHIN = { timeout: 20_000, interval: 50 } as const;
+
+it('a rollout counts the VMs that are connected to another replica as out, also those that came after it was started', async () => {
+  const database = await createDatabase();
+  const start = async (name: string, region: string): Promise<RunningScheduler> =>
+    await openScheduler({
+      store: { kind: 'postgres', url: database.url, connections: 4, replication: 'none' },
+      replica: { name, region },
+    });
+  const one = await start('one', 'westus');
+  const two = await start('two', 'eastus');
+  onTestFinished(async () => {
+    await one.scheduler.close();
+    await two.scheduler.close();
+    await database.drop();
+  });
+  await FakeAgent.join(one.url, vmIdentity('Web_0'));
+  const here = await FakeAgent.join(two.url, vmIdentity('Web_1'));
+
+  // A collection's jobs run on the replicas of its region.
+  const { call } = apiOf(two.url);
+  await call('put', SHOP, { location: 'eastus', properties: { sku: { name: 'Standard' } } });
+  const fleet = { selector: { names: ['Web_1'] }, task: 'patch' };
+  await call('put', `${SHOP}/jobs/patch`, { properties: { action: { type: 'Fleet', fleet } } });
+  const rollouts = async (): Promise<{ status: string; vms: { name: string; phase: string }[] }[]> =>
+    ((await (await fetch(`${two.url}/forewarn/v1/rollouts`)).json()) as { value: never[] }).value;
+  await expect
+    .poll(rollouts, WITHIN)
+    .toMatchObject([{ status: 'running', vms: [{ name: 'Web_1', phase: 'waiting' }] }]);
+  here.send({ kind: 'heartbeat', health: { inRotation: true, healthy: true, reasons: [] } });
+  await call('get', SHOP);
+  expect(here.received.filter(({ kind }) => kind === 'drain')).toEqual([]);
+
+  // Connected to the replica that rolls out, it is seen to be in service, and there is room.
+  await FakeAgent.join(two.url, vmIdentity('Web_0'));
+  await expect.poll(() => here.received.some(({ kind }) => kind === 'drain'), WITHIN).toBe(true);
+}, 60_000);
