@@ -1,29 +1,36 @@
 import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
 
-/** What `forewarn job create` and `update` are told; secrets are read from files already. */
-export interface JobWords {
-  readonly type?: string;
-  readonly uri?: string;
-  readonly method?: string;
-  readonly body?: string;
-  readonly header?: readonly string[];
-  readonly auth?: string;
-  readonly username?: string;
-  readonly password?: string;
-  readonly pfx?: string;
-  readonly tenant?: string;
-  readonly audience?: string;
-  readonly clientId?: string;
-  readonly secret?: string;
-  readonly storageAccount?: string;
-  readonly queue?: string;
-  readonly sasToken?: string;
-  readonly namespace?: string;
-  readonly topic?: string;
-  readonly transportType?: string;
-  readonly sasKeyName?: string;
-  readonly sasKey?: string;
-  readonly message?: string;
+/** What an action is told of; secrets are read from files already. */
+interface ActionWords {
+  readonly type?: string | undefined;
+  readonly uri?: string | undefined;
+  readonly method?: string | undefined;
+  readonly body?: string | undefined;
+  readonly header?: readonly string[] | undefined;
+  readonly auth?: string | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly pfx?: string | undefined;
+  readonly tenant?: string | undefined;
+  readonly audience?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly secret?: string | undefined;
+  readonly storageAccount?: string | undefined;
+  readonly queue?: string | undefined;
+  readonly sasToken?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly topic?: string | undefined;
+  readonly transportType?: string | undefined;
+  readonly sasKeyName?: string | undefined;
+  readonly sasKey?: string | undefined;
+  readonly message?: string | undefined;
+}
+
+/** The same of the error action: `errorUri` for `uri`, and so on. */
+type ErrorWords = { readonly [Key in keyof ActionWords as `error${Capitalize<Key>}`]?: ActionWords[Key] };
+
+/** What `forewarn job create` and `update` are told. */
+export interface JobWords extends ActionWords, ErrorWords {
   readonly task?: string;
   readonly role?: string;
   readonly scope?: string;
@@ -38,10 +45,6 @@ export interface JobWords {
   /** False: `--no-retry`. */
   readonly retry?: boolean;
   readonly state?: string;
-  readonly errorUri?: string;
-  readonly errorMethod?: string;
-  readonly errorBody?: string;
-  readonly errorHeader?: readonly string[];
 }
 
 /**
@@ -65,8 +68,22 @@ export function jobBody(words: JobWords): Record<string, unknown> {
 }
 
 function actionOf(words: JobWords): Record<string, unknown> | undefined {
-  const parts = {
-    request: requestOf(words),
+  const fleet = given({ task: words.task, selector: given({ role: words.role, scope: words.scope }) });
+  return given({
+    ...performedBy(words, '--header'),
+    ...(words.task === undefined || words.type !== undefined ? {} : { type: 'Fleet' }),
+    fleet,
+    retryPolicy: retryOf(words),
+    errorAction: errorActionOf(words),
+  });
+}
+
+/** The type of an action and what it sends. */
+function performedBy(words: ActionWords, headerOption: string): Record<string, unknown> | undefined {
+  const request = requestOf(words, headerOption);
+  return given({
+    type: words.type ?? guessType(words, request),
+    request,
     queueMessage: isQueue(words)
       ? given({
           storageAccount: words.storageAccount,
@@ -77,16 +94,11 @@ function actionOf(words: JobWords): Record<string, unknown> | undefined {
       : undefined,
     serviceBusQueueMessage: words.topic === undefined ? serviceBusOf(words, { queueName: words.queue }) : undefined,
     serviceBusTopicMessage: words.topic === undefined ? undefined : serviceBusOf(words, { topicPath: words.topic }),
-    fleet: given({ task: words.task, selector: given({ role: words.role, scope: words.scope }) }),
-    retryPolicy: retryOf(words),
-    errorAction: errorActionOf(words),
-  };
-  return given({ type: words.type ?? guessType(words, parts.request), ...parts });
+  });
 }
 
 /** What kind of action the options are of; undefined leaves it as it is, or to the scheduler to miss. */
-function guessType(words: JobWords, request: unknown): string | undefined {
-  if (words.task !== undefined) return 'Fleet';
+function guessType(words: ActionWords, request: unknown): string | undefined {
   if (words.uri !== undefined) return /^https:/i.test(words.uri) ? 'Https' : 'Http';
   if (request !== undefined) return undefined;
   if (isQueue(words)) return 'StorageQueue';
@@ -94,13 +106,13 @@ function guessType(words: JobWords, request: unknown): string | undefined {
   return words.namespace === undefined ? undefined : 'ServiceBusQueue';
 }
 
-function isQueue(words: JobWords): boolean {
+function isQueue(words: ActionWords): boolean {
   return (
     words.storageAccount !== undefined || words.sasToken !== undefined || words.type?.toLowerCase() === 'storagequeue'
   );
 }
 
-function requestOf(words: JobWords): Record<string, unknown> | undefined {
+function requestOf(words: ActionWords, headerOption: string): Record<string, unknown> | undefined {
   const authentication = given({
     type: words.auth,
     username: words.username,
@@ -115,14 +127,14 @@ function requestOf(words: JobWords): Record<string, unknown> | undefined {
     uri: words.uri,
     method: words.method ?? (words.uri === undefined ? undefined : 'GET'),
     body: words.body,
-    headers: headersOf('--header', words.header),
+    headers: headersOf(headerOption, words.header),
     // "none" takes away what is there (an explicit null removes).
     authentication: words.auth?.toLowerCase() === 'none' ? null : authentication,
   });
 }
 
 function serviceBusOf(
-  words: JobWords,
+  words: ActionWords,
   target: Record<string, string | undefined>,
 ): Record<string, unknown> | undefined {
   if (isQueue(words)) return undefined;
@@ -146,15 +158,36 @@ function retryOf(words: JobWords): Record<string, unknown> | undefined {
   return policy && { retryType: 'Fixed', ...policy };
 }
 
-function errorActionOf(words: JobWords): Record<string, unknown> | undefined {
-  const request = given({
-    uri: words.errorUri,
-    method: words.errorMethod ?? (words.errorUri === undefined ? undefined : 'GET'),
-    body: words.errorBody,
-    headers: headersOf('--error-header', words.errorHeader),
-  });
-  const type = words.errorUri === undefined ? undefined : /^https:/i.test(words.errorUri) ? 'Https' : 'Http';
-  return request && { ...(type === undefined ? {} : { type }), request };
+/** Null takes away the one that is there. */
+function errorActionOf(words: JobWords): Record<string, unknown> | null | undefined {
+  if (words.errorType?.toLowerCase() === 'none') return null;
+  return performedBy(
+    {
+      type: words.errorType,
+      uri: words.errorUri,
+      method: words.errorMethod,
+      body: words.errorBody,
+      header: words.errorHeader,
+      auth: words.errorAuth,
+      username: words.errorUsername,
+      password: words.errorPassword,
+      pfx: words.errorPfx,
+      tenant: words.errorTenant,
+      audience: words.errorAudience,
+      clientId: words.errorClientId,
+      secret: words.errorSecret,
+      storageAccount: words.errorStorageAccount,
+      queue: words.errorQueue,
+      sasToken: words.errorSasToken,
+      namespace: words.errorNamespace,
+      topic: words.errorTopic,
+      transportType: words.errorTransportType,
+      sasKeyName: words.errorSasKeyName,
+      sasKey: words.errorSasKey,
+      message: words.errorMessage,
+    },
+    '--error-header',
+  );
 }
 
 function headersOf(option: string, lines: readonly string[] | undefined): Record<string, string> | undefined {

@@ -20,6 +20,11 @@ export interface WriteOptions extends JobOptions, JobWords {
   readonly secretFile?: string;
   readonly sasTokenFile?: string;
   readonly sasKeyFile?: string;
+  readonly errorPasswordFile?: string;
+  readonly errorPfxFile?: string;
+  readonly errorSecretFile?: string;
+  readonly errorSasTokenFile?: string;
+  readonly errorSasKeyFile?: string;
 }
 
 /** Creates a job, and its collection if that is missing. Refuses one that is there. */
@@ -62,20 +67,22 @@ export async function setJobState(
 }
 
 function withSecretsRead(options: WriteOptions): JobWords {
-  const secret = (option: string, file: string | undefined): string | undefined =>
+  const text = (option: string, file: string | undefined): string | undefined =>
     file === undefined ? undefined : readOr(option, file).toString('utf8').trimEnd();
-  const password = secret('--password-file', options.passwordFile);
-  const pfx = options.pfxFile === undefined ? undefined : readOr('--pfx-file', options.pfxFile).toString('base64');
-  const clientSecret = secret('--secret-file', options.secretFile);
-  const sasToken = secret('--sas-token-file', options.sasTokenFile);
-  const sasKey = secret('--sas-key-file', options.sasKeyFile);
+  const base64 = (option: string, file: string | undefined): string | undefined =>
+    file === undefined ? undefined : readOr(option, file).toString('base64');
   return {
     ...options,
-    ...(password === undefined ? {} : { password }),
-    ...(pfx === undefined ? {} : { pfx }),
-    ...(clientSecret === undefined ? {} : { secret: clientSecret }),
-    ...(sasToken === undefined ? {} : { sasToken }),
-    ...(sasKey === undefined ? {} : { sasKey }),
+    password: text('--password-file', options.passwordFile),
+    pfx: base64('--pfx-file', options.pfxFile),
+    secret: text('--secret-file', options.secretFile),
+    sasToken: text('--sas-token-file', options.sasTokenFile),
+    sasKey: text('--sas-key-file', options.sasKeyFile),
+    errorPassword: text('--error-password-file', options.errorPasswordFile),
+    errorPfx: base64('--error-pfx-file', options.errorPfxFile),
+    errorSecret: text('--error-secret-file', options.errorSecretFile),
+    errorSasToken: text('--error-sas-token-file', options.errorSasTokenFile),
+    errorSasKey: text('--error-sas-key-file', options.errorSasKeyFile),
   };
 }
 

@@ -17,6 +17,8 @@ export function addWriteCommands(
   forewarn job create nightly --uri http://127.0.0.1:8080/ --method POST --body '{}' --header 'Content-Type: application/json' \\
     --start 2026-11-21T02:00 --frequency day --retry-count 2 --retry-interval PT1M --error-uri http://127.0.0.1:8080/failed
   forewarn job create report --uri https://example.com/ --auth Basic --username me --password-file secret.txt
+  forewarn job create orders --uri https://example.com/ --frequency day --error-storage-account mine --error-queue failed \\
+    --error-sas-token-file sas.txt --error-message 'orders failed'
   forewarn job create patch --task patch --role FrontEnd
   forewarn job create later --file job.yaml`,
     ),
@@ -49,6 +51,10 @@ export function addWriteCommands(
 
 /** Secrets are named by file: an argument can be read by everybody on the machine while the command runs. */
 function withJobOptions(command: Command): Command {
+  return withErrorOptions(withActionOptions(command));
+}
+
+function withActionOptions(command: Command): Command {
   return command
     .argument('<name>')
     .option(
@@ -88,9 +94,32 @@ function withJobOptions(command: Command): Command {
     .option('--retry-count <number>', 'how often a failed run is tried again (default 4)')
     .option('--retry-interval <duration>', 'and after how long, PT30S or 00:00:30 (default)')
     .option('--no-retry', 'a failed run is not tried again')
-    .option('--state <state>', 'Enabled or Disabled')
+    .option('--state <state>', 'Enabled or Disabled');
+}
+
+/** The error action may be of any type but Fleet, whatever the type of the job is. */
+function withErrorOptions(command: Command): Command {
+  return command
     .option('--error-uri <address>', 'called once a run has failed for good')
     .option('--error-method <method>', 'its method (default GET)')
     .option('--error-body <text>', 'its body')
-    .option('--error-header <line>', 'one of its headers; may be repeated', collect);
+    .option('--error-header <line>', 'one of its headers; may be repeated', collect)
+    .option('--error-type <type>', 'of what is done then; none takes it away (the others: as without "error-")')
+    .option('--error-auth <type>')
+    .option('--error-username <name>')
+    .option('--error-password-file <file>')
+    .option('--error-pfx-file <file>')
+    .option('--error-tenant <id>')
+    .option('--error-audience <address>')
+    .option('--error-client-id <id>')
+    .option('--error-secret-file <file>')
+    .option('--error-storage-account <name>')
+    .option('--error-queue <name>')
+    .option('--error-sas-token-file <file>')
+    .option('--error-namespace <name>')
+    .option('--error-topic <path>')
+    .option('--error-transport-type <type>')
+    .option('--error-sas-key-name <name>')
+    .option('--error-sas-key-file <file>')
+    .option('--error-message <text>');
 }

@@ -65,6 +65,58 @@ describe('the options of a job', () => {
       { errorUri: 'https://a/', errorBody: 'x' },
       { errorAction: { type: 'Https', request: { uri: 'https://a/', method: 'GET', body: 'x' } } },
     ],
+    [
+      'who calls it then',
+      { errorUri: 'http://a/', errorHeader: ['A: b'], errorAuth: 'Basic', errorUsername: 'me', errorPassword: 'p' },
+      {
+        errorAction: {
+          type: 'Http',
+          request: {
+            uri: 'http://a/',
+            method: 'GET',
+            headers: { A: 'b' },
+            authentication: { type: 'Basic', username: 'me', password: 'p' },
+          },
+        },
+      },
+    ],
+    [
+      'a queue that hears of failures of a call',
+      { uri: 'http://a/', errorStorageAccount: 's', errorQueue: 'q', errorSasToken: 't', errorMessage: 'm' },
+      {
+        type: 'Http',
+        request: { uri: 'http://a/', method: 'GET' },
+        errorAction: {
+          type: 'StorageQueue',
+          queueMessage: { storageAccount: 's', queueName: 'q', sasToken: 't', message: 'm' },
+        },
+      },
+    ],
+    [
+      'a topic that hears of failures of a rollout',
+      {
+        task: 'patch',
+        errorNamespace: 'n',
+        errorTopic: 't',
+        errorSasKeyName: 'k',
+        errorSasKey: 's',
+        errorMessage: 'm',
+      },
+      {
+        type: 'Fleet',
+        fleet: { task: 'patch' },
+        errorAction: {
+          type: 'ServiceBusTopic',
+          serviceBusTopicMessage: {
+            topicPath: 't',
+            namespace: 'n',
+            message: 'm',
+            authentication: { type: 'SharedAccessKey', sasKeyName: 'k', sasKey: 's' },
+          },
+        },
+      },
+    ],
+    ['nothing that is done then any more', { errorType: 'none' }, { errorAction: null }],
   ])('are %s', (_title, words, action) => {
     expect(actionOf(words)).toEqual(action);
   });
@@ -72,5 +124,6 @@ describe('the options of a job', () => {
   it('are refused where they are no number and no header', () => {
     expect(() => jobBody({ count: 'many' })).toThrow('--count: expected a whole number, got "many"');
     expect(() => jobBody({ header: ['x'] })).toThrow('--header: expected a header like');
+    expect(() => jobBody({ errorHeader: ['x'] })).toThrow('--error-header: expected a header like');
   });
 });
