@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { FAULT_KINDS, MODES, type Mode } from './faults.ts';
 import { MUTANTS } from './mutants/mutants.ts';
-import { campaignOnThreads, mutantsOnThreads } from './on-threads.ts';
+import { Threads } from './on-threads.ts';
 import { describeCampaign, describeFaults, describeMutants } from './report.ts';
 import { simulate } from './run.ts';
 
@@ -44,7 +44,12 @@ program.action(async (options: Options) => {
 });
 
 async function run(options: Options): Promise<boolean> {
-  return options.mutants === true ? await findMutants(options) : await runModes(options);
+  const threads = new Threads(options.threads);
+  try {
+    return options.mutants === true ? await findMutants(options, threads) : await runModes(options, threads);
+  } finally {
+    await threads.close();
+  }
 }
 
 function printTrace({ mode = 'safety', first }: Options): boolean {
@@ -55,7 +60,7 @@ function printTrace({ mode = 'safety', first }: Options): boolean {
   return result.violations.length === 0;
 }
 
-async function runModes(options: Options): Promise<boolean> {
+async function runModes(options: Options, threads: Threads): Promise<boolean> {
   const modes = options.mode === undefined ? MODES : [options.mode];
   const fired = new Map<string, number>();
   let isGood = true;
@@ -63,11 +68,10 @@ async function runModes(options: Options): Promise<boolean> {
     const began = performance.now();
     let saidAt = began;
     const seeds = Math.ceil(options.seeds / modes.length);
-    const sum = await campaignOnThreads({
+    const sum = await threads.campaign({
       mode,
       first: options.first,
       seeds,
-      threads: options.threads,
       progress: (soFar) => {
         if (performance.now() - saidAt < PROGRESS_MS) return;
         saidAt = performance.now();
@@ -84,9 +88,9 @@ async function runModes(options: Options): Promise<boolean> {
   return isGood;
 }
 
-async function findMutants(options: Options): Promise<boolean> {
+async function findMutants(options: Options, threads: Threads): Promise<boolean> {
   const names = MUTANTS.map(({ name }) => name);
-  const findings = await mutantsOnThreads(names, { seeds: options.seeds, threads: options.threads });
+  const findings = await threads.mutants(names, options.seeds);
   process.stdout.write(`${describeMutants(findings)}\n`);
   return findings.every(({ found, control }) => found !== undefined && control.length === 0);
 }

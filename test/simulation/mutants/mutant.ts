@@ -14,7 +14,7 @@ export interface Mutant {
   /** Which rule it is, of those that `common/protocol/README.md` and the sources number. */
   readonly rule: string;
   readonly edits: readonly Edit[];
-  /** Runs with the faults that the rule is there for; or a scenario made for it. */
+  /** Runs with the faults that the rule is there for (`first`: from that seed on, where it is known to be found late); or a scenario. */
   readonly found:
     | { readonly mode: Mode; readonly bias?: Bias; readonly first?: number }
     | { readonly scenario: string };
