@@ -1,0 +1,86 @@
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { CompiledQuery } from 'kysely';
+import { nextTurn } from '../../../common/runtime/clock.ts';
+import { SqliteLine } from '../../../scheduler/store/sqlite-dialect.ts';
+import { openSqliteInThread, type SqliteHandle } from '../../../scheduler/store/sqlite-handle.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const run = async (line: SqliteLine, sql: string): Promise<unknown[]> =>
+  (await line.executeQuery(CompiledQuery.raw(sql))).rows;
+
+async function opened(): Promise<{ readonly handle: SqliteHandle; readonly line: SqliteLine }> {
+  const handle = await openSqliteInThread(path.join(temporaryFolder(), 'thread.db'));
+  onTestFinished(async () => {
+    await handle.close();
+  });
+  const line = new SqliteLine(handle);
+  await run(line, 'create table things (id text primary key, size bigint)');
+  return { handle, line };
+}
+
+describe("SQLite's thread", () => {
+  it('keeps what a transaction of several statements wrote, and gives it back as it was', async () => {
+    const { line } = await opened();
+    await run(line, 'begin immediate');
+    await run(line, 'savepoint writer');
+    await line.executeRows('insert into things (id, size) values (?, ?)', ['id', 'size'], [{ id: 'é', size: 2 ** 52 }]);
+    await run(line, 'release writer');
+    await run(line, 'commit');
+    expect(await run(line, 'select * from things')).toEqual([{ id: 'é', size: 2 ** 52 }]);
+  });
+
+  it('tells which rows a statement changed nothing for', async () => {
+    const { line } = await opened();
+    await run(line, "insert into things values ('a', 1)");
+    const unchanged = await line.executeRows(
+      'update things set size = ? where id = ?',
+      ['size', 'id'],
+      [
+        { id: 'none', size: 5 },
+        { id: 'a', size: 6 },
+      ],
+    );
+    expect([...unchanged]).toEqual([0]);
+  });
+
+  it('writes nothing on its own of a transaction that was given up meanwhile', async () => {
+    const { handle, line } = await opened();
+    await run(line, 'begin immediate');
+    await run(line, "insert into things values ('first', 1)");
+    // As SQLite does by itself when the disk is full.
+    await handle.ask({ kind: 'query', sql: 'rollback', before: [], isInTransaction: false, parameters: [] });
+    await expect(run(line, "insert into things values ('second', 2)")).rejects.toThrow('the transaction was given up');
+    await run(line, 'rollback');
+    expect(await run(line, 'select id from things')).toEqual([]);
+  });
+
+  it('undoes one writer and keeps the others', async () => {
+    const { line } = await opened();
+    await run(line, 'begin immediate');
+    for (const id of ['a', 'a', 'b']) {
+      await run(line, 'savepoint writer');
+      await run(line, `insert into things values ('${id}', 1)`).catch(
+        async () => await run(line, 'rollback to writer'),
+      );
+      await run(line, 'release writer');
+    }
+    await run(line, 'commit');
+    expect(await run(line, 'select id from things order by id')).toEqual([{ id: 'a' }, { id: 'b' }]);
+  });
+
+  it('lets this thread go on while it works', async () => {
+    const { line } = await opened();
+    let isDone = false;
+    const counting = run(
+      line,
+      'with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000) select count(*) as count from n',
+    ).then((rows) => {
+      isDone = true;
+      return rows;
+    });
+    await nextTurn();
+    expect(isDone).toBe(false);
+    expect(await counting).toEqual([{ count: 1_000_000 }]);
+  });
+});
