@@ -4,6 +4,7 @@ import { formatDuration, parseDurationOrUndefined } from '../common/runtime/dura
 import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
 import type { Terminal } from '../common/runtime/terminal.ts';
 import { askAgent } from './ask-agent.ts';
+import { COMING_BACK } from './core/coming-back.ts';
 import { OPERATOR_WORK } from './operator-work.ts';
 
 /** How often a command looks whether the drain is proven. */
@@ -60,7 +61,10 @@ export async function restoreVm(terminal: Terminal, socket: string, asJson: bool
   const { reasons } = statusSchema.parse(await askAgent(socket, { method: 'GET', path: '/status' }));
   if (asJson) terminal.print(JSON.stringify({ restoring, reasons }));
   else if (!restoring) terminal.print('the operator had not drained this VM; nothing to end');
-  else terminal.print(['coming back into rotation', ...reasons.map((reason) => `  still: ${reason}`)].join('\n'));
+  else {
+    const others = reasons.filter((reason) => reason !== COMING_BACK);
+    terminal.print(['coming back into rotation', ...others.map((reason) => `  still: ${reason}`)].join('\n'));
+  }
 }
 
 /** `forewarn agent withdraw EVENT`. */

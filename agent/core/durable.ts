@@ -1,4 +1,5 @@
 import { canonicalEventId } from '../../common/agreement/names.ts';
+import { COMING_BACK } from './coming-back.ts';
 import { freshProgress } from './event-life.ts';
 import { newPreparation } from './draft.ts';
 import { newPlan } from './plan.ts';
@@ -118,6 +119,6 @@ export function reasonsOut(state: AgentState): readonly string[] {
   for (const entry of Object.values(state.maintenance)) {
     if (!entry.isReleased) reasons.push(`maintenance ${entry.workId}: ${entry.reason}`);
   }
-  if (reasons.length === 0 && state.rotation.state !== 'in') reasons.push('coming back');
+  if (reasons.length === 0 && state.rotation.state !== 'in') reasons.push(COMING_BACK);
   return reasons;
 }

@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { listProcesses, markedProcesses, sendSignal, type ProcessInfo } from './processes.ts';
-import { GRACE_MS } from './run-executable.ts';
+import { GRACE_MS, KILL_WITHIN_MS } from './run-executable.ts';
 
 /** Start times count from boot: what was recorded before the last one is nobody any more. */
 export const BOOT_ID = '/proc/sys/kernel/random/boot_id';
@@ -13,7 +13,8 @@ const LOOK_MS = 50;
 /**
  * Ends what an earlier life of the agent has left running: SIGTERM, the usual time to tidy up, SIGKILL. Found in two ways that
  * fail differently: by the process group recorded when it was started, and by the mark in the environment, which also finds
- * what has left its group. Resolves with how many processes there were once none of them is left. Never rejects.
+ * what has left its group. Resolves with how many processes there were once none of them is left, or with those that are
+ * left because they cannot be killed. Never rejects.
  */
 export async function endLeftovers(
   whose: {
@@ -23,7 +24,8 @@ export async function endLeftovers(
     readonly records: string;
   },
   clock: Clock,
-): Promise<number> {
+  send: typeof sendSignal = sendSignal,
+): Promise<{ readonly found: number; readonly left: readonly number[] }> {
   const records = await readRecords(whose.records);
   const find = async (): Promise<readonly number[]> => {
     const marked = await markedProcesses((mark) => mark.startsWith(`${whose.owner}.`));
@@ -31,16 +33,16 @@ export async function endLeftovers(
     return [...new Set([...marked, ...grouped])].filter((pid) => pid !== process.pid);
   };
   const first = await find();
-  if (first.length > 0) {
-    for (const pid of first) sendSignal(pid, 'SIGTERM');
-    const killAtMs = clock.monotonic() + GRACE_MS;
-    for (let left = await find(); left.length > 0; left = await find()) {
-      if (clock.monotonic() >= killAtMs) for (const pid of left) sendSignal(pid, 'SIGKILL');
-      await clock.sleep(LOOK_MS);
-    }
+  let left = first;
+  for (const pid of first) send(pid, 'SIGTERM');
+  const killAtMs = clock.monotonic() + GRACE_MS;
+  while (left.length > 0 && clock.monotonic() < killAtMs + KILL_WITHIN_MS) {
+    if (clock.monotonic() >= killAtMs) for (const pid of left) send(pid, 'SIGKILL');
+    await clock.sleep(LOOK_MS);
+    left = await find();
   }
   for (const pid of records.keys()) await rm(path.join(whose.records, `${pid}`), { force: true }).catch(() => {});
-  return first.length;
+  return { found: first.length, left };
 }
 
 /**

@@ -9,6 +9,12 @@ const MAX_OUTPUT_BYTES = 32 * 1024;
 /** After SIGTERM a program has this long to tidy up before SIGKILL. */
 export const GRACE_MS = 3000;
 
+/**
+ * A process that waits for a disk or a network file system that is gone cannot be killed, and its end never comes. After so long
+ * nobody waits for it any more: what comes after it (the way back into rotation among it) must not wait for ever.
+ */
+export const KILL_WITHIN_MS = 5000;
+
 /** A process that left the group may hold the pipes open for ever; its output is not waited for. */
 const OUTPUT_GRACE_MS = 300;
 
@@ -45,15 +51,23 @@ export interface RunResult {
 
 /**
  * Runs one executable without a shell, in a process group of its own, and ends all that it started when it is done, takes too
- * long, or `signal` aborts: what is to outlive it belongs to a service manager. Never rejects.
+ * long, or `signal` aborts: what is to outlive it belongs to a service manager. Never rejects. `send` is how signals are sent.
  */
-export async function runExecutable(run: Run, clock: Clock, signal: AbortSignal): Promise<RunResult> {
-  const result = await runGroup(run, clock, signal);
+export async function runExecutable(
+  run: Run,
+  clock: Clock,
+  signal: AbortSignal,
+  send: typeof sendSignal = sendSignal,
+): Promise<RunResult> {
+  const result = await runGroup(run, clock, signal, send);
   if (run.mark !== undefined) await endMarked(run.mark);
   return result;
 }
 
-async function runGroup(run: Run, clock: Clock, signal: AbortSignal): Promise<RunResult> {
+async function runGroup(run: Run, clock: Clock, signal: AbortSignal, send: typeof sendSignal): Promise<RunResult> {
+  const signalGroup = (pid: number | undefined, name: 'SIGTERM' | 'SIGKILL'): void => {
+    if (pid !== undefined) send(-pid, name);
+  };
   return await new Promise((resolve) => {
     const child = spawn(run.file, [...(run.parameters ?? [])], {
       cwd: run.folder,
@@ -72,6 +86,10 @@ async function runGroup(run: Run, clock: Clock, signal: AbortSignal): Promise<Ru
       signalGroup(child.pid, 'SIGTERM');
       cancelKill = clock.after(GRACE_MS, () => {
         signalGroup(child.pid, 'SIGKILL');
+        cancelKill = clock.after(KILL_WITHIN_MS, () => {
+          finish({ ok: false, exitStatus: null, detail: `${reason}; it cannot be killed, and may still be there` });
+          child.unref();
+        });
       });
     };
     const cancelTimeout = clock.after(run.timeoutMs, () => {
@@ -136,8 +154,4 @@ async function endMarked(mark: string): Promise<void> {
     if (left.length === 0) return;
     for (const pid of left) sendSignal(pid, 'SIGKILL');
   }
-}
-
-function signalGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (pid !== undefined) sendSignal(-pid, signal);
 }

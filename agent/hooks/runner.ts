@@ -28,8 +28,9 @@ export function createRunner(
   let runs = 0;
   let isWarned = false;
   const clear = async (): Promise<void> => {
-    const ended = await endLeftovers({ owner, records }, clock);
-    if (ended > 0) log.warn({ processes: ended }, 'ended what an earlier life of this agent had left running');
+    const { found, left } = await endLeftovers({ owner, records }, clock);
+    if (found > 0) log.warn({ processes: found }, 'ended what an earlier life of this agent had left running');
+    if (left.length > 0) log.error({ pids: left }, 'an earlier life of this agent has left what cannot be killed');
   };
   const cleared = clear();
   return async (run, signal) => {

@@ -3,11 +3,13 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { recordedMembers } from '../../../agent/hooks/leftovers.ts';
+import { endLeftovers, recordedMembers } from '../../../agent/hooks/leftovers.ts';
 import { parseStat, RUN_MARK } from '../../../agent/hooks/processes.ts';
+import { runExecutable } from '../../../agent/hooks/run-executable.ts';
 import { createRunner, type RunProgram } from '../../../agent/hooks/runner.ts';
 import { systemClock } from '../../../common/runtime/clock.ts';
 import { silentLog } from '../../../common/runtime/log.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const signal = new AbortController().signal;
@@ -38,6 +40,65 @@ describe('what an executable has started', () => {
     const waits = 'while [ ! -s "$OUT/running/$$" ]; do sleep 0.01; done; echo recorded';
     expect(await runScript(state, waits)).toMatchObject({ stdout: 'recorded\n' });
     expect(readdirSync(path.join(state, 'running'))).toEqual([]);
+  });
+});
+
+/** Time passes for whoever is waited for, without anybody waiting for it. */
+async function passing<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
+  const progress = { isDone: false };
+  const wait = async (): Promise<T> => {
+    try {
+      return await work;
+    } finally {
+      progress.isDone = true;
+    }
+  };
+  const waiting = wait();
+  while (!progress.isDone) {
+    await clock.advance(1000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return await waiting;
+}
+
+// A disk or network file system that is gone makes such; here the signals do not arrive.
+describe('what cannot be killed', () => {
+  it('is not waited for longer than it may take to die', async () => {
+    const state = temporaryFolder();
+    const clock = new FakeClock();
+    const run = {
+      file: '/bin/sleep',
+      folder: state,
+      parameters: ['60'],
+      input: '',
+      environment: {},
+      timeoutMs: 60_000,
+    };
+    let child = 0;
+    const onStart = (pid: number): void => {
+      child = pid;
+      onTestFinished(() => void process.kill(pid, 'SIGKILL'));
+    };
+    const result = await passing(
+      clock,
+      runExecutable({ ...run, onStart }, clock, signal, () => {}),
+    );
+    expect(result).toMatchObject({ ok: false, detail: expect.stringContaining('it cannot be killed') });
+    expect(isRunning(child)).toBe(true);
+  });
+
+  it('of an earlier life keeps nothing from being run for ever', async () => {
+    const state = temporaryFolder();
+    const owner = ownerOf(state);
+    const left = spawn('/bin/sleep', ['60'], { stdio: 'ignore', env: { [RUN_MARK]: `${owner}.1-1` } });
+    onTestFinished(() => void left.kill('SIGKILL'));
+    const clock = new FakeClock();
+    const records = path.join(state, 'running');
+    const found = await passing(
+      clock,
+      endLeftovers({ owner, records }, clock, () => {}),
+    );
+    expect(found).toEqual({ found: 1, left: [left.pid] });
   });
 });
 
