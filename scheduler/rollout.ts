@@ -250,7 +250,8 @@ function startNext(state: RolloutState, observation: RolloutObservation, now: nu
   if (!isBlocked) return { ...state, vms, blockedSinceMs: undefined };
   const blockedSinceMs = state.blockedSinceMs ?? now;
   if (now < blockedSinceMs + BLOCKED_LIMIT_MS) return { ...state, vms, blockedSinceMs };
-  const names = [...observation.othersOut, ...vms.filter((vm) => !isServing(vm)).map((vm) => vm.name)];
+  const named = (vm: RolloutVm): string => (observation.vms.has(vm.key) ? vm.name : `${vm.name} (not connected here)`);
+  const names = [...observation.othersOut, ...vms.filter((vm) => !isServing(vm)).map(named)];
   return {
     ...state,
     reason: `no VM could be taken out for ${BLOCKED_LIMIT_MS / 60_000} minutes, because of others that are out: ${names.join(', ')}`,

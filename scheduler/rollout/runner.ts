@@ -229,7 +229,7 @@ export class RolloutRunner {
     const othersOut = peersOf(chosen, known, now)
       .map(({ identity }) => ({ name: identity.name, seen: vms.get(vmKey(identity.scope, identity.name)) }))
       .filter(({ seen }) => seen === undefined || !seen.isServing || seen.isClaimed)
-      .map(({ name }) => name);
+      .map(({ name, seen }) => (seen === undefined ? `${name} (not connected here)` : name));
     return { vms, othersOut, reports };
   }
 
