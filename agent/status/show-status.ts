@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { systemClock } from '../../common/runtime/clock.ts';
 import { formatDuration } from '../../common/runtime/duration.ts';
 import { formatTable, type Terminal } from '../../common/runtime/terminal.ts';
 import { askAgent } from '../ask-agent.ts';
@@ -19,10 +20,13 @@ const shownSchema = z.object({
       eventType: z.string(),
       status: z.string(),
       resources: z.array(z.string()),
+      /** Epoch milliseconds. Of an older agent: none. */
+      notBeforeMs: z.number().nullable().optional(),
       promise: z.string(),
       stance: z.string().optional(),
       reason: z.string().optional(),
       preparation: z.string(),
+      detail: z.string().optional(),
       approved: z.boolean(),
       record: z.object({ phase: z.string(), leader: z.string().nullable(), awaited: z.array(z.string()) }).nullable(),
     }),
@@ -34,17 +38,21 @@ type Shown = z.output<typeof shownSchema>;
 /** `forewarn agent status`. */
 export async function showStatus(terminal: Terminal, socket: string, asJson: boolean): Promise<void> {
   const body = await askAgent(socket, { method: 'GET', path: '/status' });
-  terminal.print(asJson ? JSON.stringify(body, undefined, 2) : formatStatus(shownSchema.parse(body)));
+  terminal.print(
+    asJson ? JSON.stringify(body, undefined, 2) : formatStatus(shownSchema.parse(body), systemClock.now()),
+  );
 }
 
 /** `forewarn agent events`. */
 export async function showEvents(terminal: Terminal, socket: string, asJson: boolean): Promise<void> {
   const body = await askAgent(socket, { method: 'GET', path: '/events' });
-  terminal.print(asJson ? JSON.stringify(body, undefined, 2) : formatEvents(shownSchema.shape.events.parse(body)));
+  terminal.print(
+    asJson ? JSON.stringify(body, undefined, 2) : formatEvents(shownSchema.shape.events.parse(body), systemClock.now()),
+  );
 }
 
-/** The status as a page of text. */
-export function formatStatus(status: Shown): string {
+/** The status as a page of text; `nowMs` is the time on the wall. */
+export function formatStatus(status: Shown, nowMs: number): string {
   const poll =
     status.lastPoll === null
       ? 'not yet'
@@ -56,22 +64,21 @@ export function formatStatus(status: Shown): string {
     `coordinator: ${status.coordinator}`,
     ...status.warnings.map((warning) => `warning: ${warning}`),
     '',
-    formatEvents(status.events),
+    formatEvents(status.events, nowMs),
   ];
-  for (const { eventId, stance, reason = '' } of status.events)
-    if (stance !== 'out' && reason !== '') lines.push(`${eventId} stays in service for now: ${reason}`);
   for (const one of status.maintenance)
     lines.push(`maintenance ${one.workId} (${one.reason}): ${one.released ? 'released' : one.step}`);
   return lines.join('\n');
 }
 
-function formatEvents(events: Shown['events']): string {
-  return formatTable(
-    ['EVENT', 'TYPE', 'STATUS', 'VMS', 'PROMISE', 'DRAIN', 'AGREEMENT'],
+function formatEvents(events: Shown['events'], nowMs: number): string {
+  const table = formatTable(
+    ['EVENT', 'TYPE', 'STATUS', 'LEFT', 'VMS', 'PROMISE', 'DRAIN', 'AGREEMENT'],
     events.map((event) => [
       event.eventId,
       event.eventType,
       event.status,
+      timeLeft(event, nowMs),
       event.resources.join(','),
       event.promise,
       event.preparation,
@@ -79,6 +86,22 @@ function formatEvents(events: Shown['events']): string {
     ]),
     'no events name this VM',
   );
+  return [table, ...events.flatMap(explain)].join('\n');
+}
+
+/** Of the notice: what the platform waits for at most. */
+function timeLeft({ status, notBeforeMs }: Shown['events'][number], nowMs: number): string {
+  if (status !== 'Scheduled' || notBeforeMs === undefined || notBeforeMs === null) return '-';
+  return formatDuration(Math.max(0, notBeforeMs - nowMs));
+}
+
+/** Why an event is not where its operator may want it. */
+function explain({ eventId, stance, reason = '', preparation, detail = '' }: Shown['events'][number]): string[] {
+  const lines: string[] = [];
+  if (stance !== 'out' && reason !== '') lines.push(`${eventId} stays in service for now: ${reason}`);
+  if (preparation === 'retry') lines.push(`${eventId} could not be drained, and is tried again: ${detail}`);
+  else if (preparation === 'prove' && detail !== '') lines.push(`${eventId} waits until traffic has gone: ${detail}`);
+  return lines;
 }
 
 function agreement(event: Shown['events'][number]): string {
