@@ -17,7 +17,9 @@ export interface WatchFacts {
   readonly skewsMs: readonly number[];
   /** Distinct events seen, those of them that named this VM, and when (monotonic) the first was seen. */
   readonly events: { readonly seen: readonly string[]; readonly naming: number; readonly firstMs: number | undefined };
-  /** Events still Scheduled although their NotBefore lies this far back by our clock, at most. */
+  /** The earliest NotBefore of the events that are still Scheduled in the newest document. */
+  readonly earliestMs: number | undefined;
+  /** How far it lay back by our clock at the newest poll that succeeded. */
   readonly overdueMs: number;
 }
 
@@ -57,6 +59,7 @@ export function initialFacts(name: string, nowMs: number): WatchFacts {
     lastRateLimitedMs: undefined,
     skewsMs: [],
     events: { seen: [], naming: 0, firstMs: undefined },
+    earliestMs: undefined,
     overdueMs: 0,
   };
 }
@@ -81,13 +84,14 @@ export function noteAnswer(
 /** Takes in what a poll came to. */
 export function notePoll(facts: WatchFacts, result: PollResult, now: Instant): WatchFacts {
   if (result.kind === 'failed') return facts;
-  if (result.kind === 'unchanged') return { ...facts, lastGoodMs: now.monotonicMs };
+  // The document does not change when NotBefore passes.
+  if (result.kind === 'unchanged') return withOverdue({ ...facts, lastGoodMs: now.monotonicMs }, now);
   const own = canonicalName(facts.name);
   let { events } = facts;
-  let overdueMs = 0;
+  let earliestMs: number | undefined;
   for (const event of result.document.events) {
     if (event.status === 'Scheduled' && event.notBeforeMs !== undefined)
-      overdueMs = Math.max(overdueMs, now.wallMs - event.notBeforeMs);
+      earliestMs = Math.min(earliestMs ?? Infinity, event.notBeforeMs);
     const id = canonicalEventId(event.eventId);
     if (events.seen.includes(id)) continue;
     const isNaming = event.resources.some((resource) => canonicalName(resource) === own);
@@ -97,7 +101,12 @@ export function notePoll(facts: WatchFacts, result: PollResult, now: Instant): W
       firstMs: events.firstMs ?? now.monotonicMs,
     };
   }
-  return { ...facts, lastGoodMs: now.monotonicMs, events, overdueMs };
+  return withOverdue({ ...facts, lastGoodMs: now.monotonicMs, events, earliestMs }, now);
+}
+
+function withOverdue(facts: WatchFacts, now: Instant): WatchFacts {
+  const { earliestMs } = facts;
+  return { ...facts, overdueMs: earliestMs === undefined ? 0 : Math.max(0, now.wallMs - earliestMs) };
 }
 
 /** What an operator should know about the watcher now; empty when it is well. */

@@ -55,6 +55,12 @@ describe('the watch that the agent keeps on itself', () => {
       kinds(notePoll(FRESH, saw(event({ notBeforeMs: 10_000 })), at(10_000 + lateMs)), 10_000 + lateMs);
     expect(overdue(119_000)).toEqual([]);
     expect(overdue(121_000)).toEqual(['not-before-passed']);
+    // As it is with the real service: nothing in the document changes when the time has come.
+    const announced = notePoll(FRESH, saw(event({ notBeforeMs: 10_000 })), at(0));
+    const unchanged = (ms: number): WatchFacts => notePoll(announced, { kind: 'unchanged' }, at(ms));
+    expect(kinds(unchanged(129_000), 129_000)).toEqual([]);
+    expect(kinds(unchanged(131_000), 131_000)).toEqual(['not-before-passed']);
+    expect(kinds(notePoll(unchanged(131_000), saw(), at(132_000)), 132_000)).toEqual([]);
   });
 
   it('wonders about its name when five events in a day named others and never this VM', () => {
