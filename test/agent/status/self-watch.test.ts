@@ -69,7 +69,7 @@ describe('the watch that the agent keeps on itself', () => {
         (facts, eventId) => notePoll(facts, saw(event({ eventId, resources })), at(0)),
         FRESH,
       );
-    const later = (facts: WatchFacts, ms: number): WatchFacts => notePoll(facts, { kind: 'unchanged' }, at(ms));
+    const later = (facts: WatchFacts, ms: number): WatchFacts => notePoll(facts, saw(), at(ms));
     const facts = later(pass(['vm_1']), 24 * HOUR_MS);
     expect(kinds(facts, 24 * HOUR_MS)).toEqual(['name-unmatched']);
     expect(kinds(later(facts, 23 * HOUR_MS), 23 * HOUR_MS)).toEqual([]);
