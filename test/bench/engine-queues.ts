@@ -1,4 +1,4 @@
-import { makeWorkerUtils, run } from 'graphile-worker';
+import { Logger, makeWorkerUtils, run } from 'graphile-worker';
 import { PgBoss } from 'pg-boss';
 import { Agent, request } from 'undici';
 import { startPostgres } from '../support/postgres-server.ts';
@@ -110,7 +110,9 @@ async function pgBoss(url: string, call: () => Promise<void>): Promise<number> {
 }
 
 async function graphileWorker(url: string, call: () => Promise<void>): Promise<number> {
-  const utils = await makeWorkerUtils({ connectionString: url });
+  // A line for each job would be measured too.
+  const logger = new Logger(() => () => {});
+  const utils = await makeWorkerUtils({ connectionString: url, logger });
   await utils.migrate();
   await utils.addJobs(Array.from({ length: JOBS }, () => ({ identifier: 'bench', payload: {} })));
   await utils.release();
@@ -119,6 +121,8 @@ async function graphileWorker(url: string, call: () => Promise<void>): Promise<n
   const runner = await run({
     connectionString: url,
     concurrency: AT_ONCE,
+    maxPoolSize: AT_ONCE,
+    logger,
     noHandleSignals: true,
     taskList: {
       bench: async () => {
