@@ -13,4 +13,4 @@ it('a scheduler on SQLite that is killed ten times under load loses nothing, and
   expect(result.accepted).toBeGreaterThan(50);
   // A kill that found nothing under way proves nothing.
   expect(result.takenOver).toBeGreaterThan(0);
-}, 120_000);
+}, 240_000);

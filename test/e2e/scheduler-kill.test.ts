@@ -16,7 +16,7 @@ interface Ledger {
   arrived(count: number): Promise<void>;
 }
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 30_000;
 
 async function ledger(): Promise<Ledger> {
   const lines: Ledger['lines'][number][] = [];
@@ -66,7 +66,10 @@ async function ledger(): Promise<Ledger> {
 
 async function start(folder: string): Promise<{ program: RunningProgram; api: ReturnType<typeof apiOf> }> {
   const config = path.join(folder, 'scheduler.yaml');
-  writeFileSync(config, 'access: { loopback: open }\nlisten: 127.0.0.1:0\nstore: { sqlite: store.db }\nhttp: { allowPrivate: true }\n');
+  writeFileSync(
+    config,
+    'access: { loopback: open }\nlisten: 127.0.0.1:0\nstore: { sqlite: store.db }\nhttp: { allowPrivate: true }\n',
+  );
   const program = await startForewarn(['scheduler', '--config', config]);
   onTestFinished(async () => {
     await program.stop('SIGKILL');

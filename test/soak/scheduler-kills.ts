@@ -47,8 +47,11 @@ const WRITE_EVERY_MS = 20;
 const DUE_WITHIN_MS = 1500;
 /** A target takes up to so long to answer, so that a kill finds requests under way. */
 const ANSWER_WITHIN_MS = 80;
-/** Longest life between two kills. */
+/** Longest life between two kills, on a machine with time for it. */
 const LIFE_MS = 1500;
+/** So many jobs for each kill are accepted before it: a machine that is busy with other things would kill idle schedulers. */
+const ACCEPTED_PER_KILL = 6;
+const ACCEPTED_WITHIN_MS = 15_000;
 /** A replica that died is taken over within its lease and a beat (16 s); the rest is for a loaded machine. */
 const RECOVERED_WITHIN_MS = 60_000;
 /** As many jobs as one collection of the largest plan holds. */
@@ -89,6 +92,7 @@ export async function killSchedulers(options: SchedulerKillsOptions): Promise<Sc
   try {
     for (let kill = 1; kill <= options.kills; kill++) {
       await sleep(random.fraction() * LIFE_MS);
+      await untilAccepted(accepted, kill * ACCEPTED_PER_KILL);
       const index = Math.floor(random.fraction() * running.length);
       await running[index]?.stop('SIGKILL');
       await options.disturb?.(kill);
@@ -173,6 +177,12 @@ async function write(from: {
     }
     await sleep(WRITE_EVERY_MS);
   }
+}
+
+/** Gives up silently: under faults little may be accepted, which is for the test to judge. */
+async function untilAccepted(accepted: ReadonlyMap<string, string>, count: number): Promise<void> {
+  const deadlineMs = performance.now() + ACCEPTED_WITHIN_MS;
+  while (accepted.size < count && performance.now() < deadlineMs) await sleep(WRITE_EVERY_MS);
 }
 
 /** Waits until every accepted job is over; what is still open at the deadline, or ended more than once, is a violation. */

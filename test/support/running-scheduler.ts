@@ -66,8 +66,8 @@ export function vmIdentity(name: string, change: Partial<VmIdentity> = {}): VmId
 
 export const IN_SERVICE = { inRotation: true, healthy: true, reasons: [] };
 
-/** Longest a test waits for a message. */
-const MESSAGE_DEADLINE_MS = 3000;
+/** Longest a test waits for a message: below the time-out of a test, and long enough for a machine that does much else. */
+const MESSAGE_DEADLINE_MS = 8000;
 
 /** An agent reduced to its connection: sends what the test says, and remembers what it is sent. */
 export class FakeAgent {
