@@ -108,7 +108,7 @@ export async function runOnVm(
   const done = runLoops(tools, { shell, connections, metadata, watch, application, tick, health });
   return {
     state: () => shell.state(),
-    status: () => describe(tools, shell, watch),
+    status: () => describe(tools, shell, { watch, application }),
     operator,
     watch,
     lastTickMs: () => tick.lastMs,
@@ -150,9 +150,17 @@ async function runLoops(
   }
 }
 
-function describe(tools: AgentTools, shell: Shell, watch: SelfWatch): AgentStatus {
+function describe(
+  tools: AgentTools,
+  shell: Shell,
+  about: { readonly watch: SelfWatch; readonly application: { readonly isUp: boolean } },
+): AgentStatus {
   const isSimple = tools.settings.coordinator?.kind === 'first-in-resources';
-  const warnings = [...(isSimple ? [FIRST_IN_RESOURCES] : []), ...watch.warnings().map((warning) => warning.detail)];
+  const warnings = [
+    ...(isSimple ? [FIRST_IN_RESOURCES] : []),
+    ...(about.application.isUp ? [] : ['the application does not answer its probe, so the gate answers 503']),
+    ...about.watch.warnings().map((warning) => warning.detail),
+  ];
   return statusOf(shell.state(), tools.clock.monotonic(), { warnings, dryRun: tools.isDryRun });
 }
 
@@ -204,7 +212,8 @@ async function runProbeLoop(tools: AgentTools, application: { isUp: boolean }): 
     const isUp = await probeApplication(probe);
     if (isUp !== application.isUp) {
       application.isUp = isUp;
-      tools.log.info({ isUp }, 'the application began or ceased to answer its probe');
+      if (isUp) tools.log.info({ probe: probe.url }, 'the application answers its probe again');
+      else tools.log.warn({ probe: probe.url }, 'the application does not answer its probe; the gate says so');
     }
     await tools.clock.sleep(tools.settings.metadata.poll, tools.signal);
   }

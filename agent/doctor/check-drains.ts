@@ -26,14 +26,20 @@ export async function checkDrains(drains: readonly Drain[]): Promise<readonly Fi
   );
 }
 
-/** The probe of the balancers, asked as they ask it. `ask` resolves with the status, or undefined when nobody answers. */
+/**
+ * The probe of the balancers, asked as they ask it. `ask` resolves with the status, or undefined when nobody answers. `agent` is
+ * whether the running agent has the VM in rotation; absent: none runs.
+ */
 export async function checkGate(
-  gate: { readonly listen: ListenAddress } | undefined,
-  isRunning: boolean,
+  gate:
+    | { readonly listen: ListenAddress; readonly applicationProbe?: { readonly url: string } | undefined }
+    | undefined,
+  agent: 'in' | 'out' | 'absent',
   ask: (url: string) => Promise<number | undefined>,
 ): Promise<readonly Finding[]> {
   if (gate === undefined) return [];
   const { host, port } = gate.listen;
+  const isRunning = agent !== 'absent';
   const own = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   const where = formatAddress({ host: own, port });
   if (port === 0)
@@ -43,6 +49,14 @@ export async function checkGate(
     return isRunning
       ? [wrong('gate', `nobody answers at ${where} although the agent runs`, 'restart the agent; its log says why')]
       : [unknown('gate', `nobody answers at ${where}`, 'it opens with the agent')];
+  if (agent === 'in' && status >= 400)
+    return [
+      wrong(
+        'gate',
+        `${where} answers ${status} although the agent has the VM in rotation: balancers send it nothing`,
+        `the application has to answer ${gate.applicationProbe?.url ?? 'its probe'} first (setting gate.applicationProbe)`,
+      ),
+    ];
   return [
     isRunning
       ? ok('gate', `${where} answers ${status}`)

@@ -54,7 +54,7 @@ export async function examine(
     attempt('hooks', async () => await checkPrograms(settings, userId)),
     attempt('privileged', async () => await checkPrivileged(settings)),
     attempt('balancers', async () => await checkBalancers(settings, tools)),
-    attempt('gate', async () => await checkGate(settings.gate, agent.isRunning, askGate)),
+    attempt('gate', async () => await checkGate(settings.gate, agent.rotation, askGate)),
     attempt('coordinator', async () => await checkCoordinator(settings)),
     attempt('notice', async () => [checkNotice(settings, await countGatingHooks(settings))]),
   ]);
@@ -71,7 +71,7 @@ async function attempt(check: string, look: () => Promise<readonly Finding[]>): 
 
 async function checkAgent(
   socket: string,
-): Promise<{ readonly isRunning: boolean; readonly findings: readonly Finding[] }> {
+): Promise<{ readonly rotation: 'in' | 'out' | 'absent'; readonly findings: readonly Finding[] }> {
   try {
     const answer = await requestJson(
       { kind: 'socket', path: socket },
@@ -80,7 +80,7 @@ async function checkAgent(
     );
     if (answer.status !== 200)
       return {
-        isRunning: true,
+        rotation: 'out',
         findings: [wrong('agent', 'it runs and does not know yet which VM it is on', 'see metadata below')],
       };
     const status = statusSchema.parse(answer.body);
@@ -95,7 +95,7 @@ async function checkAgent(
           ]
         : [];
     return {
-      isRunning: true,
+      rotation: status.inRotation ? 'in' : 'out',
       findings: [
         ok('agent', `runs for ${status.name}, ${status.inRotation ? 'in' : 'out of'} rotation`),
         ...coordinator,
@@ -105,9 +105,9 @@ async function checkAgent(
   } catch (error) {
     const isThere = !(error instanceof UserError && error.code === 'SERVER_UNREACHABLE');
     if (isThere)
-      return { isRunning: true, findings: [wrong('agent', describeError(error), 'is it of another version?')] };
+      return { rotation: 'out', findings: [wrong('agent', describeError(error), 'is it of another version?')] };
     return {
-      isRunning: false,
+      rotation: 'absent',
       findings: [warning('agent', `none answers at ${socket}`, 'systemctl start forewarn-agent')],
     };
   }

@@ -40,11 +40,17 @@ describe('the doctor', () => {
         asked.push(url);
         return status;
       };
-    expect(states(await checkGate(gate, true, answer(503)))).toEqual(['ok']);
-    expect(states(await checkGate(gate, true, answer(undefined)))).toEqual(['wrong']);
-    expect(states(await checkGate(gate, false, answer(undefined)))).toEqual(['unknown']);
-    expect(states(await checkGate(gate, false, answer(200)))).toEqual(['warning']);
-    expect(await checkGate(undefined, true, answer(200))).toEqual([]);
+    expect(states(await checkGate(gate, 'out', answer(503)))).toEqual(['ok']);
+    expect(states(await checkGate(gate, 'in', answer(undefined)))).toEqual(['wrong']);
+    expect(states(await checkGate(gate, 'absent', answer(undefined)))).toEqual(['unknown']);
+    expect(states(await checkGate(gate, 'absent', answer(200)))).toEqual(['warning']);
+    expect(await checkGate(undefined, 'in', answer(200))).toEqual([]);
+    expect(states(await checkGate(gate, 'in', answer(200)))).toEqual(['ok']);
+    // In rotation as far as the agent is concerned, and out for every balancer.
+    const probed = { ...gate, applicationProbe: { url: 'http://127.0.0.1:1/health' } };
+    expect(await checkGate(probed, 'in', answer(503))).toMatchObject([
+      { state: 'wrong', mend: expect.stringContaining('http://127.0.0.1:1/health') },
+    ]);
     expect(new Set(asked)).toEqual(new Set(['http://127.0.0.1:7091/']));
   });
 
