@@ -5,7 +5,7 @@ import type { FaultKind } from '../../emulator/faults.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { emulate, letGo, startAgent, type AgentRig } from './agent-rig.ts';
 
-const WITHIN = { timeout: 10_000, interval: 50 } as const;
+const WITHIN = { timeout: 30_000, interval: 50 } as const;
 
 const FAULTS: readonly FaultKind[] = [
   'error-500',

@@ -5,7 +5,7 @@ import { runsHaproxy, startHaproxy } from '../contract/drain-haproxy.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { emulate, letGo, startAgent } from './agent-rig.ts';
 
-const WITHIN = { timeout: 10_000, interval: 50 } as const;
+const WITHIN = { timeout: 30_000, interval: 50 } as const;
 
 describe.skipIf(!runsHaproxy)('an agent behind a real HAProxy (needs: apt-get install haproxy)', () => {
   it('promises only once the last session has gone, also when the balancer forgets the drain, and comes back', async () => {

@@ -6,7 +6,7 @@ import { startForewarn } from '../support/program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { emulate, letGo, startAgent, type AgentRig } from './agent-rig.ts';
 
-const WITHIN = { timeout: 10_000, interval: 50 } as const;
+const WITHIN = { timeout: 30_000, interval: 50 } as const;
 
 describe('an agent that is killed between seeing an event and its start', () => {
   let emulator: Emulator;
