@@ -9,10 +9,11 @@ const TOKEN = { id: 't1', user: 'ANN', createdAtMs: 2, expiresAtMs: 3 };
 
 describe.each(storeAdapters)('users in $name', (adapter) => {
   it('are found in any case by name, and by the hash of a token', async () => {
-    const { store, reopened } = await storeOfTest(adapter);
+    const given = await storeOfTest(adapter);
+    const { store } = given;
     expect(await store.access.putUser(ANN)).toBe(true);
     expect(await store.access.addToken('hash', TOKEN)).toBe(true);
-    const again = (await reopened()).access;
+    const again = (await given.reopened()).access;
     expect(await again.users()).toEqual([ANN]);
     expect(await again.tokens('ann')).toEqual([{ ...TOKEN, user: 'ann' }]);
     expect(await again.find('hash')).toEqual({ token: { ...TOKEN, user: 'Ann' }, user: ANN });

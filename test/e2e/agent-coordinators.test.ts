@@ -26,9 +26,13 @@ async function rigs(emulator: Emulator, extra: string): Promise<readonly [AgentR
 describe('agents that agree without a scheduler', () => {
   it('by an Azure Storage container: approved once, when both have promised; held while it cannot be reached', async () => {
     const azurite = await startAzurite('blob');
-    onTestFinished(azurite.stop);
+    onTestFinished(async () => {
+      await azurite.stop();
+    });
     const proxy = await startTcpProxy(() => Number(new URL(azurite.url).port));
-    onTestFinished(proxy.close);
+    onTestFinished(async () => {
+      await proxy.close();
+    });
     const secret = path.join(temporaryFolder(), 'connection-string');
     writeFileSync(secret, `${azurite.connectionString(`http://127.0.0.1:${proxy.port}`)}\n`, { mode: 0o600 });
     const emulator = await emulate(['web1', 'web2']);

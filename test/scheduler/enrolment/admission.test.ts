@@ -29,7 +29,7 @@ describe('the admission of an agent', () => {
     ['whose key is known, with a token that is of no use any more', claim('key-a'), KEY, 'unknown', REQUIRED],
     ['that proves nothing, where nobody must', claim(undefined), undefined, undefined, OPTIONAL],
     ['with a key that nobody knows, where nobody must prove anything', claim('key-a'), undefined, undefined, OPTIONAL],
-  ] as const)('lets one in %s', (_name, who, known, token, context) => {
+  ] as const)('lets one in %s', (...[, who, known, token, context]) => {
     expect(admit(who, known, token, context)).toEqual({ kind: 'admitted' });
   });
 
@@ -46,7 +46,7 @@ describe('the admission of an agent', () => {
     ],
     ['whose key was revoked, with a token of its scope', claim('key-b'), REVOKED, TOKEN, REQUIRED],
     ['also where nobody must', claim('key-b'), undefined, TOKEN, OPTIONAL],
-  ] as const)('enrols one %s', (_name, who, known, token, context) => {
+  ] as const)('enrols one %s', (...[, who, known, token, context]) => {
     const { vmId } = who;
     expect(admit(who, known, token, context)).toEqual({
       kind: 'enrolled',
@@ -85,7 +85,7 @@ describe('the admission of an agent', () => {
       REQUIRED,
       /revoke it first/,
     ],
-  ] as const)('turns away one %s', (_name, who, known, token, context, reason) => {
+  ] as const)('turns away one %s', (...[, who, known, token, context, reason]) => {
     expect(admit(who, known, token, context)).toMatchObject({ kind: 'refused', reason: expect.stringMatching(reason) });
   });
 });

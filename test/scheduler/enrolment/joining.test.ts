@@ -72,7 +72,7 @@ describe('a scheduler that wants proof', () => {
       },
       clock: systemClock,
       random: seededRandom(1),
-      log: { ...silentLog, error: (fields: object) => news.push(JSON.stringify(fields)) } as typeof silentLog,
+      log: { ...silentLog, error: (fields: object) => news.push(JSON.stringify(fields)) },
     });
     onTestFinished(() => {
       link.close();
