@@ -61,14 +61,14 @@ export default defineConfig({
         },
       },
       {
-        // They have deadlines and mostly wait: one file more at a time than a small machine has processors.
+        // They have deadlines and mostly wait: two files more at a time than a small machine has processors.
         test: {
           name: 'e2e',
           include: WHOLE,
           exclude: POSTGRES,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 3,
+          maxWorkers: 4,
           retry: RETRY,
           sequence: { groupOrder: 1 },
         },
