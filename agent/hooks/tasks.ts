@@ -7,6 +7,7 @@ import type { RunResult } from './run-executable.ts';
 import type { RunProgram } from './runner.ts';
 import { FIXED_PATH } from './hook-environment.ts';
 import { acceptParameters, readDeclaration } from './task-declaration.ts';
+import type { TaskOrder } from './task-order.ts';
 
 export interface TaskSettings {
   readonly folder: string;
@@ -15,15 +16,6 @@ export interface TaskSettings {
   readonly ownUserId: number;
   /** Its folder `tasks` holds tasks that need root. */
   readonly privileged?: { readonly folder: string; readonly ask: AskPrivileged } | undefined;
-}
-
-export interface TaskOrder {
-  readonly workId: string;
-  readonly attempt: number;
-  readonly task: string;
-  readonly parameters: Readonly<Record<string, unknown>>;
-  readonly timeoutMs: number;
-  readonly idempotencyKey: string;
 }
 
 /** Results kept for a scheduler that asks again because its answer was lost. */

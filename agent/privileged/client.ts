@@ -4,6 +4,7 @@ import { describeError, systemErrorCode } from '../../common/runtime/errors.ts';
 import type { HookSubject } from '../core/action.ts';
 import type { HookPhase } from '../core/hook-phase.ts';
 import type { RunResult } from '../hooks/run-executable.ts';
+import type { TaskOrder } from '../hooks/task-order.ts';
 
 /** What the agent asks for; request.ts holds the other side to it. */
 export type PrivilegedWish =
@@ -17,14 +18,7 @@ export type PrivilegedWish =
     }
   | {
       readonly kind: 'task';
-      readonly order: {
-        readonly workId: string;
-        readonly attempt: number;
-        readonly task: string;
-        readonly parameters: Readonly<Record<string, unknown>>;
-        readonly timeoutMs: number;
-        readonly idempotencyKey: string;
-      };
+      readonly order: TaskOrder;
       readonly vmName: string;
       readonly timeoutMs: number;
     }

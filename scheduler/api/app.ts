@@ -1,6 +1,5 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { describeError } from '../../common/runtime/errors.ts';
-import { refuseForeignRequest } from '../../common/runtime/local-guard.ts';
 import { SealError } from '../secrets/seal.ts';
 import { accessGuard } from './access-guard.ts';
 import { ApiError, badRequest } from './api-error.ts';
@@ -16,6 +15,7 @@ import { addProviderRoutes } from './provider-routes.ts';
 import { requestIdHeaders } from './request-ids.ts';
 import { addPreviewRoutes } from './preview-routes.ts';
 import { addUserRoutes } from './user-routes.ts';
+import { refuseForeign } from './refuse-foreign.ts';
 
 /** Four times the largest job: room for the rest of the body, and for a clear refusal of a job that is too large. */
 const MAX_BODY = '64kb';
@@ -34,7 +34,7 @@ export function createApp(parts: ApiParts): Express {
       Expires: '-1',
       ...(request.secure ? { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' } : {}),
     });
-    const refusal = refuseForeignRequest(request, parts.listening(), (host) => parts.hosts.has(host.toLowerCase()));
+    const refusal = refuseForeign(request, parts);
     if (refusal !== undefined) throw new ApiError(403, 'Forbidden', `${refusal}.`);
     next();
   });

@@ -3,9 +3,9 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Express } from 'express';
 import { AGENT_PATH } from '../../common/protocol/messages.ts';
 import type { ListenAddress } from '../../common/runtime/listen.ts';
-import { refuseForeignRequest } from '../../common/runtime/local-guard.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { WATCH_PATH, type WatchServer } from './watch-server.ts';
+import { refuseForeign } from './refuse-foreign.ts';
 
 /** Longest a client may take to send its request. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -29,7 +29,7 @@ export function createApiServer(parts: {
     // A client that resets while it is being answered must not become an exception of the process.
     socket.on('error', () => {});
     // Here and not in the app: an upgrade never passes through Express.
-    if (refuseForeignRequest(request, parts.listening(), (host) => parts.hosts.has(host.toLowerCase())) !== undefined) {
+    if (refuseForeign(request, parts) !== undefined) {
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
       return;
     }

@@ -47,18 +47,22 @@ interface Taken {
   readonly taken: number;
 }
 
-async function claimPending(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep): Promise<Taken> {
-  let query = tx
+/** The executions that wait for their time and may be claimed here; in the words that both the claim and its timer use. */
+function selectPending(db: Kysely<Tables>, regionsOfOthers: readonly string[]) {
+  const query = db
     .selectFrom('executions')
     .innerJoin('jobs', 'jobs.id', 'executions.job_id')
     .innerJoin('collections', 'collections.key', 'jobs.collection_key')
-    .selectAll('executions')
     .where('executions.ended_at', 'is', null)
     .where('executions.status', '=', 'pending')
-    .where('executions.run_at', '<=', step.nowMs)
     .where('collections.state', '=', 'Enabled');
-  if (step.regionsOfOthers.length > 0) query = query.where('collections.region', 'not in', step.regionsOfOthers);
-  const rows = await query
+  return regionsOfOthers.length === 0 ? query : query.where('collections.region', 'not in', regionsOfOthers);
+}
+
+async function claimPending(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep): Promise<Taken> {
+  const rows = await selectPending(tx, step.regionsOfOthers)
+    .selectAll('executions')
+    .where('executions.run_at', '<=', step.nowMs)
     .orderBy('executions.run_at')
     .limit(step.limit)
     .modifyEnd(lockFreeRows(store.dialect, 'executions'))
@@ -183,18 +187,8 @@ export async function earliestDue(db: Kysely<Tables>, regionsOfOthers: readonly 
     .where('jobs.next_at', 'is not', null)
     .where('jobs.state', '=', 'enabled')
     .where('collections.state', '=', 'Enabled');
-  let pending = db
-    .selectFrom('executions')
-    .innerJoin('jobs', 'jobs.id', 'executions.job_id')
-    .innerJoin('collections', 'collections.key', 'jobs.collection_key')
-    .select('executions.run_at as at')
-    .where('executions.ended_at', 'is', null)
-    .where('executions.status', '=', 'pending')
-    .where('collections.state', '=', 'Enabled');
-  if (regionsOfOthers.length > 0) {
-    job = job.where('collections.region', 'not in', regionsOfOthers);
-    pending = pending.where('collections.region', 'not in', regionsOfOthers);
-  }
+  if (regionsOfOthers.length > 0) job = job.where('collections.region', 'not in', regionsOfOthers);
+  const pending = selectPending(db, regionsOfOthers).select('executions.run_at as at');
   const first = await job.orderBy('jobs.next_at').limit(1).executeTakeFirst();
   const second = await pending.orderBy('executions.run_at').limit(1).executeTakeFirst();
   const dues = [first?.at, second?.at].filter((at) => typeof at === 'number');
