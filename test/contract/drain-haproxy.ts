@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
 import { askHaproxy, parseHaproxyAddress } from '../../agent/drain/haproxy-socket.ts';
+import { freePort } from '../support/free-port.ts';
 
 const HAPROXY = '/usr/sbin/haproxy';
 const hasHaproxy = existsSync(HAPROXY);
@@ -153,11 +154,4 @@ export async function stop(server: Server): Promise<void> {
 
 export function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
-}
-
-export async function freePort(): Promise<number> {
-  const server = await startApplication();
-  const port = portOf(server);
-  await stop(server);
-  return port;
 }

@@ -5,7 +5,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
-import { freePort, portOf, startApplication, stop } from './drain-haproxy.ts';
+import { portOf, startApplication, stop } from './drain-haproxy.ts';
+import { freePort } from '../support/free-port.ts';
 
 export const NGINX = '/usr/sbin/nginx';
 const hasNginx = existsSync(NGINX);

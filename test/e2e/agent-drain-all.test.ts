@@ -3,12 +3,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { freePort, portOf, runsHaproxy, startHaproxy } from '../contract/drain-haproxy.ts';
+import { portOf, runsHaproxy, startHaproxy } from '../contract/drain-haproxy.ts';
 import { NGINX, runsNginx, startNginx } from '../contract/drain-nginx.ts';
 import { standInSystemd } from '../contract/drain-systemd.ts';
 import { ask, canConnect, openTraffic } from '../contract/drain-traffic.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { emulate, letGo, startAgent } from './agent-rig.ts';
+import { freePort } from '../support/free-port.ts';
 
 const WITHIN = { timeout: 20_000, interval: 50 } as const;
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Emulator } from '../../emulator/start-emulator.ts';
-import { freePort } from '../contract/drain-haproxy.ts';
+import { freePort } from '../support/free-port.ts';
 import { probeGate } from '../support/probe-gate.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { emulate } from './agent-rig.ts';

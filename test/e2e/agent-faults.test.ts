@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { FaultKind } from '../../emulator/faults.ts';
+import { runForewarn } from '../support/program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { emulate, letGo, startAgent, type AgentRig } from './agent-rig.ts';
 
@@ -71,16 +72,16 @@ describe('the command', () => {
     const agent = await startAgent(emulator, 'web1', { folder: temporaryFolder() });
     await expect.poll(agent.gate, WITHIN).toBe(200);
     const socket = path.join(agent.folder, 'agent.sock');
-    expect(await run(['agent', 'status', '--socket', socket])).toMatchObject({
+    expect(await runForewarn(['agent', 'status', '--socket', socket])).toMatchObject({
       status: 0,
       output: expect.stringContaining('web1 (set): in rotation'),
     });
-    const shown = await run(['agent', 'status', '--json'], { FOREWARN_AGENT_SOCKET: socket });
+    const shown = await runForewarn(['agent', 'status', '--json'], { FOREWARN_AGENT_SOCKET: socket });
     expect(JSON.parse(shown.output)).toMatchObject({ name: 'web1', inRotation: true });
-    const second = await run(['agent', '--config', path.join(agent.folder, 'agent.yaml')]);
+    const second = await runForewarn(['agent', '--config', path.join(agent.folder, 'agent.yaml')]);
     expect(second).toMatchObject({ status: 2, output: expect.stringContaining('another agent is listening there') });
     expect(await agent.program.stop('SIGTERM')).toBe(0);
-    const gone = await run(['agent', 'status', '--socket', socket]);
+    const gone = await runForewarn(['agent', 'status', '--socket', socket]);
     expect(gone).toMatchObject({ status: 1, output: expect.stringContaining('is it running there? --socket chooses') });
   });
 
@@ -99,7 +100,7 @@ describe('the command', () => {
   it('refuses settings with problems, starts nothing, and shows no stack trace', async () => {
     const file = path.join(temporaryFolder(), 'agent.yaml');
     writeFileSync(file, 'gate: { listen: nowhere }\ntypo: 1\nstate: "${MISSING}"\n');
-    const { status, output } = await run(['agent', '--config', file]);
+    const { status, output } = await runForewarn(['agent', '--config', file]);
     expect(status).toBe(2);
     expect(output).toContain(`${file}:1: gate.listen: expected an address and a port`);
     expect(output).toContain(`${file}:2: typo: expected a known key`);
@@ -108,24 +109,3 @@ describe('the command', () => {
     expect(readFileSync(file, 'utf8')).toContain('typo');
   });
 });
-
-async function run(
-  parameters: readonly string[],
-  environment: NodeJS.ProcessEnv = {},
-): Promise<{ status: number | null; output: string }> {
-  const { spawn } = await import('node:child_process');
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'cli.ts', ...parameters], {
-    env: { ...process.env, ...environment },
-  });
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  const status = await new Promise<number | null>((resolve) => {
-    child.on('close', resolve);
-  });
-  return { status, output };
-}

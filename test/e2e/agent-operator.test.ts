@@ -1,12 +1,11 @@
 import { readFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
-import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { startForewarn } from '../support/program.ts';
+import { runForewarn, startForewarn } from '../support/program.ts';
 import { emulate, letGo, startAgent } from './agent-rig.ts';
 
 const WITHIN = { timeout: 20_000, interval: 100 } as const;
@@ -18,16 +17,20 @@ describe("the operator's commands", () => {
     await expect.poll(agent.gate, WITHIN).toBe(200);
     letGo(agent);
     const socket = ['--socket', path.join(agent.folder, 'agent.sock')];
-    const drained = await run(['agent', 'drain', '--reason', 'kernel', '--wait', '20s', '--json', ...socket]);
+    const drained = await runForewarn(['agent', 'drain', '--reason', 'kernel', '--wait', '20s', '--json', ...socket]);
     expect(drained).toMatchObject({ status: 0 });
     expect(JSON.parse(drained.output)).toMatchObject({ proven: true });
     expect(await agent.gate()).toBe(503);
-    expect((await run(['agent', 'status', ...socket])).output).toContain('because: maintenance operator: kernel');
-    expect(await run(['agent', 'restore', ...socket])).toMatchObject({ status: 0 });
+    expect((await runForewarn(['agent', 'status', ...socket])).output).toContain(
+      'because: maintenance operator: kernel',
+    );
+    expect(await runForewarn(['agent', 'restore', ...socket])).toMatchObject({ status: 0 });
     await expect.poll(agent.gate, WITHIN).toBe(200);
-    expect((await run(['agent', 'restore', ...socket])).output).toContain('nothing to end');
+    expect((await runForewarn(['agent', 'restore', ...socket])).output).toContain('nothing to end');
     const { eventId } = emulator.operations.schedule({ type: 'Reboot', resources: ['web1'], noticeMs: 60_000 });
-    await expect.poll(async () => (await run(['agent', 'events', ...socket])).output, WITHIN).toContain(eventId);
+    await expect
+      .poll(async () => (await runForewarn(['agent', 'events', ...socket])).output, WITHIN)
+      .toContain(eventId);
   });
 
   it('keep the VM in service when its operator withdraws before anybody means to approve', async () => {
@@ -37,11 +40,11 @@ describe("the operator's commands", () => {
     const socket = ['--socket', path.join(agent.folder, 'agent.sock')];
     const { eventId } = emulator.operations.schedule({ type: 'Reboot', resources: ['web1'], noticeMs: 60_000 });
     await expect.poll(agent.gate, WITHIN).toBe(503);
-    expect(await run(['agent', 'withdraw', eventId, ...socket])).toMatchObject({ status: 0 });
+    expect(await runForewarn(['agent', 'withdraw', eventId, ...socket])).toMatchObject({ status: 0 });
     letGo(agent);
     await expect.poll(agent.gate, WITHIN).toBe(200);
     expect(emulator.operations.events()[0]).toMatchObject({ state: 'scheduled', approvals: [] });
-    const unknown = await run(['agent', 'withdraw', 'ABC', ...socket]);
+    const unknown = await runForewarn(['agent', 'withdraw', 'ABC', ...socket]);
     expect(unknown).toMatchObject({ status: 1, output: expect.stringContaining('no event of this id names this VM') });
   });
 });
@@ -75,7 +78,7 @@ describe('the doctor', () => {
     const agent = await startAgent(emulator, 'web1', { folder: temporaryFolder() });
     await expect.poll(agent.gate, WITHIN).toBe(200);
     const config = ['--config', path.join(agent.folder, 'agent.yaml')];
-    const well = await run(['agent', 'doctor', '--json', ...config]);
+    const well = await runForewarn(['agent', 'doctor', '--json', ...config]);
     expect(well, well.output).toMatchObject({ status: 0 });
     const { findings } = JSON.parse(well.output) as { findings: { check: string; state: string }[] };
     expect(findings.filter((finding) => finding.state === 'wrong')).toEqual([]);
@@ -84,7 +87,7 @@ describe('the doctor', () => {
     );
     await agent.program.stop('SIGTERM');
     await emulator.operations.setFault({ kind: 'error-500' });
-    const ill = await run(['agent', 'doctor', ...config]);
+    const ill = await runForewarn(['agent', 'doctor', ...config]);
     expect(ill.status).toBe(1);
     expect(ill.output).toMatch(/WRONG +metadata: .*500/);
     expect(ill.output).toMatch(/warning +agent: none answers/);
@@ -129,18 +132,3 @@ notifications: [{ url: "http://127.0.0.1:${(receiver.address() as AddressInfo).p
     expect(metrics).not.toContain(eventId);
   });
 });
-
-async function run(parameters: readonly string[]): Promise<{ status: number | null; output: string }> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'cli.ts', ...parameters]);
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  const status = await new Promise<number | null>((resolve) => {
-    child.on('close', resolve);
-  });
-  return { status, output };
-}

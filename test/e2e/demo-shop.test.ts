@@ -2,13 +2,14 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../common/runtime/clock.ts';
 import { startProgram, type Program } from '../../demo/programs/program.ts';
+import { freePort } from '../support/free-port.ts';
 
 /** The applications, hooks and tasks of the example fleet, run as they stand. */
 const shop = fileURLToPath(new URL('../../examples/shop', import.meta.url));
@@ -63,18 +64,6 @@ async function startBackEnd(): Promise<Program> {
     FOREWARN_VM_DISK: path.join(folder, 'disk'),
     QUEUE_URL: queueUrl,
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
 }
 
 interface Answer {

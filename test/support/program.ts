@@ -26,6 +26,26 @@ export async function startForewarn(
   return await startProgram([path.join(ROOT, 'cli.ts'), ...parameters], environment);
 }
 
+/** Runs `forewarn …` from the sources to its end; both streams together. */
+export async function runForewarn(
+  parameters: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<{ readonly status: number | null; readonly output: string }> {
+  const options = ['--disable-warning=ExperimentalWarning', path.join(ROOT, 'cli.ts'), ...parameters];
+  const child = spawn(process.execPath, options, { env: { ...process.env, ...environment } });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  const status = await new Promise<number | null>((resolve) => {
+    child.on('close', resolve);
+  });
+  return { status, output };
+}
+
 /** Starts a TypeScript file with this Node.js and waits for a line of JSON whose `msg` is "ready". */
 export async function startProgram(
   parameters: readonly string[],

@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { createServer, type AddressInfo } from 'node:net';
 import rhea, { type Message } from 'rhea';
 import { temporaryFolder } from './temporary-folder.ts';
+import { freePort } from './free-port.ts';
 
 const LIBRARY = '/usr/lib/rabbitmq/lib';
 /** In CI a missing broker is a failure: the tests must not turn green by not running. */
@@ -156,16 +156,4 @@ async function exchange(port: number, queue: string, message?: Message): Promise
     connection.close();
     await closed;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
 }
