@@ -15,7 +15,10 @@ export interface OutgoingRequest {
 export interface Answer {
   readonly url: URL;
   readonly statusCode: number;
+  /** By name in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The headers' names as the server wrote them, in its order; one that came twice is here twice. */
+  readonly names: readonly string[];
   /** As much of the body as was asked for. */
   readonly text: string;
 }
@@ -66,6 +69,7 @@ class Receiving implements Dispatcher.DispatchHandler {
   #length = 0;
   #statusCode = 0;
   #headers: Answer['headers'] = {};
+  #names: readonly string[] = [];
   #controller: Dispatcher.DispatchController | undefined;
   #cancelLimit: (() => void) | undefined;
   isOver = false;
@@ -91,11 +95,12 @@ class Receiving implements Dispatcher.DispatchHandler {
     if (this.isOver) controller.abort(new Error('stopped'));
   }
 
-  onResponseStart(_controller: unknown, statusCode: number, headers: Answer['headers']): void {
+  onResponseStart({ rawHeaders }: Dispatcher.DispatchController, statusCode: number, headers: Answer['headers']): void {
     // 100 to 199 only announce the answer.
     if (statusCode < 200) return;
     this.#statusCode = statusCode;
     this.#headers = headers;
+    this.#names = namesIn(rawHeaders);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -134,6 +139,7 @@ class Receiving implements Dispatcher.DispatchHandler {
       url: this.#url,
       statusCode: this.#statusCode,
       headers: this.#headers,
+      names: this.#names,
       text: body.toString('utf8'),
     });
   }
@@ -148,6 +154,25 @@ class Receiving implements Dispatcher.DispatchHandler {
     this.#cancelLimit?.();
     this.#options.signal.removeEventListener('abort', this.#onAbort);
   }
+}
+
+/** Of headers as they came: name and value in turn. */
+function namesIn(raw: Dispatcher.DispatchController['rawHeaders']): readonly string[] {
+  if (!Array.isArray(raw)) return Object.keys(raw ?? {});
+  const names: string[] = [];
+  for (let at = 0; at < raw.length; at += 2) names.push(`${raw[at]?.toString('latin1')}`);
+  return names;
+}
+
+/** One line for each header, its name as the server wrote it; what came in several lines is joined with `, `. */
+export function headerLines({ names, headers }: Answer): readonly string[] {
+  // Of a name that came twice, in whatever letters, the first spelling counts.
+  const spelled = new Map<string, string>();
+  for (const name of names) if (!spelled.has(name.toLowerCase())) spelled.set(name.toLowerCase(), name);
+  return [...spelled].map(([key, name]) => {
+    const value = headers[key];
+    return `${name}: ${Array.isArray(value) ? value.join(', ') : (value ?? '')}\r\n`;
+  });
 }
 
 /** The first value of a header, whose name is in lower case. */

@@ -5,7 +5,7 @@ import { formatMs } from '../jobs/instant.ts';
 import type { Claim } from '../store/store.ts';
 import type { ActionOutcome } from '../engine/ending.ts';
 import type { Authenticator, Credentials } from './authentication/authenticator.ts';
-import { exchange, type Answer, type OutgoingRequest } from './exchange.ts';
+import { exchange, headerLines, type Answer, type OutgoingRequest } from './exchange.ts';
 import { describeFailure } from './http-failure.ts';
 import { pollDelayMs, progressOf, statusUrlOf, type StatusUrl } from './long-work.ts';
 import { Ramp } from './ramp.ts';
@@ -177,14 +177,11 @@ function isAmong(headers: OutgoingRequest['headers'], name: string): boolean {
 }
 
 function outcomeOf(answer: Held, host: string): ActionOutcome {
-  const lines = Object.entries(answer.headers).map(([name, value]) => {
-    return `${name}: ${Array.isArray(value) ? value.join(', ') : (value ?? '')}\r\n`;
-  });
   return {
     status: answer.isSuccess ? 'completed' : 'failed',
     message:
       `Http Action - Response from host '${host}': '${statusName(answer.statusCode)}' ` +
-      `Response Headers: ${lines.join('').slice(0, KEPT_HEADER_CHARACTERS)} Body: ${answer.text.slice(0, KEPT_BODY_CHARACTERS)}`,
+      `Response Headers: ${headerLines(answer).join('').slice(0, KEPT_HEADER_CHARACTERS)} Body: ${answer.text.slice(0, KEPT_BODY_CHARACTERS)}`,
   };
 }
 

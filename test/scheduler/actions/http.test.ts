@@ -120,10 +120,22 @@ describe('an HTTP action', () => {
     expect(outcome?.status).toBe(expected);
     expect(outcome?.message).toMatch(
       new RegExp(
-        `^Http Action - Response from host '127.0.0.1': '${name}' Response Headers: a: b\r\nset-cookie: c=1, d=2\r\n`,
+        `^Http Action - Response from host '127.0.0.1': '${name}' Response Headers: A: b\r\nSet-Cookie: c=1, d=2\r\n`,
       ),
     );
     if (status !== 204) expect(outcome?.message).toMatch(/\r\n Body: the body$/);
+  });
+
+  it('keeps the names of headers as the server wrote them, and one line for a name that came twice', async () => {
+    const { url } = await target((request) => {
+      request.socket.end(
+        'HTTP/1.1 200 OK\r\nx-LOWER-Upper: 1\r\n7: seven\r\nVia: a\r\nETag: "x"\r\nvIA: b\r\n__proto__: p\r\nContent-Length: 2\r\n\r\nok',
+      );
+    });
+    expect((await perform({ uri: url, method: 'GET' }))?.message).toBe(
+      "Http Action - Response from host '127.0.0.1': 'OK' Response Headers: " +
+        'x-LOWER-Upper: 1\r\n7: seven\r\nVia: a, b\r\nETag: "x"\r\n__proto__: p\r\nContent-Length: 2\r\n Body: ok',
+    );
   });
 
   it('keeps the first 1024 characters of an endless answer, and reads no more', async () => {

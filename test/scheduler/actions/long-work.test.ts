@@ -16,6 +16,7 @@ const answer = (statusCode: number, headers: Record<string, string> = {}, text =
   url: new URL('https://example.org/work'),
   statusCode,
   headers,
+  names: Object.keys(headers),
   text,
 });
 
