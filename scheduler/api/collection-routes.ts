@@ -2,7 +2,7 @@ import type { Express } from 'express';
 import { z } from 'zod';
 import { COLLECTION_STATES, quotaSchema, SKUS, type CollectionRef, type JobCollection } from '../jobs/job.ts';
 import { DOCUMENTED_PLANS, type Plans } from '../jobs/plans.ts';
-import { refusePlan, refuseQuota } from '../jobs/quota.ts';
+import { isOtherPlan, isStricter, refusePlan, refuseQuota } from '../jobs/quota.ts';
 import { regionName } from '../jobs/region-names.ts';
 import { FREQUENCIES } from '../recurrence.ts';
 import { mayRead } from './access-guard.ts';
@@ -13,7 +13,7 @@ import { endpoint } from './endpoint.ts';
 import type { ApiParts } from './parts.ts';
 import { mergePatch } from './merge-patch.ts';
 import { readBody } from './read-body.ts';
-import type { BesideCollection } from '../store/store.ts';
+import type { CollectionJudge } from '../store/store.ts';
 import { collectionView } from './views.ts';
 
 /** Where collections are; Express compares paths without case, as the real service does. */
@@ -50,7 +50,7 @@ const bodySchema = z.strictObject({
 });
 
 export function addCollectionRoutes(app: Express, parts: ApiParts): void {
-  const { store, clock, engine, plans = DOCUMENTED_PLANS } = parts;
+  const { store } = parts;
   app.get(
     '/subscriptions/:subscription/providers/Microsoft.Scheduler/jobCollections',
     endpoint<{ subscription: string }>(async (request, response) => {
@@ -73,16 +73,25 @@ export function addCollectionRoutes(app: Express, parts: ApiParts): void {
       response.json(collectionView(await needCollection(store, request.params), isBeforePremiums(request)));
     }),
   );
+  addWriteRoutes(app, parts);
+}
+
+function addWriteRoutes(app: Express, { store, clock, engine, plans = DOCUMENTED_PLANS }: ApiParts): void {
+  const judge = judgeOf(plans);
   app.put(
     COLLECTION,
     endpoint<CollectionRef>(async (request, response) => {
       const ref = request.params;
       assertName(ref.collection);
       const body = readBody(bodySchema, request.body);
-      const stored = await store.jobs.changeCollection(ref, (current, beside) => {
-        const base = { ...ref, ...namesOf(current), createdAtMs: current?.createdAtMs ?? clock.now() };
-        return allowed(plans, current, toCollection(base, body, plans), beside);
-      });
+      const stored = await store.jobs.changeCollection(
+        ref,
+        (current) => {
+          const base = { ...ref, ...namesOf(current), createdAtMs: current?.createdAtMs ?? clock.now() };
+          return toCollection(base, body, plans);
+        },
+        judge,
+      );
       engine.wake();
       if (stored === undefined) throw collectionNotFound(ref.collection, ref.resourceGroup);
       // The real service answers 201 to updates as well.
@@ -93,11 +102,15 @@ export function addCollectionRoutes(app: Express, parts: ApiParts): void {
     COLLECTION,
     endpoint<CollectionRef>(async (request, response) => {
       const ref = request.params;
-      const stored = await store.jobs.changeCollection(ref, (current, beside) => {
-        if (current === undefined) throw collectionNotFound(ref.collection, ref.resourceGroup);
-        const body = readBody(bodySchema, mergePatch(collectionView(current), request.body));
-        return allowed(plans, current, toCollection(current, body, plans), beside);
-      });
+      const stored = await store.jobs.changeCollection(
+        ref,
+        (current) => {
+          if (current === undefined) throw collectionNotFound(ref.collection, ref.resourceGroup);
+          const body = readBody(bodySchema, mergePatch(collectionView(current), request.body));
+          return toCollection(current, body, plans);
+        },
+        judge,
+      );
       engine.wake();
       if (stored !== undefined) response.json(collectionView(stored, isBeforePremiums(request)));
     }),
@@ -150,16 +163,16 @@ function namesOf(current: JobCollection | undefined): Partial<CollectionRef> {
   return { subscription: current.subscription, resourceGroup: current.resourceGroup, collection: current.collection };
 }
 
-/** The collection, if its plan allows it beside what the subscription has. */
-function allowed(
-  plans: Plans,
-  current: JobCollection | undefined,
-  wanted: JobCollection,
-  beside: BesideCollection,
-): JobCollection {
-  const refusal = refusePlan(current, wanted, beside, plans);
-  if (refusal !== undefined) throw conflict(refusal);
-  return wanted;
+/** Refuses what the plan does not allow beside what the subscription has, and what the jobs that are there do not fit. */
+function judgeOf(plans: Plans): CollectionJudge {
+  return {
+    asksForCounts: isOtherPlan,
+    asksForJobs: (current, wanted) => isStricter(current, wanted, plans),
+    judge: (current, wanted, beside) => {
+      const refusal = refusePlan(current, wanted, beside, plans);
+      if (refusal !== undefined) throw conflict(refusal);
+    },
+  };
 }
 
 function toCollection(

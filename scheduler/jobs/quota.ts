@@ -33,10 +33,26 @@ export function refuseQuota(sku: Sku, quota: Quota, plans: Plans = DOCUMENTED_PL
   return undefined;
 }
 
+/** Whether the collection is new, or its plan another: then what the subscription has already decides. */
+export function isOtherPlan(current: JobCollection | undefined, wanted: JobCollection): boolean {
+  return current?.sku !== wanted.sku;
+}
+
+/** Whether jobs that could be in the collection until now could be too frequent, or too special, for what is wanted. */
+export function isStricter(
+  current: JobCollection | undefined,
+  wanted: JobCollection,
+  plans: Plans = DOCUMENTED_PLANS,
+): boolean {
+  if (current === undefined) return false;
+  return isOtherPlan(current, wanted) || gapOf(leastGap(wanted, plans)) > gapOf(leastGap(current, plans));
+}
+
 /**
- * Why a collection may not be created in, or moved to, the plan that `wanted` has, or undefined. `counts`: the other
+ * Why a collection may not be created in, or moved to, the plan and quota that `wanted` has, or undefined. `counts`: the other
  * collections of the subscription. `jobs`: those in the collection; a plan cannot be left for one that they do not fit
- * ("Upgrades and Downgrades of Job Collection Plans").
+ * ("Upgrades and Downgrades of Job Collection Plans"), and the quota of a recurrence holds for all of them ("All jobs in the
+ * job collection are limited", Limits). A quota of fewer jobs than there are keeps others out, and takes none away.
  */
 export function refusePlan(
   current: JobCollection | undefined,
@@ -44,29 +60,48 @@ export function refusePlan(
   beside: { readonly counts: PlanCounts; readonly jobs: readonly Job[] },
   plans: Plans = DOCUMENTED_PLANS,
 ): string | undefined {
-  if (current?.sku === wanted.sku) return undefined;
   const plan = plans.of[wanted.sku];
-  if (beside.counts[wanted.sku] >= plan.collections) {
-    return wanted.sku === 'Free' && plan.collections === 1
-      ? 'The subscription already has a free job collection. Only one free job collection can be created per subscription.'
-      : `The subscription has reached its quota of '${plan.collections}' job collections of the plan '${wanted.sku}'.`;
+  if (isOtherPlan(current, wanted)) {
+    const full = refuseCounts(current, wanted, beside.counts, plans);
+    if (full !== undefined) return full;
   }
-  const all = Object.values(beside.counts).reduce((sum, one) => sum + one, 0);
-  if (current === undefined && all >= plans.collections) {
-    return `The subscription has reached its quota of '${plans.collections}' job collections.`;
-  }
-  const cannot = `The job collection '${wanted.collection}' cannot be changed to the plan '${wanted.sku}':`;
-  if (beside.jobs.length > plan.jobs) {
+  if (!isStricter(current, wanted, plans)) return undefined;
+  const least = leastGap(wanted, plans);
+  const isOther = isOtherPlan(current, wanted);
+  const change = isOther ? `changed to the plan '${wanted.sku}'` : 'given this quota';
+  const cannot = `The job collection '${wanted.collection}' cannot be ${change}:`;
+  if (isOther && beside.jobs.length > plan.jobs) {
     return `${cannot} it has ${beside.jobs.length} jobs, and the plan allows '${plan.jobs}'.`;
   }
   for (const { job, definition } of beside.jobs) {
-    const problem = refuseFrequency(definition, plan.every) ?? refuseForPlan(wanted.sku, definition, plans);
+    const problem =
+      refuseFrequency(definition, least) ?? (isOther ? refuseForPlan(wanted.sku, definition, plans) : undefined);
     if (problem !== undefined) return `${cannot} job '${job}': ${problem}`;
   }
   return undefined;
 }
 
-/** Why a job may not be written into its collection beside `siblings` others, or undefined. */
+/** Why the subscription may have no more collections of this plan, or none at all. */
+function refuseCounts(
+  current: JobCollection | undefined,
+  wanted: JobCollection,
+  counts: PlanCounts,
+  plans: Plans,
+): string | undefined {
+  const plan = plans.of[wanted.sku];
+  if (counts[wanted.sku] >= plan.collections) {
+    return wanted.sku === 'Free' && plan.collections === 1
+      ? 'The subscription already has a free job collection. Only one free job collection can be created per subscription.'
+      : `The subscription has reached its quota of '${plan.collections}' job collections of the plan '${wanted.sku}'.`;
+  }
+  const all = Object.values(counts).reduce((sum, one) => sum + one, 0);
+  if (current === undefined && all >= plans.collections) {
+    return `The subscription has reached its quota of '${plans.collections}' job collections.`;
+  }
+  return undefined;
+}
+
+/** Why a job may not be written into its collection, or undefined. `siblings`: the others, where it is new; else 0. */
 export function refuseJob(
   collection: JobCollection,
   definition: JobDefinition,
@@ -78,10 +113,7 @@ export function refuseJob(
   if (siblings >= maxJobs) {
     return `The job collection has reached its quota of '${maxJobs}'. Please remove existing jobs before adding new ones.`;
   }
-  return (
-    refuseFrequency(definition, collection.quota?.maxRecurrence ?? plan.every) ??
-    refuseForPlan(collection.sku, definition, plans)
-  );
+  return refuseFrequency(definition, leastGap(collection, plans)) ?? refuseForPlan(collection.sku, definition, plans);
 }
 
 type Every = { readonly frequency: Frequency; readonly interval: number };
@@ -123,6 +155,11 @@ function isAuthenticated(action: object): boolean {
 function shortestGapMs(recurrence: RecurrenceDefinition, startTime: string | undefined): number {
   const startMs = startTime === undefined ? 0 : (parseInstantOrUndefined(startTime)?.ms ?? 0);
   return smallestGapMs(timetableFrom(recurrence, startMs));
+}
+
+/** No job of the collection may run more often. */
+function leastGap({ sku, quota }: JobCollection, plans: Plans): Every {
+  return quota?.maxRecurrence ?? plans.of[sku].every;
 }
 
 function gapOf(every: Every): number {

@@ -1,4 +1,4 @@
-import { sql, type Kysely, type Selectable } from 'kysely';
+import { sql, type ExpressionBuilder, type Kysely, type Selectable } from 'kysely';
 import { z } from 'zod';
 import { JOB_STATES } from '../jobs/definition.ts';
 import {
@@ -19,23 +19,27 @@ import type { JobStore } from './store.ts';
 import type { CollectionsTable, JobsTable, Tables } from './tables.ts';
 
 const jobStateSchema = z.enum(JOB_STATES);
+const NO_COUNTS: PlanCounts = { Free: 0, Standard: 0, P10Premium: 0, P20Premium: 0 };
 const tagsSchema = z.record(z.string(), z.string());
 
 /** Job collections and jobs in SQL. */
 export function createJobStore(store: SqlStore): JobStore {
   const { db } = store;
   return {
-    changeCollection: async (ref, change) =>
+    changeCollection: async (ref, change, judge) =>
       await store.write(async (tx) => {
         // Its subscription, for what it has of other collections decides too. This comes before the collection's own name, always.
-        await lockName(store, tx, subscriptionKey(ref.subscription));
+        await lockName(store, tx, keyPrefix({ subscription: ref.subscription }));
         await lockName(store, tx, collectionKey(ref));
         const current = await findCollection(tx, ref);
-        const next = change(current, {
-          counts: await countPlans(tx, ref.subscription, collectionKey(ref)),
-          jobs: current === undefined ? [] : await listJobs(store, tx, ref),
-        });
+        const next = change(current);
         if (next === undefined) return current;
+        judge?.judge(current, next, {
+          counts: judge.asksForCounts(current, next)
+            ? await countPlans(tx, ref.subscription, collectionKey(ref))
+            : NO_COUNTS,
+          jobs: current !== undefined && judge.asksForJobs(current, next) ? await listJobs(store, tx, ref) : [],
+        });
         const row = toCollectionRow(next);
         await tx
           .insertInto('collections')
@@ -48,7 +52,13 @@ export function createJobStore(store: SqlStore): JobStore {
       }),
     findCollection: async (ref) => await findCollection(db, ref),
     listCollections: async (of) => {
-      const rows = await db.selectFrom('collections').selectAll().orderBy('name').execute();
+      const rows = await db
+        .selectFrom('collections')
+        .selectAll()
+        .where(withPrefix(keyPrefix(of)))
+        .orderBy('name')
+        .execute();
+      // A slash within a name makes the key of another begin alike.
       return rows
         .filter((row) => isSame(row.subscription, of.subscription))
         .filter((row) => of.resourceGroup === undefined || isSame(row.resource_group, of.resourceGroup))
@@ -64,13 +74,7 @@ export function createJobStore(store: SqlStore): JobStore {
         // The number of siblings is what `change` judges by, so no other job may come into the collection meanwhile.
         await lockName(store, tx, collectionKey(ref));
         const current = await findJob(store, tx, ref, lockRows(store.dialect, 'jobs'));
-        const { others } = await tx
-          .selectFrom('jobs')
-          .select((select) => select.fn.countAll<number>().as('others'))
-          .where('collection_key', '=', collectionKey(ref))
-          .where('key', '!=', ref.job.toLowerCase())
-          .executeTakeFirstOrThrow();
-        const next = change(current, others);
+        const next = change(current, current === undefined ? await countJobs(tx, ref) : 0);
         if (next === undefined) return current;
         await saveJob(store, tx, next);
         if (next.nextAtMs !== undefined) await store.tell(tx, { kind: 'due' });
@@ -100,19 +104,23 @@ export function createJobStore(store: SqlStore): JobStore {
   };
 }
 
-/** Begins the keys of all its collections. */
-function subscriptionKey(subscription: string): string {
-  return `${subscription.toLowerCase()}/`;
+/** Begins the keys of all collections of a subscription, or of one of its resource groups. */
+function keyPrefix(of: { readonly subscription: string; readonly resourceGroup?: string }): string {
+  const group = of.resourceGroup === undefined ? '' : `${of.resourceGroup.toLowerCase()}/`;
+  return `${of.subscription.toLowerCase()}/${group}`;
+}
+
+/** The collections whose key begins with `prefix`, which ends in a slash; '0' is the character after '/'. */
+function withPrefix(prefix: string) {
+  return (on: ExpressionBuilder<Tables, 'collections'>) =>
+    on.and([on('key', '>=', prefix), on('key', '<', `${prefix.slice(0, -1)}0`)]);
 }
 
 async function countPlans(db: Kysely<Tables>, subscription: string, except = ''): Promise<PlanCounts> {
-  const prefix = subscriptionKey(subscription);
   const rows = await db
     .selectFrom('collections')
     .select((select) => ['sku', select.fn.countAll<number>().as('number')])
-    // The keys with this prefix; '0' is the character after '/'.
-    .where('key', '>=', prefix)
-    .where('key', '<', `${prefix.slice(0, -1)}0`)
+    .where(withPrefix(keyPrefix({ subscription })))
     .where('key', '!=', except)
     .groupBy('sku')
     .execute();
@@ -127,6 +135,15 @@ async function listJobs(store: SqlStore, db: Kysely<Tables>, ref: CollectionRef)
     .orderBy('jobs.name')
     .execute();
   return rows.map((row) => fromJobRow(store, row));
+}
+
+async function countJobs(db: Kysely<Tables>, ref: CollectionRef): Promise<number> {
+  const { number } = await db
+    .selectFrom('jobs')
+    .select((select) => select.fn.countAll<number>().as('number'))
+    .where('collection_key', '=', collectionKey(ref))
+    .executeTakeFirstOrThrow();
+  return number;
 }
 
 /** Two replicas that write what bears this name do so one after the other, also while there is no row yet to lock. */
@@ -184,6 +201,7 @@ async function saveJob({ definitions }: SqlStore, tx: Kysely<Tables>, job: Job):
     failure_count: job.failureCount,
     faulted_count: job.faultedCount,
     last_execution_at: job.lastExecutionAtMs ?? null,
+    is_fleet: job.definition.action.type === 'Fleet' ? 1 : 0,
   };
   await tx
     .insertInto('jobs')

@@ -54,6 +54,19 @@ export interface BesideCollection {
   readonly jobs: readonly Job[];
 }
 
+/**
+ * Judges a change of a collection inside its transaction. What it asks for is read only then: most changes touch neither the
+ * plan nor the quota, and jobs and collections may be many.
+ */
+export interface CollectionJudge {
+  /** Whether `counts` are needed; they are zero otherwise. */
+  asksForCounts(current: JobCollection | undefined, wanted: JobCollection): boolean;
+  /** Whether `jobs` are needed; there are none otherwise. */
+  asksForJobs(current: JobCollection | undefined, wanted: JobCollection): boolean;
+  /** Throws when it may not become so; that passes through and nothing is written. */
+  judge(current: JobCollection | undefined, wanted: JobCollection, beside: BesideCollection): void;
+}
+
 export interface JobStore {
   /**
    * Creates, replaces or (when `change` returns undefined) leaves a collection. Resolves with what is stored afterwards; what
@@ -61,7 +74,8 @@ export interface JobStore {
    */
   changeCollection(
     ref: CollectionRef,
-    change: (current: JobCollection | undefined, beside: BesideCollection) => JobCollection | undefined,
+    change: (current: JobCollection | undefined) => JobCollection | undefined,
+    judge?: CollectionJudge,
   ): Promise<JobCollection | undefined>;
   /** How many collections a subscription has of each plan. */
   countPlans(subscription: string): Promise<PlanCounts>;
@@ -73,8 +87,8 @@ export interface JobStore {
   /** With all its jobs and their history. False when there was none. */
   deleteCollection(ref: CollectionRef): Promise<boolean>;
   /**
-   * Creates, replaces or (when `change` returns undefined) leaves a job. `siblings` is how many other jobs the collection
-   * has. What `change` throws passes through and nothing is written. Precondition: the collection exists.
+   * Creates, replaces or (when `change` returns undefined) leaves a job. `siblings` is how many jobs the collection has
+   * where this one is new, and 0 otherwise: it is for who counts before adding. What `change` throws passes through and nothing is written. Precondition: the collection exists.
    */
   changeJob(
     ref: JobRef,

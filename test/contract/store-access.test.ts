@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JobCollection } from '../../scheduler/jobs/job.ts';
-import type { Store } from '../../scheduler/store/store.ts';
-import { COLLECTION } from '../support/scheduler-store.ts';
+import type { CollectionJudge, Store } from '../../scheduler/store/store.ts';
+import { COLLECTION, givenJob } from '../support/scheduler-store.ts';
 import { storeAdapters, storeOfTest } from '../support/store-adapters.ts';
 
 const ANN = { name: 'Ann', grants: [{ role: 'reader', scope: '/' }], createdAtMs: 1 } as const;
@@ -37,10 +37,22 @@ describe.each(storeAdapters)('users in $name', (adapter) => {
   });
 });
 
+const judge = (decide: CollectionJudge['judge']): CollectionJudge => ({
+  asksForCounts: () => true,
+  asksForJobs: () => true,
+  judge: decide,
+});
+
 describe.each(storeAdapters)('the plans of a subscription in $name', (adapter) => {
   const collection = (change: Partial<JobCollection>): JobCollection => ({ ...COLLECTION, ...change });
   const put = async (store: Store, wanted: JobCollection) =>
-    await store.jobs.changeCollection(wanted, (_current, { counts }) => (counts.Free > 0 ? undefined : wanted));
+    await store.jobs.changeCollection(
+      wanted,
+      () => wanted,
+      judge((_current, _wanted, { counts }) => {
+        if (counts.Free > 0) throw new Error('one is enough');
+      }),
+    );
 
   it('are counted for that one alone, whatever others are called', async () => {
     const { store } = await storeOfTest(adapter);
@@ -53,10 +65,10 @@ describe.each(storeAdapters)('the plans of a subscription in $name', (adapter) =
   it('are judged one after the other: of many free collections written at once one is created', async () => {
     const { store } = await storeOfTest(adapter);
     const names = Array.from({ length: 8 }, (_n, index) => `c${index}`);
-    const results = await Promise.all(
+    const results = await Promise.allSettled(
       names.map(async (name) => await put(store, collection({ collection: name, sku: 'Free' }))),
     );
-    expect(results.filter((result) => result !== undefined)).toHaveLength(1);
+    expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
     expect((await store.jobs.countPlans('Sub')).Free).toBe(1);
   });
 
@@ -64,11 +76,29 @@ describe.each(storeAdapters)('the plans of a subscription in $name', (adapter) =
     const { store } = await storeOfTest(adapter);
     const one = collection({ sku: 'Free' });
     await put(store, one);
+    await givenJob(store, 1000, { ref: one });
     const seen: unknown[] = [];
-    await store.jobs.changeCollection(one, (current, { counts, jobs }) => {
-      seen.push(counts.Free, jobs.length);
-      return current;
+    const look = judge((_current, _wanted, { counts, jobs }) => {
+      seen.push([counts.Free, jobs.length]);
     });
-    expect(seen).toEqual([0, 0]);
+    await store.jobs.changeCollection(one, (current) => current, look);
+    await store.jobs.changeCollection(one, (current) => current, { ...look, asksForJobs: () => false });
+    expect(seen).toEqual([
+      [0, 1],
+      [0, 0],
+    ]);
+  });
+
+  it('are read for whoever asks, and a refusal leaves the collection as it was', async () => {
+    const { store } = await storeOfTest(adapter);
+    await put(store, collection({ sku: 'Free', collection: 'other' }));
+    const wanted = collection({ sku: 'Free' });
+    const refuse = judge((_current, _wanted, { counts }) => {
+      throw new Error(`${counts.Free} already`);
+    });
+    await expect(store.jobs.changeCollection(wanted, () => wanted, refuse)).rejects.toThrow('1 already');
+    const unasked = { ...refuse, asksForCounts: () => false };
+    await expect(store.jobs.changeCollection(wanted, () => wanted, unasked)).rejects.toThrow('0 already');
+    expect(await store.jobs.findCollection(wanted)).toBeUndefined();
   });
 });

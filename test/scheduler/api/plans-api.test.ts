@@ -115,6 +115,30 @@ describe('the plans of job collections', () => {
     });
   });
 
+  it('keep their jobs when a quota of fewer is set, and those may still be written', async () => {
+    const { call } = await api();
+    await call('put', SHOP, plan('Standard'));
+    for (const name of ['a', 'b']) await call('put', `${SHOP}/jobs/${name}`, hourly());
+    expect((await call('patch', SHOP, { properties: { quota: { maxJobCount: 1 } } })).status).toBe(200);
+    expect((await call('patch', `${SHOP}/jobs/a`, { properties: { state: 'disabled' } })).status).toBe(200);
+    expect((await call('put', `${SHOP}/jobs/c`, hourly())).status).toBe(409);
+  });
+
+  it('let no quota be set that a job of the collection is too frequent for', async () => {
+    const { call } = await api();
+    await call('put', SHOP, plan('Standard'));
+    await call('put', `${SHOP}/jobs/a`, hourly());
+    const every = (frequency: string, interval: number) =>
+      call('patch', SHOP, { properties: { quota: { maxRecurrence: { frequency, interval } } } });
+    expect((await every('minute', 60)).status).toBe(200);
+    expect(await messageOf(every('hour', 2))).toEqual([
+      409,
+      'Conflict',
+      expect.stringMatching(/cannot be given this quota: job 'a': .*every 1 hour, .*every 2 hour\.$/),
+    ]);
+    expect((await every('minute', 5)).status).toBe(200);
+  });
+
   it('may be set otherwise than documented', async () => {
     const plans = plansOf({ Free: { jobs: 7, every: { frequency: 'minute', interval: 1 } }, collections: 2 });
     expect(plans.of.Free).toMatchObject({ jobs: 7, collections: 1, authentication: false });
