@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Execution, Job } from '../jobs/job.ts';
 import type { BulkUpdate } from './bulk.ts';
 import { fromRow, insertExecutions, readJobs, saveProgress } from './execution-rows.ts';
+import { isClaimableHere } from './fleet-home.ts';
 import { fromJobRow, selectJobs } from './jobs.ts';
 import { lockFreeRows, type SqlStore } from './sql.ts';
 import type { Claim, Claimed, ClaimRequest } from './store.ts';
@@ -32,7 +33,7 @@ export async function claimDue(store: SqlStore, request: ClaimRequest): Promise<
       nowMs,
       claims: [...pending.claims, ...due.claims],
       cancelled: due.cancelled,
-      nextDueMs: isMore ? nowMs : await earliestDue(tx, request.regionsOfOthers),
+      nextDueMs: isMore ? nowMs : await earliestDue(store, tx, request.regionsOfOthers),
     };
   });
 }
@@ -48,19 +49,19 @@ interface Taken {
 }
 
 /** The executions that wait for their time and may be claimed here; in the words that both the claim and its timer use. */
-function selectPending(db: Kysely<Tables>, regionsOfOthers: readonly string[]) {
-  const query = db
+function selectPending(store: SqlStore, db: Kysely<Tables>, regionsOfOthers: readonly string[]) {
+  return db
     .selectFrom('executions')
     .innerJoin('jobs', 'jobs.id', 'executions.job_id')
     .innerJoin('collections', 'collections.key', 'jobs.collection_key')
     .where('executions.ended_at', 'is', null)
     .where('executions.status', '=', 'pending')
-    .where('collections.state', '=', 'Enabled');
-  return regionsOfOthers.length === 0 ? query : query.where('collections.region', 'not in', regionsOfOthers);
+    .where('collections.state', '=', 'Enabled')
+    .where(isClaimableHere(store, regionsOfOthers));
 }
 
 async function claimPending(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep): Promise<Taken> {
-  const rows = await selectPending(tx, step.regionsOfOthers)
+  const rows = await selectPending(store, tx, step.regionsOfOthers)
     .selectAll('executions')
     .where('executions.run_at', '<=', step.nowMs)
     .orderBy('executions.run_at')
@@ -106,12 +107,11 @@ async function claimByCalendar(
   step: ClaimStep,
 ): Promise<Taken & { readonly cancelled: readonly string[] }> {
   if (step.limit <= 0) return { claims: [], taken: 0, cancelled: [] };
-  let query = selectJobs(tx)
+  const rows = await selectJobs(tx)
     .where('jobs.next_at', '<=', step.nowMs + (step.aheadMs ?? 0))
     .where('jobs.state', '=', 'enabled')
-    .where('collections.state', '=', 'Enabled');
-  if (step.regionsOfOthers.length > 0) query = query.where('collections.region', 'not in', step.regionsOfOthers);
-  const rows = await query
+    .where('collections.state', '=', 'Enabled')
+    .where(isClaimableHere(store, step.regionsOfOthers))
     .orderBy('jobs.next_at')
     .limit(step.limit)
     .modifyEnd(lockFreeRows(store.dialect, 'jobs'))
@@ -179,16 +179,20 @@ async function cancel(store: SqlStore, tx: Kysely<Tables>, ids: readonly string[
 }
 
 /** When the next thing will be due for a replica that leaves these regions to others. */
-export async function earliestDue(db: Kysely<Tables>, regionsOfOthers: readonly string[]): Promise<number | undefined> {
-  let job = db
+export async function earliestDue(
+  store: SqlStore,
+  db: Kysely<Tables>,
+  regionsOfOthers: readonly string[],
+): Promise<number | undefined> {
+  const job = db
     .selectFrom('jobs')
     .innerJoin('collections', 'collections.key', 'jobs.collection_key')
     .select('jobs.next_at as at')
     .where('jobs.next_at', 'is not', null)
     .where('jobs.state', '=', 'enabled')
-    .where('collections.state', '=', 'Enabled');
-  if (regionsOfOthers.length > 0) job = job.where('collections.region', 'not in', regionsOfOthers);
-  const pending = selectPending(db, regionsOfOthers).select('executions.run_at as at');
+    .where('collections.state', '=', 'Enabled')
+    .where(isClaimableHere(store, regionsOfOthers));
+  const pending = selectPending(store, db, regionsOfOthers).select('executions.run_at as at');
   const first = await job.orderBy('jobs.next_at').limit(1).executeTakeFirst();
   const second = await pending.orderBy('executions.run_at').limit(1).executeTakeFirst();
   const dues = [first?.at, second?.at].filter((at) => typeof at === 'number');

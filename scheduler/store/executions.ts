@@ -15,7 +15,7 @@ export function createExecutionStore(store: SqlStore): ExecutionStore {
   const end = createEndings(store);
   return {
     claimDue: async (request) => await claimDue(store, request),
-    earliestDue: async (regionsOfOthers) => await earliestDue(db, regionsOfOthers),
+    earliestDue: async (regionsOfOthers) => await earliestDue(store, db, regionsOfOthers),
     add: async (execution) => {
       await store.write(async (tx) => {
         await insertExecutions(store, tx, [execution]);

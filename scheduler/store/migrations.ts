@@ -15,6 +15,7 @@ export function migrationsFor(dialect: SqlDialect): Readonly<Record<string, Migr
     '0003-enrolment': { up: async (db) => await addEnrolment(db, dialect) },
     '0004-secrets': { up: async (db) => await addSecrets(db, dialect) },
     '0005-access': { up: async (db) => await addAccess(db, dialect) },
+    '0006-fleet-of-replicas': { up: async (db) => await addFleetOfReplicas(db, dialect) },
   };
 }
 
@@ -202,4 +203,35 @@ async function addAccess(db: Kysely<unknown>, dialect: SqlDialect): Promise<void
     .addColumn('expires_at', 'bigint')
     .execute();
   await db.schema.createIndex('access_tokens_by_user').on('access_tokens').column('user_key').execute();
+}
+
+/** What lets one replica roll over the agents of all of them. */
+async function addFleetOfReplicas(db: Kysely<unknown>, dialect: SqlDialect): Promise<void> {
+  const text = textOf(dialect);
+  await db.schema
+    .alterTable('replicas')
+    .addColumn('number', 'bigint', (column) => column.notNull().defaultTo(0))
+    .execute();
+  await db.schema
+    .alterTable('jobs')
+    .addColumn('is_fleet', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute();
+  await sql`update jobs set is_fleet = 1 where definition like '%"type":"Fleet"%'`.execute(db);
+  await db.schema.alterTable('vms').addColumn('owner', text).execute();
+  await db.schema.alterTable('vms').addColumn('connection', text).execute();
+  await db.schema.alterTable('vms').addColumn('connected_at', 'bigint').execute();
+  await db.schema.alterTable('vms').addColumn('health', text).execute();
+  await db.schema.alterTable('vms').addColumn('health_at', 'bigint').execute();
+  const mail = db.schema.createTable('mail');
+  const numbered =
+    dialect === 'postgres'
+      ? mail.addColumn('number', 'bigserial', (column) => column.primaryKey())
+      : mail.addColumn('number', 'integer', (column) => column.primaryKey().autoIncrement());
+  await numbered
+    .addColumn('to_owner', text, (column) => column.notNull())
+    .addColumn('body', text, (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex('mail_by_receiver').on('mail').columns(['to_owner', 'number']).execute();
+  // Of all that there ever were, the few that are looked at again and again.
+  await sql`create index rollouts_running on rollouts (id) where status = 'running'`.execute(db);
 }

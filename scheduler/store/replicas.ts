@@ -1,7 +1,11 @@
-import { sql } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import { handBackWhere } from './executions.ts';
 import type { SqlStore } from './sql.ts';
-import type { ReplicaStore } from './store.ts';
+import type { Replica, ReplicaStore } from './store.ts';
+import type { Tables } from './tables.ts';
+
+/** Two replicas that come at one moment get their numbers one after the other; any number that nobody else locks. */
+const ARRIVAL_LOCK = 7_080_001;
 
 /** Who serves from this database, in SQL. */
 export function createReplicaStore(store: SqlStore): ReplicaStore {
@@ -9,26 +13,22 @@ export function createReplicaStore(store: SqlStore): ReplicaStore {
     beat: async (replica, leaseMs) =>
       await store.write(async (tx) => {
         const nowMs = await store.now(tx);
-        const own = {
-          owner: store.owner,
-          name: replica.name,
-          region: replica.region ?? null,
-          started_at: nowMs,
-          expires_at: nowMs + leaseMs,
-        };
         const renewed = await tx
           .updateTable('replicas')
-          .set({ expires_at: own.expires_at })
+          .set({ expires_at: nowMs + leaseMs })
           .where('owner', '=', store.owner)
           .executeTakeFirst();
         const wasKnown = renewed.numUpdatedRows > 0n;
-        if (!wasKnown) await tx.insertInto('replicas').values(own).execute();
         await tx.deleteFrom('replicas').where('expires_at', '<', nowMs).execute();
+        // Before this replica is there again: what it claimed while it was being taken for dead goes back as well.
         const takenOver = await handBackWhere(
           store,
           tx,
           sql`owner is null or owner not in (select owner from replicas)`,
         );
+        // To the dead nobody delivers; whoever takes their work over says it all anew.
+        await sql`delete from mail where to_owner not in (select owner from replicas)`.execute(tx);
+        if (!wasKnown) await arrive(store, tx, { replica, nowMs, leaseMs });
         const live = await tx.selectFrom('replicas').selectAll().orderBy('name').execute();
         return {
           wasKnown,
@@ -43,4 +43,29 @@ export function createReplicaStore(store: SqlStore): ReplicaStore {
       });
     },
   };
+}
+
+/** Behind everybody who lives, by a number and not by time: clocks can be set back, and the home must not change then. */
+async function arrive(
+  store: SqlStore,
+  tx: Kysely<Tables>,
+  given: { readonly replica: Replica; readonly nowMs: number; readonly leaseMs: number },
+): Promise<void> {
+  if (store.dialect === 'postgres') await sql`select pg_advisory_xact_lock(${ARRIVAL_LOCK})`.execute(tx);
+  const last = await tx
+    .selectFrom('replicas')
+    .select((select) => select.fn.max('number').as('number'))
+    .executeTakeFirst();
+  const { replica, nowMs, leaseMs } = given;
+  await tx
+    .insertInto('replicas')
+    .values({
+      owner: store.owner,
+      name: replica.name,
+      region: replica.region ?? null,
+      started_at: nowMs,
+      expires_at: nowMs + leaseMs,
+      number: (last?.number ?? 0) + 1,
+    })
+    .execute();
 }

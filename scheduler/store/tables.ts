@@ -12,6 +12,7 @@ export interface Tables {
   vms: VmsTable;
   rollouts: RolloutsTable;
   replicas: ReplicasTable;
+  mail: MailTable;
   agent_keys: AgentKeysTable;
   enrolment_tokens: EnrolmentTokensTable;
   access_users: AccessUsersTable;
@@ -51,6 +52,8 @@ export interface JobsTable {
   secrets: string | null;
   /** Name of the key that they are sealed with. */
   secret_key: string | null;
+  /** 1 for a job of the action type Fleet, which only one replica may claim. */
+  is_fleet: Generated<number>;
 }
 
 export interface ExecutionsTable {
@@ -92,6 +95,13 @@ export interface VmsTable {
   inventory: string | null;
   first_seen_at: number;
   last_seen_at: number;
+  /** The replica that its agent is connected to, for as long as that lives; null: to none. */
+  owner: string | null;
+  connection: string | null;
+  connected_at: number | null;
+  /** What its agent last said over this connection, and when; not every repetition of it. */
+  health: string | null;
+  health_at: number | null;
 }
 
 export interface RolloutsTable {
@@ -109,6 +119,15 @@ export interface ReplicasTable {
   region: string | null;
   started_at: number;
   expires_at: number;
+  /** Higher than that of every replica that lived when this one came: the lowest is the home of fleet jobs. */
+  number: number;
+}
+
+/** What one replica has for another; taken out by the one it is for. */
+export interface MailTable {
+  number: Generated<number>;
+  to_owner: string;
+  body: string;
 }
 
 /** The key by which the agent of one VM proves itself. */
