@@ -6,7 +6,7 @@ import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { Scheduler } from '../../scheduler/main.ts';
 import { linkTo, type CoordinatorFleet } from '../support/coordinator-adapters.ts';
 import { createDatabase } from '../support/postgres-database.ts';
-import { openScheduler } from '../support/running-scheduler.ts';
+import { FakeAgent, openScheduler, vmIdentity } from '../support/running-scheduler.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { describeCoordinator } from './coordinator-suite.ts';
 
@@ -84,6 +84,43 @@ describe('agents of two schedulers on PostgreSQL', () => {
 
   afterAll(async () => {
     await running.close();
+  });
+
+  it('are sent, unasked, what is written through the other one, and only what they have a part in', async () => {
+    const [one, two] = running.replicas;
+    if (one === undefined || two === undefined) throw new Error('no replicas');
+    const writer = await FakeAgent.join(one.url, vmIdentity('web_0'));
+    const member = await FakeAgent.join(two.url, vmIdentity('web_1'));
+    const bystander = await FakeAgent.join(two.url, vmIdentity('web_2'));
+    const stranger = await FakeAgent.join(two.url, vmIdentity('web_1', { scope: 'other' }));
+    const report = (number: number, promise: ReportCommand['promise']): ReportCommand => ({
+      kind: 'report',
+      scope: 'shop',
+      eventId: 'PUSHED',
+      name: 'web_0',
+      vmId: 'id-of-web_0',
+      number,
+      eventType: 'Reboot',
+      resources: ['web_0', 'web_1'],
+      promise,
+      deadlineReached: false,
+      localIntent: false,
+    });
+    // A fake agent asks for nothing by itself: what it has heard was pushed.
+    expect((await writer.command(report(1, 'binding'))).outcome).toEqual({ kind: 'accepted' });
+    expect((await member.next('record')).record.members['web_0']).toMatchObject({ number: 1, promise: 'binding' });
+    expect((await writer.command(report(2, 'prepared'))).outcome).toEqual({ kind: 'accepted' });
+    expect((await member.next('record')).record.members['web_0']).toMatchObject({ number: 2, promise: 'prepared' });
+    expect([...bystander.received, ...stranger.received].filter(({ kind }) => kind === 'record')).toEqual([]);
+    // And back, to whoever wrote before.
+    const answer = { ...report(1, 'prepared'), name: 'web_1', vmId: 'id-of-web_1' };
+    expect((await member.command(answer)).outcome).toEqual({ kind: 'accepted' });
+    await expect
+      .poll(
+        () => writer.received.some((message) => message.kind === 'record' && 'web_1' in message.record.members),
+        WITHIN,
+      )
+      .toBe(true);
   });
 
   it('go on with the other one when theirs is gone, hear what was written meanwhile, and come back', async () => {
