@@ -13,6 +13,15 @@ export const systemRandom: RandomSource = {
   uuid: () => randomUUID(),
 };
 
+/**
+ * A fresh UUID that begins with the time (version 7: RFC 9562, section 5.7), lower case. Rows that are added together are then
+ * neighbours in an index, where those of another version would touch a page each.
+ */
+export function timeOrderedUuid(nowMs: number, random: RandomSource): string {
+  const time = Math.max(0, Math.trunc(nowMs)).toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.uuid().slice(15)}`;
+}
+
 /** That many unpredictable bytes as base64url text: for tokens and challenges, never from a seed. */
 export function randomText(bytes: number): string {
   return randomBytes(bytes).toString('base64url');

@@ -1,5 +1,5 @@
 import type { JobAction } from '../jobs/definition.ts';
-import { settleJob, type Execution, type Job } from '../jobs/job.ts';
+import { settlementOf, type Execution, type Settlement } from '../jobs/job.ts';
 import { retryPlanOf } from '../jobs/retry.ts';
 import type { Claim } from '../store/store.ts';
 import { isInWindow } from './plan.ts';
@@ -15,18 +15,19 @@ export interface PlannedEnding {
   readonly ended: Execution;
   /** A retry, or the error action. */
   readonly follow: readonly Execution[];
-  readonly settle: (job: Job) => Job;
+  /** Undefined: the job's counts are not concerned. */
+  readonly settlement: Settlement | undefined;
 }
 
 /**
  * What follows from an outcome. A failure is tried again as often as its policy says, within the job's window; after the last
  * time the job counts it as faulted and its error action is performed, once, with retries by a policy of its own. The error
- * action changes no count of the job: they count the job's own action. `id` is for what follows.
+ * action changes no count of the job: they count the job's own action. `newId` makes the ids of what follows.
  */
 export function endingOf(
   claim: Claim,
   outcome: ActionOutcome,
-  at: { readonly nowMs: number; readonly id: string },
+  at: { readonly nowMs: number; readonly newId: () => string },
 ): PlannedEnding {
   const { execution, job } = claim;
   const hasFailed = outcome.status === 'failed';
@@ -43,25 +44,32 @@ export function endingOf(
     !execution.byHand &&
     !isInWindow(job, execution.dueMs, retryAtMs);
   const isFinal = hasFailed && (retryAtMs === undefined || isTooLate);
-  const next = { ...execution, id: at.id, attempt: 1, status: 'pending' as const, startedAtMs: undefined };
+  const next = (): Execution => ({
+    ...execution,
+    id: at.newId(),
+    attempt: 1,
+    status: 'pending',
+    startedAtMs: undefined,
+  });
   const follow: Execution[] = [];
-  if (retryAtMs !== undefined && !isTooLate) follow.push({ ...next, retry: execution.retry + 1, runAtMs: retryAtMs });
+  if (retryAtMs !== undefined && !isTooLate) {
+    follow.push({ ...next(), retry: execution.retry + 1, runAtMs: retryAtMs });
+  }
   if (isFinal && execution.action === 'main' && errorActionOf(job.definition.action) !== undefined) {
-    follow.push({ ...next, action: 'error', retry: 0, runAtMs: at.nowMs });
+    follow.push({ ...next(), action: 'error', retry: 0, runAtMs: at.nowMs });
   }
   return {
     ended: isTooLate ? { ...ended, reason: 'OutsideWindow' } : ended,
     follow,
-    settle:
+    settlement:
       execution.action === 'error'
-        ? (current) => current
-        : (current) =>
-            settleJob(current, {
-              hasFailed,
-              isFaulted: isFinal,
-              atMs: execution.startedAtMs ?? at.nowMs,
-              byHand: execution.byHand,
-            }),
+        ? undefined
+        : settlementOf({
+            hasFailed,
+            isFaulted: isFinal,
+            atMs: execution.startedAtMs ?? at.nowMs,
+            byHand: execution.byHand,
+          }),
   };
 }
 

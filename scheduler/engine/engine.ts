@@ -1,10 +1,10 @@
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
-import type { RandomSource } from '../../common/runtime/random.ts';
+import { timeOrderedUuid, type RandomSource } from '../../common/runtime/random.ts';
 import { executionByHand, type Execution, type Job } from '../jobs/job.ts';
 import { createHeartbeat, type ReplicaHeartbeat } from '../replicas/heartbeat.ts';
-import type { Claim, ClaimPlan, Replica, Store } from '../store/store.ts';
+import type { Claim, ClaimPlan, Finished, Replica, Store } from '../store/store.ts';
 import type { Publish } from '../watch.ts';
 import type { Calendars } from '../recurrence/blackout.ts';
 import { actionOf, describeExecution, endingOf, type ActionOutcome, type PlannedEnding } from './ending.ts';
@@ -132,7 +132,7 @@ class StoreEngine implements Engine {
 
   async runNow(job: Job): Promise<void> {
     const { store, clock, random } = this.#parts;
-    await store.executions.add(executionByHand(job, clock.now(), random.uuid()));
+    await store.executions.add(executionByHand(job, clock.now(), timeOrderedUuid(clock.now(), random)));
     this.wake();
   }
 
@@ -276,11 +276,12 @@ class StoreEngine implements Engine {
     publish({ kind: 'job.started', detail: describeExecution(claim) });
     const outcome = await this.#parts.perform(actionOf(claim), signal);
     if (outcome === undefined || signal.aborted) return;
-    const ending = endingOf(claim, outcome, { nowMs: clock.now(), id: random.uuid() });
-    const isTaken = await this.#store(ending, signal);
+    const nowMs = clock.now();
+    const ending = endingOf(claim, outcome, { nowMs, newId: () => timeOrderedUuid(nowMs, random) });
+    const finished = await this.#store(ending, signal);
     // Also where it was refused: an answer that was lost may have been a yes.
-    if (ending.follow.length > 0 || claim.job.definition.runs?.overlap === 'queue') this.wake();
-    if (isTaken !== true) return;
+    if (ending.follow.length > 0 || finished !== 'ended') this.wake();
+    if (finished === undefined || finished === 'refused') return;
     publish({
       kind: outcome.status === 'failed' ? 'job.failed' : 'job.completed',
       detail: `${describeExecution(claim)}: ${outcome.message.slice(0, 300)}`,
@@ -297,14 +298,14 @@ class StoreEngine implements Engine {
   }
 
   /** The action was performed and must not be performed again only because the disk was full for a while. */
-  async #store(ending: PlannedEnding, signal: AbortSignal): Promise<boolean | undefined> {
+  async #store(ending: PlannedEnding, signal: AbortSignal): Promise<Finished | undefined> {
     const { store, clock, log } = this.#parts;
     this.#ending += 1;
     this.#useRoom();
     try {
       for (;;) {
         try {
-          return await store.executions.finish(ending.ended, ending.follow, ending.settle);
+          return await store.executions.finish(ending.ended, ending.follow, ending.settlement);
         } catch (error) {
           log.error({ err: describeError(error) }, 'the end of an execution could not be stored; trying again');
           if (!(await clock.sleep(STORE_RETRY_MS, signal))) return undefined;

@@ -1,4 +1,4 @@
-import type { RandomSource } from '../../common/runtime/random.ts';
+import { timeOrderedUuid, type RandomSource } from '../../common/runtime/random.ts';
 import { occurrenceOf, timetableOf, type Execution, type Job } from '../jobs/job.ts';
 import { parseTimeSpanOrUndefined } from '../jobs/retry.ts';
 import { excludedBy, nextOccurrence, type Timetable } from '../recurrence.ts';
@@ -90,7 +90,7 @@ function planOccurrences(job: Job, situation: Situation): JobPlan | undefined {
       continue;
     }
     made += 1;
-    const execution = occurrenceOf(job, { dueMs, repeat: made, now: nowMs, id: random.uuid() });
+    const execution = occurrenceOf(job, { dueMs, repeat: made, now: nowMs, id: timeOrderedUuid(nowMs, random) });
     executions.push(verdict === 'run' ? execution : { ...execution, status: 'queued', startedAtMs: undefined });
     if (job.definition.runs?.overlap === 'cancel') cancelled.push(...active.map(({ id }) => id));
   }
@@ -164,7 +164,7 @@ function entriesOf(
       last === undefined
         ? ''
         : ` So were ${rest.length} more, the last due ${new Date(last.dueMs).toISOString()}${isCutShort ? ', and all after it' : ''}.`;
-    const execution = occurrenceOf(job, { dueMs, repeat: job.made, now: nowMs, id: random.uuid() });
+    const execution = occurrenceOf(job, { dueMs, repeat: job.made, now: nowMs, id: timeOrderedUuid(nowMs, random) });
     return { ...execution, status: 'postponed', reason, endedAtMs: nowMs, message: `${describeReason(reason)}${more}` };
   });
 }

@@ -171,22 +171,45 @@ function occurrenceKey(jobId: string, which: string): string {
   return hash('sha256', `${jobId}:${which}`).slice(0, 32);
 }
 
+/** What the ends of executions mean for their job: added to it where it is stored, so that nobody need read it first. */
+export interface Settlement {
+  readonly executions: number;
+  readonly failures: number;
+  readonly faults: number;
+  readonly lastExecutionAtMs: number;
+  /** What becomes of a job that is enabled and will never be due again; undefined: it is not over yet. */
+  readonly finalState: 'completed' | 'faulted' | undefined;
+}
+
 /**
- * The job after one of its executions has ended. `isFaulted`: it failed and will not be tried again. A job that will never
- * be due again is over: faulted if its last occurrence was, otherwise completed; both are final.
+ * Of one execution. `isFaulted`: it failed and will not be tried again. A job that will never be due again is over: faulted if
+ * its last occurrence was, otherwise completed; both are final.
  */
-export function settleJob(
-  job: Job,
-  ended: { readonly hasFailed: boolean; readonly isFaulted: boolean; readonly atMs: number; readonly byHand: boolean },
-): Job {
-  const isOver = job.state === 'enabled' && job.nextAtMs === undefined && (!ended.hasFailed || ended.isFaulted);
+export function settlementOf(ended: {
+  readonly hasFailed: boolean;
+  readonly isFaulted: boolean;
+  readonly atMs: number;
+  readonly byHand: boolean;
+}): Settlement {
+  const isOver = (!ended.hasFailed || ended.isFaulted) && !ended.byHand;
   return {
-    ...job,
-    executionCount: job.executionCount + 1,
-    failureCount: job.failureCount + (ended.hasFailed ? 1 : 0),
-    faultedCount: job.faultedCount + (ended.isFaulted ? 1 : 0),
+    executions: 1,
+    failures: ended.hasFailed ? 1 : 0,
+    faults: ended.isFaulted ? 1 : 0,
     lastExecutionAtMs: ended.atMs,
-    state: isOver && !ended.byHand ? (ended.isFaulted ? 'faulted' : 'completed') : job.state,
+    finalState: isOver ? (ended.isFaulted ? 'faulted' : 'completed') : undefined,
+  };
+}
+
+/** Both, one after the other: a final state stays. */
+export function addSettlements(first: Settlement | undefined, second: Settlement): Settlement {
+  if (first === undefined) return second;
+  return {
+    executions: first.executions + second.executions,
+    failures: first.failures + second.failures,
+    faults: first.faults + second.faults,
+    lastExecutionAtMs: second.lastExecutionAtMs,
+    finalState: first.finalState ?? second.finalState,
   };
 }
 

@@ -3,16 +3,21 @@ import { rowsOf, type ColumnType } from './sql.ts';
 import type { SqliteLine } from './sqlite-dialect.ts';
 import type { Tables } from './tables.ts';
 
-export type BulkRow = Readonly<Record<string, string | number | null>>;
+/** Values in the order of the columns: in an update those of `set`, then `add`, then `match`. */
+export type BulkRow = readonly (string | number | null)[];
 
-/** An update of one row each, found by `match`, which names its id first. Literals may narrow it further. */
+/** An update of one row each, found by `match`, which names its id first. No id comes twice. Literals may narrow it further. */
 export interface BulkUpdate {
   readonly table: 'jobs' | 'executions';
   readonly set: Readonly<Record<string, ColumnType>>;
+  /** Columns that grow by a number. */
+  readonly add?: Readonly<Record<string, ColumnType>>;
   readonly match: Readonly<Record<string, ColumnType>>;
   /** Columns that must have these values; columns that get these. No text from outside. */
   readonly only?: Readonly<Record<string, string>>;
   readonly clear?: readonly string[];
+  /** Columns that take their value only under a condition on the row as it was (alias `t`) and where there is one. */
+  readonly when?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -30,27 +35,50 @@ export interface BulkSql {
   update(tx: Kysely<Tables>, update: BulkUpdate, rows: readonly BulkRow[]): Promise<ReadonlySet<string>>;
 }
 
+/** An update in words: `value` writes the place of a column's new value. */
+function wordsOf(update: BulkUpdate, value: (column: string) => string): { changes: string; conditions: string } {
+  const { set, add = {}, match, only = {}, clear = [], when = {} } = update;
+  const setTo = (name: string): string => {
+    const condition = when[name];
+    if (condition === undefined) return `${name} = ${value(name)}`;
+    return `${name} = case when ${condition} then coalesce(${value(name)}, t.${name}) else t.${name} end`;
+  };
+  const changes = [
+    ...Object.keys(set).map(setTo),
+    ...Object.keys(add).map((name) => `${name} = t.${name} + ${value(name)}`),
+    ...clear.map((name) => `${name} = null`),
+  ];
+  const conditions = [
+    ...Object.keys(match).map((name) => `t.${name} = ${value(name)}`),
+    ...Object.entries(only).map(([name, text]) => `t.${name} = '${text}'`),
+  ];
+  return { changes: changes.join(', '), conditions: conditions.join(' and ') };
+}
+
+/** What PostgreSQL takes apart by name. */
+function named(
+  columns: readonly string[],
+  rows: readonly BulkRow[],
+): readonly Record<string, string | number | null>[] {
+  return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index] ?? null])));
+}
+
 export const postgresBulk: BulkSql = {
   insert: async (tx, table, columns, rows) => {
     if (rows.length === 0) return;
-    const names = sql.join(Object.keys(columns).map((name) => sql.ref(name)));
-    await sql`insert into ${sql.table(table)} (${names}) select ${names} from ${rowsOf('postgres', columns, rows)}`.execute(
+    const keys = Object.keys(columns);
+    const names = sql.join(keys.map((name) => sql.ref(name)));
+    await sql`insert into ${sql.table(table)} (${names}) select ${names} from ${rowsOf('postgres', columns, named(keys, rows))}`.execute(
       tx,
     );
   },
-  update: async (tx, { table, set, match, only = {}, clear = [] }, rows) => {
+  update: async (tx, update, rows) => {
     if (rows.length === 0) return new Set();
-    const changes = [
-      ...Object.keys(set).map((name) => sql`${sql.ref(name)} = v.${sql.ref(name)}`),
-      ...clear.map((name) => sql`${sql.ref(name)} = null`),
-    ];
-    const conditions = [
-      ...Object.keys(match).map((name) => sql`t.${sql.ref(name)} = v.${sql.ref(name)}`),
-      ...Object.entries(only).map(([name, value]) => sql`t.${sql.ref(name)} = ${sql.lit(value)}`),
-    ];
-    const result = await sql<{ id: string }>`update ${sql.table(table)} as t set ${sql.join(changes)}
-      from ${rowsOf('postgres', { ...set, ...match }, rows)}
-      where ${sql.join(conditions, sql` and `)} returning t.id`.execute(tx);
+    const columns = { ...update.set, ...update.add, ...update.match };
+    const { changes, conditions } = wordsOf(update, (name) => `v.${name}`);
+    const result = await sql<{ id: string }>`update ${sql.table(update.table)} as t set ${sql.raw(changes)}
+      from ${rowsOf('postgres', columns, named(Object.keys(columns), rows))}
+      where ${sql.raw(conditions)} returning t.id`.execute(tx);
     return new Set(result.rows.map(({ id }) => id));
   },
 };
@@ -65,21 +93,14 @@ export function sqliteBulk(line: SqliteLine): BulkSql {
       if (rows.length === 0) return;
       const names = Object.keys(columns);
       const places = names.map(() => '?').join(', ');
-      await line.executeRows(`insert into ${table} (${names.join(', ')}) values (${places})`, names, rows);
+      await line.executeRows(`insert into ${table} (${names.join(', ')}) values (${places})`, rows);
     },
-    update: async (_tx, { table, set, match, only = {}, clear = [] }, rows) => {
+    update: async (_tx, update, rows) => {
       if (rows.length === 0) return new Set();
-      const changes = [...Object.keys(set).map((name) => `${name} = ?`), ...clear.map((name) => `${name} = null`)];
-      const conditions = [
-        ...Object.keys(match).map((name) => `${name} = ?`),
-        ...Object.entries(only).map(([name, value]) => `${name} = '${value}'`),
-      ];
-      const unchanged = await line.executeRows(
-        `update ${table} set ${changes.join(', ')} where ${conditions.join(' and ')}`,
-        [...Object.keys(set), ...Object.keys(match)],
-        rows,
-      );
-      return new Set(rows.filter((_row, index) => !unchanged.has(index)).map((row) => String(row['id'])));
+      const { changes, conditions } = wordsOf(update, () => '?');
+      const idAt = Object.keys({ ...update.set, ...update.add }).length;
+      const unchanged = await line.executeRows(`update ${update.table} as t set ${changes} where ${conditions}`, rows);
+      return new Set(rows.filter((_row, index) => !unchanged.has(index)).map((row) => String(row[idAt])));
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Execution, Job } from '../jobs/job.ts';
 import type { BulkUpdate } from './bulk.ts';
-import { fromRow, insertExecutions, readJobs, saveProgress } from './execution-rows.ts';
+import { fromRow, insertExecutions, readJobs, saveCalendars } from './execution-rows.ts';
 import { isClaimableHere } from './fleet-home.ts';
 import { fromJobRow, selectJobs } from './jobs.ts';
 import { lockFreeRows, type SqlStore } from './sql.ts';
@@ -18,6 +18,13 @@ const START: BulkUpdate = {
     message: 'text',
     reason: 'text',
   },
+  match: { id: 'text' },
+};
+
+/** What it means for a job that a pending execution comes to nothing. */
+const GIVE_UP: BulkUpdate = {
+  table: 'jobs',
+  set: { state: 'text', faulted_count: 'bigint' },
   match: { id: 'text' },
 };
 
@@ -74,30 +81,34 @@ async function claimPending(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep
     tx,
     rows.map((row) => row.job_id),
   );
-  const changed: Job[] = [];
+  const changed = new Map<string, Job>();
   const started: Execution[] = [];
   for (const row of rows) {
     const job = jobs.get(row.job_id);
     if (job === undefined) continue;
     const plan = step.plan.pending(job, fromRow(row), step.nowMs);
-    if (plan.job !== job) changed.push(plan.job);
+    if (plan.job !== job) changed.set(job.id, plan.job);
     jobs.set(job.id, plan.job);
     started.push(plan.execution);
   }
   await store.bulk.update(
     tx,
     START,
-    started.map((execution) => ({
-      id: execution.id,
-      status: execution.status,
-      owner: execution.status === 'running' ? store.owner : null,
-      started_at: execution.startedAtMs ?? null,
-      ended_at: execution.endedAtMs ?? null,
-      message: execution.message,
-      reason: execution.reason ?? null,
-    })),
+    started.map((execution) => [
+      execution.status,
+      execution.status === 'running' ? store.owner : null,
+      execution.startedAtMs ?? null,
+      execution.endedAtMs ?? null,
+      execution.message,
+      execution.reason ?? null,
+      execution.id,
+    ]),
   );
-  await saveProgress(store, tx, changed);
+  await store.bulk.update(
+    tx,
+    GIVE_UP,
+    [...changed.values()].map((job) => [job.state, job.faultedCount, job.id]),
+  );
   return { claims: toClaims(jobs, started), taken: rows.length };
 }
 
@@ -126,7 +137,7 @@ async function claimByCalendar(
     .filter((plan) => plan !== undefined);
   const executions = plans.flatMap((plan) => plan.executions);
   const cancelled = plans.flatMap((plan) => plan.cancelled);
-  await saveProgress(
+  await saveCalendars(
     store,
     tx,
     plans.map((plan) => plan.job),

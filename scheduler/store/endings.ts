@@ -1,15 +1,17 @@
 import type { Kysely } from 'kysely';
-import type { Execution, Job } from '../jobs/job.ts';
+import { addSettlements, type Execution, type Settlement } from '../jobs/job.ts';
 import type { BulkUpdate } from './bulk.ts';
-import { insertExecutions, readJobs, saveProgress } from './execution-rows.ts';
+import { insertExecutions } from './execution-rows.ts';
+import { lockJobs } from './jobs.ts';
 import type { SqlStore } from './sql.ts';
+import type { Finished } from './store.ts';
 import type { Tables } from './tables.ts';
 
 /** The end of an execution, what follows it (a retry, an error action), and what it means for its job. */
 export interface Ending {
   readonly ended: Execution;
   readonly follow: readonly Execution[];
-  readonly settle: (job: Job) => Job;
+  readonly settlement: Settlement | undefined;
 }
 
 /**
@@ -24,9 +26,9 @@ const MAX_BATCH = 500;
  * Ends executions many at a time: what ends while a batch is being stored is the next one. So a thousand that end in one
  * second cost a few transactions, and one that ends alone waits for nobody.
  */
-export function createEndings(store: SqlStore): (ending: Ending) => Promise<boolean> {
+export function createEndings(store: SqlStore): (ending: Ending) => Promise<Finished> {
   interface Waiting extends Ending {
-    readonly resolve: (isEnded: boolean) => void;
+    readonly resolve: (finished: Finished) => void;
     readonly reject: (error: unknown) => void;
   }
   const waiting: Waiting[] = [];
@@ -46,8 +48,8 @@ export function createEndings(store: SqlStore): (ending: Ending) => Promise<bool
     // Taken as late as can be, and once: what came while the transaction before it was committed is in it.
     const take = (): readonly Waiting[] => (batch ??= waiting.splice(0, MAX_BATCH));
     try {
-      const ended = await store.write(async (tx) => await endAll(store, tx, take()));
-      for (const ending of take()) ending.resolve(ended.has(ending.ended.id));
+      const finished = await store.write(async (tx) => await endAll(store, tx, take()));
+      for (const { ended, resolve } of take()) resolve(finished(ended));
     } catch (error) {
       for (const ending of take()) ending.reject(error);
     }
@@ -77,10 +79,23 @@ const END: BulkUpdate = {
   clear: ['owner'],
 };
 
-/** Resolves with the ids of those whose attempt was still the valid one. */
-async function endAll(store: SqlStore, tx: Kysely<Tables>, batch: readonly Ending[]): Promise<ReadonlySet<string>> {
+/** Adds to a job what its executions came to, and ends one that will never be due again. */
+const SETTLE: BulkUpdate = {
+  table: 'jobs',
+  set: { state: 'text', last_execution_at: 'bigint' },
+  add: { execution_count: 'bigint', failure_count: 'bigint', faulted_count: 'bigint' },
+  match: { id: 'text' },
+  when: { state: `t.state = 'enabled' and t.next_at is null` },
+};
+
+/** Resolves with what became of each: only those whose attempt was still the valid one are ended. */
+async function endAll(
+  store: SqlStore,
+  tx: Kysely<Tables>,
+  batch: readonly Ending[],
+): Promise<(ended: Execution) => Finished> {
   // Jobs before executions, as everywhere: whoever locks in another order waits in a circle.
-  const jobs = await readJobs(
+  await lockJobs(
     store,
     tx,
     batch.map(({ ended }) => ended.jobId),
@@ -88,41 +103,67 @@ async function endAll(store: SqlStore, tx: Kysely<Tables>, batch: readonly Endin
   const done = await store.bulk.update(
     tx,
     END,
-    batch.map(({ ended }) => ({
-      id: ended.id,
-      attempt: ended.attempt,
-      status: ended.status,
-      ended_at: ended.endedAtMs ?? null,
-      message: ended.message,
-      reason: ended.reason ?? null,
-    })),
+    batch.map(({ ended }) => [
+      ended.status,
+      ended.endedAtMs ?? null,
+      ended.message,
+      ended.reason ?? null,
+      ended.id,
+      ended.attempt,
+    ]),
   );
-  const changed = new Map<string, Job>();
+  const settlements = new Map<string, Settlement>();
   const follow: Execution[] = [];
   for (const ending of batch) {
-    const job = jobs.get(ending.ended.jobId);
-    if (job === undefined || !done.has(ending.ended.id)) continue;
-    const settled = ending.settle(job);
-    jobs.set(job.id, settled);
-    changed.set(job.id, settled);
+    const { id, jobId } = ending.ended;
+    if (!done.has(id)) continue;
+    if (ending.settlement !== undefined) {
+      settlements.set(jobId, addSettlements(settlements.get(jobId), ending.settlement));
+    }
     follow.push(...ending.follow);
   }
-  await saveProgress(store, tx, [...changed.values()]);
+  await store.bulk.update(
+    tx,
+    SETTLE,
+    [...settlements].map(([id, { finalState, lastExecutionAtMs, executions, failures, faults }]) => [
+      finalState ?? null,
+      lastExecutionAtMs,
+      executions,
+      failures,
+      faults,
+      id,
+    ]),
+  );
   await insertExecutions(store, tx, follow);
-  await releaseQueued(store, tx, [...changed.values()]);
-  return done;
+  const released = await releaseQueued(store, tx, batch);
+  return ({ id, jobId }) => (done.has(id) ? (released.has(jobId) ? 'released' : 'ended') : 'refused');
 }
 
-/** The occurrence that waited for the end of the one before it may start now, unless a retry of that one comes first. */
-async function releaseQueued(store: SqlStore, tx: Kysely<Tables>, jobs: readonly Job[]): Promise<void> {
-  const queueing = jobs.filter((job) => job.definition.runs?.overlap === 'queue').map((job) => job.id);
-  if (queueing.length === 0) return;
+/**
+ * The occurrence that waited for the end of the one before it may start now, unless a retry of that one comes first. Asked of
+ * the rows and not of the definitions: a job that was rewritten meanwhile must not leave one waiting for ever. Resolves with
+ * the ids of their jobs.
+ */
+async function releaseQueued(
+  store: SqlStore,
+  tx: Kysely<Tables>,
+  batch: readonly Ending[],
+): Promise<ReadonlySet<string>> {
+  const queued = await tx
+    .selectFrom('executions')
+    .select('job_id')
+    .where('ended_at', 'is', null)
+    .where('status', '=', 'queued')
+    .execute();
+  const waiting = new Set(queued.map((row) => row.job_id));
+  const ready = new Set(batch.map(({ ended }) => ended.jobId).filter((id) => waiting.has(id)));
+  if (ready.size === 0) return ready;
   const nowMs = await store.now(tx);
   await tx
     .updateTable('executions')
     .set({ status: 'pending', run_at: nowMs })
     .where('ended_at', 'is', null)
-    .where('job_id', 'in', queueing)
+    .where('job_id', 'in', [...ready])
     .where('status', '=', 'queued')
     .where((where) =>
       where.not(
@@ -137,4 +178,5 @@ async function releaseQueued(store: SqlStore, tx: Kysely<Tables>, jobs: readonly
       ),
     )
     .execute();
+  return ready;
 }

@@ -1,7 +1,7 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
 import { z } from 'zod';
 import type { Execution, Job } from '../jobs/job.ts';
-import type { BulkUpdate } from './bulk.ts';
+import type { BulkRow, BulkUpdate } from './bulk.ts';
 import { fromJobRow, selectJobs } from './jobs.ts';
 import { lockRows, rowsOf, type ColumnType, type SqlStore } from './sql.ts';
 import type { ExecutionsTable, Tables } from './tables.ts';
@@ -42,35 +42,18 @@ export async function insertExecutions(
   );
 }
 
-const PROGRESS: BulkUpdate = {
+const CALENDAR: BulkUpdate = {
   table: 'jobs',
-  set: {
-    state: 'text',
-    next_at: 'bigint',
-    made: 'bigint',
-    execution_count: 'bigint',
-    failure_count: 'bigint',
-    faulted_count: 'bigint',
-    last_execution_at: 'bigint',
-  },
+  set: { state: 'text', next_at: 'bigint', made: 'bigint' },
   match: { id: 'text' },
 };
 
-/** Writes how far jobs have come; their definitions and names are not touched. */
-export async function saveProgress(store: SqlStore, tx: Kysely<Tables>, jobs: readonly Job[]): Promise<void> {
+/** Writes how far the calendars of jobs have come; nothing else of them is touched. */
+export async function saveCalendars(store: SqlStore, tx: Kysely<Tables>, jobs: readonly Job[]): Promise<void> {
   await store.bulk.update(
     tx,
-    PROGRESS,
-    jobs.map((job) => ({
-      id: job.id,
-      state: job.state,
-      next_at: job.nextAtMs ?? null,
-      made: job.made,
-      execution_count: job.executionCount,
-      failure_count: job.failureCount,
-      faulted_count: job.faultedCount,
-      last_execution_at: job.lastExecutionAtMs ?? null,
-    })),
+    CALENDAR,
+    jobs.map((job) => [job.state, job.nextAtMs ?? null, job.made, job.id]),
   );
 }
 
@@ -95,25 +78,26 @@ export async function readJobs(
   return new Map(rows.map((row) => [row.id, fromJobRow(store, row)]));
 }
 
-function toRow(execution: Execution, owner: string): Record<keyof typeof COLUMNS, string | number | null> {
-  return {
-    id: execution.id,
-    job_id: execution.jobId,
-    due_at: execution.dueMs,
-    repeat_number: execution.repeat,
-    retry_number: execution.retry,
-    attempt: execution.attempt,
-    status: execution.status,
-    run_at: execution.runAtMs,
-    started_at: execution.startedAtMs ?? null,
-    ended_at: execution.endedAtMs ?? null,
-    message: execution.message,
-    idempotency_key: execution.key,
-    by_hand: execution.byHand ? 1 : 0,
-    owner: execution.status === 'running' ? owner : null,
-    action: execution.action,
-    reason: execution.reason ?? null,
-  };
+/** In the order of `COLUMNS`. */
+function toRow(execution: Execution, owner: string): BulkRow {
+  return [
+    execution.id,
+    execution.jobId,
+    execution.dueMs,
+    execution.repeat,
+    execution.retry,
+    execution.attempt,
+    execution.status,
+    execution.runAtMs,
+    execution.startedAtMs ?? null,
+    execution.endedAtMs ?? null,
+    execution.message,
+    execution.key,
+    execution.byHand ? 1 : 0,
+    execution.status === 'running' ? owner : null,
+    execution.action,
+    execution.reason ?? null,
+  ];
 }
 
 export function fromRow(row: Selectable<ExecutionsTable>): Execution {

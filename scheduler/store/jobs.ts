@@ -14,7 +14,7 @@ import {
 } from '../jobs/job.ts';
 import type { PlanCounts } from '../jobs/plans.ts';
 import { canonicalRegion } from '../replicas/regions.ts';
-import { lockRows, type SqlStore } from './sql.ts';
+import { lockRows, rowsOf, type SqlStore } from './sql.ts';
 import type { JobStore } from './store.ts';
 import type { CollectionsTable, JobsTable, Tables } from './tables.ts';
 
@@ -149,6 +149,26 @@ async function countJobs(db: Kysely<Tables>, ref: CollectionRef): Promise<number
 /** Two replicas that write what bears this name do so one after the other, also while there is no row yet to lock. */
 async function lockName(store: SqlStore, tx: Kysely<Tables>, name: string): Promise<void> {
   if (store.dialect === 'postgres') await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(tx);
+}
+
+/**
+ * Locks the jobs with these ids, in the order of their ids, so that two replicas never wait for each other in a circle. An
+ * embedded store has one writer at a time anyway.
+ */
+export async function lockJobs(store: SqlStore, tx: Kysely<Tables>, jobIds: readonly string[]): Promise<void> {
+  if (store.dialect === 'sqlite' || jobIds.length === 0) return;
+  const ids = rowsOf(
+    store.dialect,
+    { id: 'text' },
+    jobIds.map((id) => ({ id })),
+  );
+  await tx
+    .selectFrom('jobs')
+    .select('id')
+    .where(sql<boolean>`id in (select v.id from ${ids})`)
+    .orderBy('id')
+    .modifyEnd(lockRows(store.dialect, 'jobs'))
+    .execute();
 }
 
 /** Jobs with the names of the collection they are in. */

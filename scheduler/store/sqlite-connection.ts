@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { describeError } from '../../common/runtime/errors.ts';
-import type { SqliteReply, SqliteRequest } from './sqlite-requests.ts';
+import type { SqliteReply, SqliteRequest, SqliteValue } from './sqlite-requests.ts';
 
 /** Statements kept prepared; the first are those of the hot paths. */
 const MAX_PREPARED = 200;
@@ -19,7 +19,8 @@ export interface SqliteConnection {
 
 interface Prepared {
   readonly statement: StatementSync;
-  readonly isReader: boolean;
+  /** Of what it gives; none: it only writes. */
+  readonly columns: readonly string[];
 }
 
 /** Opens the file and locks it. Throws what SQLite says. */
@@ -30,7 +31,8 @@ export function openSqliteConnection(file: string): SqliteConnection {
     const known = prepared.get(sql);
     if (known !== undefined) return known;
     const statement = database.prepare(sql);
-    const made = { statement, isReader: statement.columns().length > 0 };
+    statement.setReturnArrays(true);
+    const made = { statement, columns: statement.columns().map(({ name }) => name) };
     if (prepared.size < MAX_PREPARED) prepared.set(sql, made);
     return made;
   };
@@ -43,7 +45,7 @@ export function openSqliteConnection(file: string): SqliteConnection {
       prepare(sql).statement.run();
     }
     if (request.isInTransaction) assertInTransaction(database);
-    const { statement, isReader } = prepare(request.sql);
+    const { statement, columns } = prepare(request.sql);
     if (request.kind === 'rows') {
       const unchanged: number[] = [];
       for (const [index, row] of request.rows.entries()) {
@@ -51,7 +53,10 @@ export function openSqliteConnection(file: string): SqliteConnection {
       }
       return { kind: 'all', unchanged };
     }
-    if (isReader) return { kind: 'rows', rows: statement.all(...request.parameters) };
+    if (columns.length > 0) {
+      const rows: readonly unknown[] = statement.all(...request.parameters);
+      return { kind: 'rows', columns, rows: rows.filter(isValues) };
+    }
     const { changes, lastInsertRowid } = statement.run(...request.parameters);
     return { kind: 'done', changes: Number(changes), insertId: Number(lastInsertRowid) };
   };
@@ -68,6 +73,11 @@ export function openSqliteConnection(file: string): SqliteConnection {
       database.close();
     },
   };
+}
+
+/** With `setReturnArrays` each row is one; the types do not know. */
+function isValues(row: unknown): row is readonly SqliteValue[] {
+  return Array.isArray(row);
 }
 
 function assertInTransaction(database: DatabaseSync): void {

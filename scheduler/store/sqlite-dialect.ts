@@ -64,16 +64,13 @@ export class SqliteLine implements DatabaseConnection {
       return { rows: [], numAffectedRows: BigInt(reply.changes), insertId: BigInt(reply.insertId) };
     }
     if (reply.kind !== 'rows') throw new TypeError(`expected rows, got ${reply.kind}`);
-    return { rows: isRows<Row>(reply.rows) ? reply.rows : [] };
+    const rows = reply.rows.map((values) => toRow(reply.columns, values));
+    return { rows: isRows<Row>(rows) ? rows : [] };
   }
 
   /** One statement for many rows. Resolves with the indexes of those that it changed nothing for. */
-  async executeRows(sql: string, columns: readonly string[], rows: readonly BulkRow[]): Promise<ReadonlySet<number>> {
-    const reply = await this.#handle.ask({
-      kind: 'rows',
-      ...this.#around(sql),
-      rows: rows.map((row) => columns.map((name) => row[name] ?? null)),
-    });
+  async executeRows(sql: string, rows: readonly BulkRow[]): Promise<ReadonlySet<number>> {
+    const reply = await this.#handle.ask({ kind: 'rows', ...this.#around(sql), rows });
     return new Set(reply.kind === 'all' ? reply.unchanged : []);
   }
 
@@ -118,6 +115,13 @@ function driverOf(connection: SqliteLine): Driver {
       await connection.close();
     },
   };
+}
+
+/** In a loop: every row of a statement then has the same shape, which is what makes reading it quick. */
+function toRow(columns: readonly string[], values: readonly SqliteValue[]): Readonly<Record<string, SqliteValue>> {
+  const row: Record<string, SqliteValue> = {};
+  for (let index = 0; index < columns.length; index++) row[columns[index] ?? ''] = values[index] ?? null;
+  return row;
 }
 
 /** What a statement gives is what its types say. */

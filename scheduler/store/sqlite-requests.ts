@@ -19,7 +19,8 @@ export type SqliteRequest =
   | (InTransaction & { readonly kind: 'rows'; readonly rows: readonly (readonly SqliteValue[])[] });
 
 export type SqliteReply =
-  | { readonly kind: 'rows'; readonly rows: readonly unknown[] }
+  /** Values in the order of the columns: names that are sent with every row cost more than the row. */
+  | { readonly kind: 'rows'; readonly columns: readonly string[]; readonly rows: readonly (readonly SqliteValue[])[] }
   | { readonly kind: 'done'; readonly changes: number; readonly insertId: number }
   /** Which rows the statement changed nothing for, by their index. */
   | { readonly kind: 'all'; readonly unchanged: readonly number[] }

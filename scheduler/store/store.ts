@@ -3,8 +3,9 @@ import type { Inventory, VmIdentity } from '../../common/protocol/messages.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { AccessStore } from '../access/access-store.ts';
 import type { EnrolmentStore } from '../enrolment/enrolment-store.ts';
-import type { CollectionRef, Execution, Job, JobCollection, JobRef } from '../jobs/job.ts';
+import type { CollectionRef, Execution, Job, JobCollection, JobRef, Settlement } from '../jobs/job.ts';
 import type { PlanCounts } from '../jobs/plans.ts';
+import type { FleetStore, Order } from '../replicas/fleet-store.ts';
 import type { RolloutState } from '../rollout.ts';
 
 /**
@@ -23,6 +24,7 @@ export interface Store {
   readonly vms: VmStore;
   readonly rollouts: RolloutStore;
   readonly replicas: ReplicaStore;
+  readonly fleet: FleetStore;
   /** Whether several schedulers may have it open. Who is alone need not say that it lives. */
   readonly isShared: boolean;
   readonly enrolment: EnrolmentStore;
@@ -44,7 +46,13 @@ export type StoreNews =
   /** These executions are over by another's hand; whoever performs one of them stops. */
   | { readonly kind: 'cancelled'; readonly ids: readonly string[] }
   /** The record of this event was written. */
-  | { readonly kind: 'agreement'; readonly scope: string; readonly eventId: string };
+  | { readonly kind: 'agreement'; readonly scope: string; readonly eventId: string }
+  /** Where the agents of these VMs are connected, or how they are, has changed. */
+  | { readonly kind: 'vms'; readonly keys: readonly string[] }
+  /** There is mail for the replica `to`, which is the only one that is told. */
+  | { readonly kind: 'mail'; readonly to: string }
+  /** News of any kind may have been missed until now. */
+  | { readonly kind: 'missed' };
 
 /** What a change of a collection is judged by. */
 export interface BesideCollection {
@@ -171,15 +179,18 @@ export interface ExecutionStore {
    */
   handBack(performed: ReadonlySet<string>): Promise<number>;
   /**
-   * Ends an execution, adds what follows it, and lets `settle` change its job. False, and nothing is changed, when a later
+   * Ends an execution, adds what follows it, and adds `settlement` to its job. Refused, and nothing is changed, when a later
    * attempt is the valid one, it is over already, or the job is gone.
    */
-  finish(ended: Execution, follow: readonly Execution[], settle: (job: Job) => Job): Promise<boolean>;
+  finish(ended: Execution, follow: readonly Execution[], settlement: Settlement | undefined): Promise<Finished>;
   /** The ended executions of a job, newest start first. */
   history(jobId: string, page: HistoryPage): Promise<readonly HistoryEntry[]>;
   /** Forgets executions that ended before `beforeMs`, and of each job all but the newest `keep`. */
   prune(beforeMs: number, keep: number): Promise<void>;
 }
+
+/** `released`: it is ended, and an occurrence of its job that waited for that may be due now. */
+export type Finished = 'refused' | 'ended' | 'released';
 
 export interface HistoryPage {
   readonly top: number;
@@ -263,8 +274,14 @@ export interface VmStore {
 }
 
 export interface RolloutStore {
-  /** Creates or replaces by id. */
-  put(rollout: RolloutState): Promise<void>;
+  /**
+   * Creates or replaces by id, and leaves the orders that follow from it for the replicas that they are meant for, if this
+   * replica lives and the execution is its own under the rollout's attempt. False, and nothing is changed, when not: so one
+   * that was taken for dead takes no step any more, whatever it believes.
+   */
+  put(rollout: RolloutState, orders?: readonly { readonly to: string; readonly order: Order }[]): Promise<boolean>;
+  /** The rollouts that are not over, and whose execution is not either, whoever performs them. */
+  underWay(): Promise<readonly RolloutState[]>;
   find(id: string): Promise<RolloutState | undefined>;
   /** Newest start first. */
   list(limit: number): Promise<readonly RolloutState[]>;

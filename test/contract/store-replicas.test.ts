@@ -65,7 +65,7 @@ describe.each(storeAdapters)('a replica on $name', (adapter) => {
     const claimed = await store.executions.claimDue({ limit: 10, plan, regionsOfOthers: [] });
     expect(claimed.cancelled).toEqual(['old']);
     const late = execution(job, { id: 'old', status: 'completed', endedAtMs: NOW });
-    expect(await store.executions.finish(late, [], (current) => current)).toBe(false);
+    expect(await store.executions.finish(late, [], undefined)).toBe('refused');
     const [entry] = await store.executions.history(job.id, { top: 9, skip: 0, status: 'failed' });
     expect(entry?.execution).toMatchObject({ id: 'old', reason: 'Cancelled' });
   });
@@ -125,8 +125,8 @@ describe('replicas on one PostgreSQL', () => {
     // The one that was only slow learns it at its next beat, and can end nothing.
     expect((await dead.replicas.beat(A, 500)).wasKnown).toBe(false);
     const late = { ...execution(second?.job ?? (await givenJob(dead, NOW))), ...first?.execution };
-    expect(await dead.executions.finish({ ...late, status: 'completed', endedAtMs: NOW }, [], (job) => job)).toBe(
-      false,
+    expect(await dead.executions.finish({ ...late, status: 'completed', endedAtMs: NOW }, [], undefined)).toBe(
+      'refused',
     );
   });
 

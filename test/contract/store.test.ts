@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createClaimPlan } from '../../scheduler/engine/plan.ts';
-import { settleJob } from '../../scheduler/jobs/job.ts';
+import { settlementOf } from '../../scheduler/jobs/job.ts';
 import { openSqliteStore } from '../../scheduler/store/sqlite.ts';
 import type { Claim, ClaimPlan, Store } from '../../scheduler/store/store.ts';
 import { seededRandom } from '../../common/runtime/random.ts';
@@ -173,9 +173,9 @@ describe.each(storeAdapters)('jobs and executions in $name', (adapter) => {
       const [taken] = await claim();
       expect(taken?.execution).toMatchObject({ id: first.execution.id, key: first.execution.key, attempt: 2 });
       const end = { ...first.execution, status: 'completed' as const, endedAtMs: NOW + 1 };
-      expect(await store.executions.finish(end, [], (job) => job)).toBe(false);
-      expect(await store.executions.finish({ ...end, attempt: 2 }, [], (job) => job)).toBe(true);
-      expect(await store.executions.finish({ ...end, attempt: 2 }, [], (job) => job)).toBe(false);
+      expect(await store.executions.finish(end, [], undefined)).toBe('refused');
+      expect(await store.executions.finish({ ...end, attempt: 2 }, [], undefined)).toBe('ended');
+      expect(await store.executions.finish({ ...end, attempt: 2 }, [], undefined)).toBe('refused');
       expect(await claim()).toEqual([]);
     });
 
@@ -191,8 +191,10 @@ describe.each(storeAdapters)('jobs and executions in $name', (adapter) => {
         runAtMs: LATER,
         startedAtMs: undefined,
       });
-      await store.executions.finish(failed, [retry], (current) =>
-        settleJob(current, { hasFailed: true, isFaulted: false, atMs: NOW, byHand: false }),
+      await store.executions.finish(
+        failed,
+        [retry],
+        settlementOf({ hasFailed: true, isFaulted: false, atMs: NOW, byHand: false }),
       );
       await reopen();
       expect(await store.jobs.findJob(JOB)).toMatchObject({
@@ -206,12 +208,56 @@ describe.each(storeAdapters)('jobs and executions in $name', (adapter) => {
       expect(history.map((entry) => entry.execution)).toEqual([failed]);
     });
 
+    it('of one job add up, also when they end together, and the first that is final decides its state', async () => {
+      const job = await givenJob(store, NOW);
+      const ended = ['a', 'b', 'c', 'd'].map((id) =>
+        execution(job, { id, status: 'running', startedAtMs: NOW, runAtMs: NOW }),
+      );
+      const settle = async (index: number, kind: { hasFailed: boolean; isFaulted: boolean; byHand?: boolean }) => {
+        const one = ended[index];
+        if (one === undefined) throw new Error('no such execution');
+        const status = kind.hasFailed ? ('failed' as const) : ('completed' as const);
+        const settlement = settlementOf({ byHand: false, ...kind, atMs: NOW + index });
+        return await store.executions.finish({ ...one, status, endedAtMs: NOW + index }, [], settlement);
+      };
+      for (const one of ended) await store.executions.add(one);
+      await claim();
+      // The job is not due again; the one by hand does not end it.
+      expect(await settle(0, { hasFailed: false, isFaulted: false, byHand: true })).toBe('ended');
+      expect(await store.jobs.findJob(JOB)).toMatchObject({ state: 'enabled', executionCount: 1 });
+      expect(
+        await Promise.all([
+          settle(1, { hasFailed: true, isFaulted: false }),
+          settle(2, { hasFailed: true, isFaulted: true }),
+          settle(3, { hasFailed: false, isFaulted: false }),
+        ]),
+      ).toEqual(['ended', 'ended', 'ended']);
+      await reopen();
+      expect(await store.jobs.findJob(JOB)).toMatchObject({
+        state: 'faulted',
+        executionCount: 4,
+        failureCount: 2,
+        faultedCount: 1,
+        lastExecutionAtMs: NOW + 3,
+      });
+    });
+
+    it('that are over leave the state of a job alone that will be due again, or was disabled', async () => {
+      const job = await givenJob(store, NOW);
+      const [first] = await claim();
+      if (first === undefined) throw new Error('nothing was claimed');
+      await store.jobs.changeJob(JOB, (current) => current && { ...current, state: 'disabled', nextAtMs: undefined });
+      const settlement = settlementOf({ hasFailed: false, isFaulted: false, byHand: false, atMs: NOW });
+      await store.executions.finish({ ...first.execution, status: 'completed', endedAtMs: NOW }, [], settlement);
+      expect(await store.jobs.findJob(JOB)).toMatchObject({ id: job.id, state: 'disabled', executionCount: 1 });
+    });
+
     it('can no longer be ended once their job is deleted', async () => {
       await givenJob(store, NOW);
       const [first] = await claim();
       await store.jobs.deleteJob(JOB);
       if (first === undefined) throw new Error('nothing was claimed');
-      expect(await store.executions.finish({ ...first.execution, status: 'completed' }, [], (job) => job)).toBe(false);
+      expect(await store.executions.finish({ ...first.execution, status: 'completed' }, [], undefined)).toBe('refused');
     });
 
     it('are listed newest first, by page and by status', async () => {

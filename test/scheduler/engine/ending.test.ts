@@ -19,15 +19,14 @@ function end(definition: JobDefinition, change: Partial<Execution> = {}) {
     job: { ...job, made: 1, nextAtMs: undefined },
     execution: execution(job, { dueMs: START, ...change }),
   };
-  const ending = endingOf(claim, FAILED, { nowMs: START + 1000, id: 'next' });
-  return { ...ending, settled: ending.settle(claim.job) };
+  return endingOf(claim, FAILED, { nowMs: START + 1000, newId: () => 'next' });
 }
 
 describe('what follows a failure', () => {
   it('is a retry under the same key, four times 30 s apart where the job says nothing', () => {
-    const { follow, settled } = end({ action });
+    const { follow, settlement } = end({ action });
     expect(follow).toMatchObject([{ id: 'next', key: 'k1', retry: 1, attempt: 1, runAtMs: START + 31_000 }]);
-    expect(settled).toMatchObject({ state: 'enabled', failureCount: 1, faultedCount: 0 });
+    expect(settlement).toMatchObject({ executions: 1, failures: 1, faults: 0, finalState: undefined });
     expect(end({ action }, { retry: 4 }).follow).toEqual([]);
   });
 
@@ -38,11 +37,11 @@ describe('what follows a failure', () => {
     expect(end(definition).follow).toMatchObject([{ action: 'main', retry: 1 }]);
     const last = end(definition, { retry: 1 });
     expect(last.follow).toMatchObject([{ action: 'error', retry: 0, runAtMs: START + 1000, key: 'k1' }]);
-    expect(last.settled).toMatchObject({ state: 'faulted', faultedCount: 1 });
+    expect(last.settlement).toMatchObject({ faults: 1, finalState: 'faulted' });
     const error = end(definition, { action: 'error' });
     expect(error.follow).toMatchObject([{ action: 'error', retry: 1, runAtMs: START + 21_000 }]);
     // The error action is no execution of the job's own.
-    expect(error.settled).toMatchObject({ executionCount: 0, failureCount: 0 });
+    expect(error.settlement).toBeUndefined();
     expect(end(definition, { action: 'error', retry: 2 }).follow).toEqual([]);
   });
 
@@ -56,6 +55,6 @@ describe('what follows a failure', () => {
     const late = end({ ...HTTP_JOB, action, runs: { window: '00:00:20' } });
     expect(late.follow).toEqual([]);
     expect(late.ended).toMatchObject({ status: 'failed', reason: 'OutsideWindow' });
-    expect(late.settled).toMatchObject({ state: 'faulted', faultedCount: 1 });
+    expect(late.settlement).toMatchObject({ faults: 1, finalState: 'faulted' });
   });
 });

@@ -24,7 +24,7 @@ describe("SQLite's thread", () => {
     const { line } = await opened();
     await run(line, 'begin immediate');
     await run(line, 'savepoint writer');
-    await line.executeRows('insert into things (id, size) values (?, ?)', ['id', 'size'], [{ id: 'é', size: 2 ** 52 }]);
+    await line.executeRows('insert into things (id, size) values (?, ?)', [['é', 2 ** 52]]);
     await run(line, 'release writer');
     await run(line, 'commit');
     expect(await run(line, 'select * from things')).toEqual([{ id: 'é', size: 2 ** 52 }]);
@@ -33,14 +33,10 @@ describe("SQLite's thread", () => {
   it('tells which rows a statement changed nothing for', async () => {
     const { line } = await opened();
     await run(line, "insert into things values ('a', 1)");
-    const unchanged = await line.executeRows(
-      'update things set size = ? where id = ?',
-      ['size', 'id'],
-      [
-        { id: 'none', size: 5 },
-        { id: 'a', size: 6 },
-      ],
-    );
+    const unchanged = await line.executeRows('update things set size = ? where id = ?', [
+      [5, 'none'],
+      [6, 'a'],
+    ]);
     expect([...unchanged]).toEqual([0]);
   });
 
