@@ -12,7 +12,7 @@ import { createDefinitions } from './definitions.ts';
 import { createDatabaseClock, type DatabaseClock } from './database-clock.ts';
 import { migrationsFor } from './migrations.ts';
 import { createListener, tellOthers } from './postgres-news.ts';
-import { checkReplication } from './postgres-replication.ts';
+import { checkReplication, createStandbyWatch } from './postgres-replication.ts';
 import type { Replication } from './replication.ts';
 import type { SqlStore } from './sql.ts';
 import type { Store } from './store.ts';
@@ -34,6 +34,11 @@ export interface PostgresParts {
   readonly keys?: KeyRing;
 }
 
+interface DatabaseParts extends PostgresParts {
+  /** Called when a commit may be waiting for a standby that is gone. */
+  readonly suspectStandby?: (db: Kysely<Tables>) => Promise<void>;
+}
+
 /** A statement takes milliseconds; one that takes so long waits for something that has gone wrong. */
 const STATEMENT_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5000;
@@ -52,7 +57,8 @@ const MAX_TRIES = 5;
  * was written by a newer version, or replicates in another way than the settings say.
  */
 export async function openPostgresStore(settings: PostgresSettings, parts: PostgresParts): Promise<Store> {
-  const { store, pool } = await openPostgresDatabase(settings, parts);
+  const suspectStandby = createStandbyWatch(describeServer(settings.url), parts.clock, parts.log);
+  const { store, pool } = await openPostgresDatabase(settings, { ...parts, suspectStandby });
   try {
     await checkReplication(store.db, settings.replication);
     const listener = await createListener({ ...parts, config: connectionOf(settings), owner: store.owner });
@@ -77,11 +83,11 @@ export async function openPostgresStore(settings: PostgresSettings, parts: Postg
 /** The database behind the store, with its tables up to date; `store.db.destroy()` closes it. */
 export async function openPostgresDatabase(
   settings: PostgresSettings,
-  { clock, random, log, keys = NO_KEYS }: PostgresParts,
+  { clock, random, log, keys = NO_KEYS, suspectStandby }: DatabaseParts,
   /** For copying all there is, which takes what it takes. */
   { isUnhurried }: { readonly isUnhurried: boolean } = { isUnhurried: false },
 ): Promise<{ readonly store: SqlStore; readonly pool: Pool }> {
-  await migrate(settings);
+  await migrate(settings, suspectStandby);
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({
     ...connectionOf(settings),
@@ -95,8 +101,13 @@ export async function openPostgresDatabase(
     log.warn({ err: describeError(error) }, 'connection to PostgreSQL lost');
   });
   tolerateLoss(pool);
-  if (!isUnhurried) limitLending(pool, clock);
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  if (!isUnhurried) {
+    limitLending(pool, clock, () => {
+      // It never rejects, and nobody waits for what it says.
+      void suspectStandby?.(db);
+    });
+  }
   const owner = random.uuid();
   const databaseClock = createDatabaseClock(clock);
   const now = async (tx: Kysely<Tables>): Promise<number> => await readClock(tx, databaseClock);
@@ -135,7 +146,7 @@ function connectionOf(settings: PostgresSettings): PoolConfig {
 /** int8 and int4 by their numbers in PostgreSQL's catalogue: times and counters, all below 2^53. All else here is text. */
 const NUMBERS: ReadonlySet<number> = new Set([20, 23]);
 
-async function migrate(settings: PostgresSettings): Promise<void> {
+async function migrate(settings: PostgresSettings, suspectStandby: DatabaseParts['suspectStandby']): Promise<void> {
   const { default: pg } = await import('pg');
   // Without time limit: the first of several replicas may take long over it, and the others wait for it.
   const pool = new pg.Pool({ ...connectionOf(settings), max: 2 });
@@ -144,6 +155,8 @@ async function migrate(settings: PostgresSettings): Promise<void> {
   });
   tolerateLoss(pool);
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  // Before the first write, which would wait for it.
+  await suspectStandby?.(db);
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => await Promise.resolve({ ...migrationsFor('postgres') }) },
@@ -176,7 +189,7 @@ function tolerateLoss(pool: Pool): void {
 }
 
 /** Ends connections that were lent out for longer than anything may take; whoever waits on one gets an error. */
-function limitLending(pool: Pool, clock: Clock): void {
+function limitLending(pool: Pool, clock: Clock, onOverdue: () => void): void {
   const limits = new WeakMap<object, () => void>();
   pool.on('acquire', (client) => {
     limits.set(
@@ -184,6 +197,7 @@ function limitLending(pool: Pool, clock: Clock): void {
       clock.after(MAX_LENT_MS, () => {
         // Its pending query is what fails; the end itself may never be confirmed.
         void client.end();
+        onOverdue();
       }),
     );
   });
