@@ -2,6 +2,7 @@ import { canonicalName } from '../common/agreement/names.ts';
 import type { AgreementRecord } from '../common/agreement/record.ts';
 import { systemClock, type Clock } from '../common/runtime/clock.ts';
 import type { Environment } from '../common/runtime/environment.ts';
+import { describeError } from '../common/runtime/errors.ts';
 import { aborted, Closers } from '../common/runtime/lifecycle.ts';
 import { formatAddress, listen, type ListenAddress } from '../common/runtime/listen.ts';
 import { createLog, type Log } from '../common/runtime/log.ts';
@@ -19,6 +20,7 @@ import { createEngine, type Engine, type PerformAction } from './engine/engine.t
 import { createEnrolment, type Enrolment } from './enrolment/enrolment.ts';
 import { keepChecked } from './enrolment/keep-checked.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
+import { Post } from './gateway/post.ts';
 import { Registry } from './gateway/registry.ts';
 import { keepPruned } from './keep-pruned.ts';
 import { RolloutRunner } from './rollout/runner.ts';
@@ -167,6 +169,12 @@ function openGateway(
   },
 ): { readonly enrolment: Enrolment; readonly gateway: Gateway } {
   const { watch, registry, coordination, rollouts } = fleet;
+  const post = new Post({ store, clock, log: log.child({ part: 'post' }), registry, rollouts });
+  post.open();
+  // Before it the gateway closes, and then it tells that the agents are gone.
+  closers.add(async () => {
+    await post.close();
+  });
   const enrolment = createEnrolment({
     store: store.enrolment,
     clock,
@@ -185,7 +193,7 @@ function openGateway(
     log: log.child({ part: 'gateway' }),
     coordination,
     onReport: (report) => {
-      rollouts.report(report);
+      post.report(report);
     },
   });
   closers.add(async () => {
@@ -255,7 +263,7 @@ async function openFleet(
   { settings, log, clock, closers, store }: Opening,
   watch: WatchHub,
 ): Promise<{ readonly registry: Registry; readonly coordination: Coordination; readonly rollouts: RolloutRunner }> {
-  const registry = new Registry(store.vms);
+  const registry = new Registry(store.vms, store.isShared ? store.fleet : undefined);
   await registry.load();
   const coordination = createCoordination({
     store: store.agreements,
@@ -271,6 +279,11 @@ async function openFleet(
   closers.add(
     store.subscribe((news) => {
       if (news.kind === 'agreement') void coordination.heard(news.scope, news.eventId);
+      else if (news.kind === 'missed') {
+        void coordination.load().catch((error: unknown) => {
+          log.warn({ err: describeError(error) }, 'cannot read which records other schedulers have changed');
+        });
+      }
     }),
   );
   await coordination.load();

@@ -116,6 +116,11 @@ export function workIdOf(state: RolloutState, vm: RolloutVm): string {
   return `${state.id}:${vm.name}`;
 }
 
+/** The id of the rollout that a piece of work belongs to; execution ids have no colon. */
+export function rolloutOf(workId: string): string {
+  return workId.split(':', 1)[0] ?? '';
+}
+
 export function decideRollout(given: RolloutState, observation: RolloutObservation, now: number): RolloutDecision {
   if (given.status !== 'running') return { state: given, actions: [], wakeAtMs: undefined };
   let state: RolloutState = { ...given, vms: given.vms.map((vm) => advance(given, vm, observation, now)) };
@@ -250,7 +255,7 @@ function startNext(state: RolloutState, observation: RolloutObservation, now: nu
   if (!isBlocked) return { ...state, vms, blockedSinceMs: undefined };
   const blockedSinceMs = state.blockedSinceMs ?? now;
   if (now < blockedSinceMs + BLOCKED_LIMIT_MS) return { ...state, vms, blockedSinceMs };
-  const named = (vm: RolloutVm): string => (observation.vms.has(vm.key) ? vm.name : `${vm.name} (not connected here)`);
+  const named = (vm: RolloutVm): string => (observation.vms.has(vm.key) ? vm.name : `${vm.name} (not connected)`);
   const names = [...observation.othersOut, ...vms.filter((vm) => !isServing(vm)).map(named)];
   return {
     ...state,

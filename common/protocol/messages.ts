@@ -84,7 +84,7 @@ const activitySchema = z.strictObject({
 });
 export type Activity = z.output<typeof activitySchema>;
 
-const agentHealth = z.strictObject({
+export const agentHealthSchema = z.strictObject({
   /** No promise and no maintenance keeps the VM out: the gate lets traffic in. */
   inRotation: z.boolean(),
   /** Reconciled after boot, polling, and (where the operator set a probe) the application answers. */
@@ -92,7 +92,7 @@ const agentHealth = z.strictObject({
   /** Why it is out, for people; empty in rotation. */
   reasons: z.array(z.string().max(500)).max(32),
 });
-export type AgentHealth = z.output<typeof agentHealth>;
+export type AgentHealth = z.output<typeof agentHealthSchema>;
 
 const proofSchema = z.strictObject({
   /** base64url of the key's SPKI form: 44 bytes for Ed25519. */
@@ -113,13 +113,13 @@ export const agentMessageSchema = z.discriminatedUnion('kind', [
     protocol: z.int(),
     agentVersion: z.string(),
     identity: identitySchema,
-    health: agentHealth,
+    health: agentHealthSchema,
     proof: proofSchema.optional(),
   }),
   /** From now on another key: signed by that one, over the challenge of this connection. Answered by `rotated`. */
   z.strictObject({ kind: z.literal('rotate'), proof: proofSchema }),
   z.strictObject({ kind: z.literal('inventory'), inventory: inventorySchema }),
-  z.strictObject({ kind: z.literal('heartbeat'), health: agentHealth }),
+  z.strictObject({ kind: z.literal('heartbeat'), health: agentHealthSchema }),
   z.strictObject({ kind: z.literal('activity'), activity: activitySchema }),
   /** A write to the record of an event; answered by `answer` with the same id. */
   z.strictObject({ kind: z.literal('command'), id: z.int().nonnegative(), command: commandSchema }),

@@ -26,7 +26,7 @@ export interface CoordinationParts {
 }
 
 export interface Coordination {
-  /** Reads the records that are not over; before the first agent connects. */
+  /** Reads the records that are not over: before the first agent connects, and when news of others may have been missed. */
   load(): Promise<void>;
   /** Applies an agent's command to the record of its event. The new record is durable when this resolves. */
   submit(identity: VmIdentity, command: AgreementCommand): Promise<Transition>;

@@ -1,4 +1,5 @@
 import type { AgentHealth, Inventory, SchedulerMessage, VmIdentity } from '../../common/protocol/messages.ts';
+import type { FarVm, FleetStore, Presence } from '../replicas/fleet-store.ts';
 import type { KnownVm, VmStore } from '../store/store.ts';
 import { vmKey } from '../vm-key.ts';
 
@@ -29,12 +30,20 @@ const SEEN_AGAIN_MS = 3_600_000;
  */
 export class Registry {
   readonly #store: VmStore;
+  readonly #fleet: Pick<FleetStore, 'elsewhere'> | undefined;
   readonly #live = new Map<string, LiveVm>();
+  readonly #far = new Map<string, FarVm>();
   readonly #known = new Map<string, KnownVm>();
   readonly #listeners = new Set<() => void>();
+  /** Until when (epoch) each word of a VM is told, also one that only repeats itself. */
+  readonly #heeded = new Map<string, number>();
+  #tell: (key: string, connection: string) => void = () => {};
+  #refreshing: Promise<void> = Promise.resolve();
 
-  constructor(store: VmStore) {
+  /** `fleet` where agents may be connected to other replicas as well. */
+  constructor(store: VmStore, fleet?: Pick<FleetStore, 'elsewhere'>) {
     this.#store = store;
+    this.#fleet = fleet;
   }
 
   /**
@@ -49,8 +58,41 @@ export class Registry {
     }
   }
 
+  /**
+   * Reads from the store which of these VMs (undefined: all) are connected to other replicas, and how they are. What is known
+   * of them is as old as the last time somebody asked for it. A connection of ours that its agent has left for another
+   * replica is closed.
+   */
+  async refresh(keys?: readonly string[]): Promise<void> {
+    const fleet = this.#fleet;
+    if (fleet === undefined) return;
+    // One after the other: an answer that was overtaken must not undo a newer one.
+    const earlier = this.#refreshing;
+    const refreshing = this.#refreshAfter(earlier, fleet, keys);
+    this.#refreshing = refreshing.catch(() => {});
+    await refreshing;
+    this.#changed();
+  }
+
+  /** The same for what another replica has told of, where that is worth following. */
+  async hear(keys: readonly string[]): Promise<void> {
+    if (keys.some((key) => !this.#known.has(key))) await this.load();
+    await this.refresh(keys);
+  }
+
   live(key: string): LiveVm | undefined {
     return this.#live.get(key);
+  }
+
+  /** A VM whose agent is connected, to this replica or (as far as was asked) to another, whose `owner` it has then. */
+  find(key: string): (Presence & { readonly owner?: string }) | undefined {
+    const near = this.#live.get(key);
+    const far = this.#far.get(key);
+    return near === undefined || (far !== undefined && far.connectedAtMs > near.connectedAtMs) ? far : near;
+  }
+
+  known(key: string): KnownVm | undefined {
+    return this.#known.get(key);
   }
 
   /** The name as its agent writes it, also of a VM that is not connected. */
@@ -66,7 +108,7 @@ export class Registry {
   allKnown(now: number): readonly KnownVm[] {
     return [...this.#known.entries()]
       .toSorted(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
-      .map(([key, vm]) => (this.#live.has(key) ? { ...vm, lastSeenAtMs: now } : vm));
+      .map(([key, vm]) => (this.find(key) === undefined ? vm : { ...vm, lastSeenAtMs: now }));
   }
 
   /** Replaces an older connection of the same VM, and closes it: its agent has lost it, whatever TCP says. */
@@ -75,6 +117,7 @@ export class Registry {
     const replaced = this.#live.get(key);
     this.#live.set(key, vm);
     replaced?.drop();
+    this.#tell(key, vm.connection);
     await this.#remember(key, vm, undefined);
     this.#changed();
   }
@@ -89,7 +132,14 @@ export class Registry {
     const current = this.#live.get(key);
     if (current?.connection !== vm.connection) return;
     this.#live.set(key, { ...current, health, healthAtMs: now });
+    const isNews = JSON.stringify(health) !== JSON.stringify(current.health);
+    if (isNews || now < (this.#heeded.get(key) ?? 0)) this.#tell(key, vm.connection);
     this.#changed();
+  }
+
+  /** Another replica waits for what this VM says: until then every word of it is told. */
+  heed(key: string, untilMs: number): void {
+    this.#heeded.set(key, untilMs);
   }
 
   /** A connected VM has said something. Tells the store now and then; where that fails, at the next word. */
@@ -112,6 +162,8 @@ export class Registry {
     const key = vmKey(vm.identity.scope, vm.identity.name);
     if (this.#live.get(key)?.connection !== vm.connection) return false;
     this.#live.delete(key);
+    this.#heeded.delete(key);
+    this.#tell(key, vm.connection);
     const known = this.#known.get(key);
     if (known !== undefined) this.#known.set(key, { ...known, lastSeenAtMs: now });
     this.#changed();
@@ -122,6 +174,26 @@ export class Registry {
   /** Called after every change of who is connected and how they are. */
   onChange(listener: () => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Who tells the other replicas of VMs that are connected to this one, or no longer are; at most one. */
+  tellOthers(tell: (key: string, connection: string) => void): void {
+    this.#tell = tell;
+  }
+
+  async #refreshAfter(
+    earlier: Promise<void>,
+    fleet: Pick<FleetStore, 'elsewhere'>,
+    keys: readonly string[] | undefined,
+  ): Promise<void> {
+    await earlier;
+    const found = new Map((await fleet.elsewhere(keys)).map((vm) => [vm.key, vm]));
+    for (const key of keys ?? [...this.#far.keys()]) if (!found.has(key)) this.#far.delete(key);
+    for (const [key, vm] of found) {
+      this.#far.set(key, vm);
+      const near = this.#live.get(key);
+      if (near !== undefined && near.connectedAtMs < vm.connectedAtMs) near.drop();
+    }
   }
 
   async #remember(key: string, vm: LiveVm, inventory: Inventory | undefined): Promise<void> {

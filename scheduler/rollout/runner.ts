@@ -1,4 +1,3 @@
-import type { SchedulerMessage } from '../../common/protocol/messages.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
@@ -7,19 +6,22 @@ import type { Registry } from '../gateway/registry.ts';
 import type { FleetAction } from '../jobs/definition.ts';
 import {
   decideRollout,
-  isActive,
   resumeRollout,
+  rolloutOf,
   type RolloutAction,
+  type RolloutDecision,
   type RolloutObservation,
   type RolloutReport,
   type RolloutState,
-  type VmObservation,
 } from '../rollout.ts';
+import type { Order } from '../replicas/fleet-store.ts';
 import type { Claim, RolloutStore } from '../store/store.ts';
 import { vmKey } from '../vm-key.ts';
 import type { Publish } from '../watch.ts';
 import { describeStep, summarize } from './describe.ts';
-import { peersOf, selectVms, unknownNames } from './select.ts';
+import { messageOf } from './message.ts';
+import { groupOf, observe, outFor, outUntil, type BudgetGroup } from './observe.ts';
+import { selectVms, unknownNames } from './select.ts';
 
 export interface RolloutParts {
   readonly store: RolloutStore;
@@ -39,8 +41,8 @@ interface Running {
 }
 
 /**
- * How often, while rollouts run, VMs are looked for that have joined through another replica: they share the budget, and count as
- * out here.
+ * How often, while rollouts run, VMs are looked for that have joined through another replica and that it could not tell of:
+ * they share the budget.
  */
 const LOOK_AROUND_MS = 60_000;
 /** Wait before a step is tried again that could not be stored. */
@@ -55,6 +57,8 @@ export class RolloutRunner {
   readonly #running = new Map<string, Running>();
   #turn: Promise<void> | undefined;
   #again = false;
+  /** Rollouts in the store that are performed elsewhere, or by nobody now: their VMs are out as well. */
+  #elsewhere: readonly RolloutState[] = [];
   /** When VMs were last looked for in the store, monotonic. */
   #lookedMs = Number.NEGATIVE_INFINITY;
   #cancelTimer = (): void => {};
@@ -79,7 +83,8 @@ export class RolloutRunner {
       stored === undefined ? this.#begin(action, claim) : resumeRollout(stored, claim.execution.attempt, clock.now());
     if (typeof begun === 'string') return { status: 'failed', message: `Fleet Action - ${begun}` };
     if (signal.aborted) return undefined;
-    await store.put(begun);
+    // Taken over meanwhile: whoever has it now goes on with it.
+    if (!(await store.put(begun))) return undefined;
     if (stored === undefined) this.#announce(undefined, begun);
     else this.#parts.log.info({ rollout: begun.id, attempt: begun.attempt, at: clock.now() }, 'rollout resumed');
     return await new Promise((resolve) => {
@@ -107,6 +112,22 @@ export class RolloutRunner {
       if (report.workId.startsWith(`${running.state.id}:`)) running.reports.push(report);
     }
     this.wake();
+  }
+
+  /** Whether what other replicas tell of their VMs matters now. */
+  isBusy(): boolean {
+    return this.#running.size > 0;
+  }
+
+  performs(workId: string): boolean {
+    return this.#running.has(rolloutOf(workId));
+  }
+
+  /** Keys of the VMs whose state decides about the next step: those that are rolled over, and who shares their budget. */
+  concerned(): readonly string[] {
+    const keys = new Set<string>();
+    for (const { state } of this.#running.values()) for (const key of this.#groupOf(state).keys) keys.add(key);
+    return [...keys];
   }
 
   wake(): void {
@@ -184,15 +205,38 @@ export class RolloutRunner {
     const now = clock.monotonic();
     if (now - this.#lookedMs < everyMs) return;
     await registry.load();
+    await registry.refresh();
     this.#lookedMs = now;
+  }
+
+  /**
+   * Before a VM is taken out: what was heard of the others may be old, and of rollouts that another has begun nothing was
+   * heard at all.
+   */
+  async #lookClosely({ keys }: BudgetGroup): Promise<void> {
+    const { registry, store } = this.#parts;
+    await registry.refresh(keys);
+    this.#elsewhere = (await store.underWay()).filter(({ id }) => !this.#running.has(id));
   }
 
   async #decideOne(running: Running): Promise<number | undefined> {
     const { clock, store } = this.#parts;
     const before = running.state;
     const reports = [...running.reports];
-    const { state, actions, wakeAtMs } = decideRollout(before, this.#observe(before, reports), clock.now());
-    if (JSON.stringify(state) !== JSON.stringify(before)) await store.put(state);
+    const group = this.#groupOf(before);
+    let decision = decideRollout(before, this.#observe(before, reports, group), clock.now());
+    if (decision.actions.some(({ kind }) => kind === 'drain')) {
+      await this.#lookClosely(group);
+      decision = decideRollout(before, this.#observe(before, reports, group), clock.now());
+    }
+    const { state, actions, wakeAtMs } = decision;
+    if (
+      JSON.stringify(state) !== JSON.stringify(before) &&
+      !(await store.put(state, this.#ordersTo(running, decision)))
+    ) {
+      this.#leave(running);
+      return undefined;
+    }
     // Stopped while it was being stored: the next start goes on from there.
     if (!this.#running.has(state.id)) return undefined;
     running.state = state;
@@ -205,37 +249,47 @@ export class RolloutRunner {
     return undefined;
   }
 
-  #observe(state: RolloutState, reports: readonly RolloutReport[]): RolloutObservation {
+  #observe(state: RolloutState, reports: readonly RolloutReport[], group: BudgetGroup): RolloutObservation {
     const { registry, clock, claimedKeys } = this.#parts;
+    const others = [...this.#running.values()].map((running) => running.state);
+    const claimed = new Set([
+      ...claimedKeys(),
+      ...outFor(others, state.id),
+      ...outUntil(
+        this.#elsewhere.filter(({ id }) => !this.#running.has(id)),
+        clock.now(),
+      ),
+    ]);
+    return observe(group, { find: (key) => registry.find(key), claimed, reports });
+  }
+
+  #groupOf(state: RolloutState): BudgetGroup {
+    const { registry, clock } = this.#parts;
     const now = clock.now();
-    const claimed = new Set(claimedKeys());
-    for (const other of this.#running.values()) {
-      if (other.state.id === state.id) continue;
-      for (const vm of other.state.vms) if (isActive(vm)) claimed.add(vm.key);
-    }
-    const vms = new Map<string, VmObservation>();
-    for (const live of registry.allLive()) {
-      const key = vmKey(live.identity.scope, live.identity.name);
-      vms.set(key, {
-        connection: live.connection,
-        isServing: live.health.inRotation && live.health.healthy,
-        saidAtMs: live.healthAtMs,
-        isClaimed: claimed.has(key),
-      });
-    }
-    const known = registry.allKnown(now);
-    const own = new Set(state.vms.map((vm) => vm.key));
-    const chosen = known.filter(({ identity }) => own.has(vmKey(identity.scope, identity.name)));
-    const othersOut = peersOf(chosen, known, now)
-      .map(({ identity }) => ({ name: identity.name, seen: vms.get(vmKey(identity.scope, identity.name)) }))
-      .filter(({ seen }) => seen === undefined || !seen.isServing || seen.isClaimed)
-      .map(({ name, seen }) => (seen === undefined ? `${name} (not connected here)` : name));
-    return { vms, othersOut, reports };
+    return groupOf(state, registry.allKnown(now), now);
+  }
+
+  /** What is to be said to agents that are connected to other replicas; to the others it is said directly. */
+  #ordersTo(running: Running, { state, actions }: RolloutDecision): { readonly to: string; readonly order: Order }[] {
+    return actions.flatMap((action) => {
+      const found = this.#parts.registry.find(action.key);
+      if (found?.owner === undefined) return [];
+      const message = messageOf(state, action, running.idempotencyKey);
+      const order = { kind: 'order', key: action.key, connection: found.connection, message } as const;
+      return [{ to: found.owner, order }];
+    });
   }
 
   #send(running: Running, action: RolloutAction): void {
-    const { state } = running;
-    this.#parts.registry.live(action.key)?.send(toMessage(state, action, `${running.idempotencyKey}:${action.key}`));
+    if (this.#parts.registry.find(action.key)?.owner !== undefined) return;
+    this.#parts.registry.live(action.key)?.send(messageOf(running.state, action, running.idempotencyKey));
+  }
+
+  /** Its execution is another's, or over: this scheduler has nothing to say about it any more. */
+  #leave(running: Running): void {
+    this.#parts.log.warn({ rollout: running.state.id }, 'the rollout is not performed here any more');
+    this.#running.delete(running.state.id);
+    running.end(undefined);
   }
 
   #announce(before: RolloutState | undefined, after: RolloutState): void {
@@ -243,27 +297,6 @@ export class RolloutRunner {
       this.#parts.log.info({ rollout: after.id, vm: news.vm, news: news.kind, detail: news.detail }, 'rollout moved');
       this.#parts.publish({ ...news, rolloutId: after.id });
     }
-  }
-}
-
-function toMessage(state: RolloutState, action: RolloutAction, idempotencyKey: string): SchedulerMessage {
-  const work = { workId: action.workId, attempt: state.attempt };
-  switch (action.kind) {
-    case 'drain':
-      return { kind: 'drain', ...work, reason: `job ${state.job}`, untilMs: action.untilMs };
-    case 'task':
-      return {
-        kind: 'task',
-        ...work,
-        task: state.task,
-        parameters: state.parameters,
-        timeoutMs: state.timeoutMs,
-        idempotencyKey: idempotencyKey.slice(0, 256),
-      };
-    case 'restore':
-      return { kind: 'restore', ...work };
-    default:
-      return action satisfies never;
   }
 }
 

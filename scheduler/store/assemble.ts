@@ -2,6 +2,7 @@ import { createAccessStore } from './access.ts';
 import { createAgreementStore, type AgreementOptions } from './agreements.ts';
 import { createEnrolmentStore } from './enrolment.ts';
 import { createExecutionStore } from './executions.ts';
+import { createFleetStore } from './fleet.ts';
 import { createJobStore } from './jobs.ts';
 import { createReplicaStore } from './replicas.ts';
 import { createRolloutStore } from './rollouts.ts';
@@ -21,6 +22,7 @@ export function assembleStore(store: SqlStore, agreements: AgreementOptions): Om
     vms: createVmStore(store),
     rollouts: createRolloutStore(store),
     replicas: createReplicaStore(store),
+    fleet: createFleetStore(store),
     enrolment: createEnrolmentStore(store),
     secrets: createSecretStore(store),
     access: createAccessStore(store),

@@ -21,6 +21,8 @@ const messageSchema = z.discriminatedUnion('kind', [
   z.object({ by: z.string(), kind: z.literal('due') }),
   z.object({ by: z.string(), kind: z.literal('cancelled'), ids: z.array(z.string()) }),
   z.object({ by: z.string(), kind: z.literal('agreement'), scope: z.string(), eventId: z.string() }),
+  z.object({ by: z.string(), kind: z.literal('vms'), keys: z.array(z.string()) }),
+  z.object({ by: z.string(), kind: z.literal('mail'), to: z.string() }),
 ]);
 
 /** Says it to the other replicas when the transaction commits. Equal messages of one transaction are sent once. */
@@ -32,7 +34,27 @@ export async function tellOthers(tx: Kysely<Tables>, by: string, news: StoreNews
     for (let index = 0; index < news.ids.length; index += MAX_IDS) {
       await notify({ by, kind: news.kind, ids: news.ids.slice(index, index + MAX_IDS) });
     }
+  } else if (news.kind === 'vms') {
+    for (const keys of inParts(news.keys)) await notify({ by, kind: news.kind, keys });
   } else await notify({ by, ...news });
+}
+
+/** So many bytes of keys go into one notification; one key alone is below half of what that holds. */
+const MAX_KEY_BYTES = 4000;
+
+function inParts(keys: readonly string[]): readonly (readonly string[])[] {
+  const parts: string[][] = [];
+  let left = 0;
+  for (const key of keys) {
+    const bytes = Buffer.byteLength(JSON.stringify(key)) + 1;
+    if (bytes > left) {
+      parts.push([]);
+      left = MAX_KEY_BYTES;
+    }
+    parts.at(-1)?.push(key);
+    left -= bytes;
+  }
+  return parts;
 }
 
 export interface NewsListener {
@@ -42,7 +64,7 @@ export interface NewsListener {
 
 /**
  * Hears what other replicas tell, over a connection of its own. While that is down nothing is heard; whoever depends on the
- * news also looks from time to time, and is told "due" once it is up again.
+ * news also looks from time to time, and is told "due" and "missed" once it is up again.
  */
 export async function createListener(parts: {
   readonly config: ClientConfig;
@@ -74,6 +96,7 @@ export async function createListener(parts: {
       await client.connect();
       await client.query(`listen ${CHANNEL}`);
       tell({ kind: 'due' });
+      tell({ kind: 'missed' });
       await untilLost(client, lost, { clock, signal: stopping.signal });
     } finally {
       // A dead server does not confirm the end.
@@ -129,5 +152,6 @@ function readNews(payload: string | undefined, owner: string): StoreNews | undef
   const message = messageSchema.safeParse(value);
   if (!message.success || message.data.by === owner) return undefined;
   const { by: _by, ...news } = message.data;
+  if (news.kind === 'mail' && news.to !== owner) return undefined;
   return news;
 }

@@ -1,7 +1,10 @@
+import { sql, type Kysely } from 'kysely';
 import { z } from 'zod';
 import { ROLLOUT_PHASES, type RolloutState } from '../rollout.ts';
+import { mailOrders } from './fleet.ts';
 import type { SqlStore } from './sql.ts';
 import type { RolloutStore } from './store.ts';
+import type { Tables } from './tables.ts';
 
 const rolloutSchema = z.object({
   id: z.string(),
@@ -35,21 +38,33 @@ const rolloutSchema = z.object({
 export function createRolloutStore(store: SqlStore): RolloutStore {
   const { db } = store;
   return {
-    put: async (rollout) => {
+    put: async (rollout, orders = []) => {
       const row = {
         id: rollout.id,
         status: rollout.status,
         started_at: rollout.startedAtMs,
         state: JSON.stringify(rollout),
       };
-      await store.write(
-        async (tx) =>
-          await tx
-            .insertInto('rollouts')
-            .values(row)
-            .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
-            .execute(),
-      );
+      return await store.write(async (tx) => {
+        if (!(await isOwn(store, tx, rollout))) return false;
+        await tx
+          .insertInto('rollouts')
+          .values(row)
+          .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+          .execute();
+        await mailOrders(store, tx, orders);
+        return true;
+      });
+    },
+    underWay: async () => {
+      const rows = await db
+        .selectFrom('rollouts')
+        .innerJoin('executions', 'executions.id', 'rollouts.id')
+        .select('rollouts.state')
+        .where('rollouts.status', '=', 'running')
+        .where('executions.ended_at', 'is', null)
+        .execute();
+      return rows.map((row) => rolloutSchema.parse(JSON.parse(row.state)));
     },
     find: async (id) => {
       const row = await db.selectFrom('rollouts').select('state').where('id', '=', id).executeTakeFirst();
@@ -60,4 +75,27 @@ export function createRolloutStore(store: SqlStore): RolloutStore {
       return rows.map((row) => rolloutSchema.parse(JSON.parse(row.state)));
     },
   };
+}
+
+/**
+ * Holds this replica's row until the step is committed: whoever takes it for dead deletes that row first, and hands its
+ * executions back in the same transaction. So either the step comes before that, and the next one resumes from it, or not at all.
+ */
+async function isOwn(store: SqlStore, tx: Kysely<Tables>, rollout: RolloutState): Promise<boolean> {
+  const living = await tx
+    .selectFrom('replicas')
+    .select('owner')
+    .where('owner', '=', store.owner)
+    .modifyEnd(store.dialect === 'postgres' ? sql`for share` : sql``)
+    .executeTakeFirst();
+  if (living === undefined) return false;
+  const execution = await tx
+    .selectFrom('executions')
+    .select('id')
+    .where('id', '=', rollout.id)
+    .where('owner', '=', store.owner)
+    .where('attempt', '=', rollout.attempt)
+    .where('ended_at', 'is', null)
+    .executeTakeFirst();
+  return execution !== undefined;
 }

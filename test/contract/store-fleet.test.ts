@@ -5,6 +5,7 @@ import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { ReportCommand } from '../../common/agreement/command.ts';
 import type { Inventory, VmIdentity } from '../../common/protocol/messages.ts';
 import type { Store } from '../../scheduler/store/store.ts';
+import { execution, givenJob } from '../support/scheduler-store.ts';
 import { storeAdapters, storeOfTest } from '../support/store-adapters.ts';
 
 const NOW = Date.parse('2026-11-20T12:00:00Z');
@@ -136,9 +137,15 @@ describe.each(storeAdapters)('what is kept of the fleet in $name', (adapter) => 
         { key: 'shop/web_0', name: 'Web_0', phase: 'draining' as const, sinceMs: 1, sentOver: 'c1', outUntilMs: 9 },
       ],
     };
-    await store.rollouts.put(rollout);
+    await store.replicas.beat({ name: 'a', region: undefined }, 10_000);
+    const job = await givenJob(store, NOW);
+    for (const id of ['r1', 'r2']) await store.executions.add(execution(job, { id }));
+    expect(await store.rollouts.put(rollout)).toBe(true);
     await store.rollouts.put({ ...rollout, status: 'completed', endedAtMs: 7 });
     await store.rollouts.put({ ...rollout, id: 'r2', startedAtMs: 2 });
+    expect((await store.rollouts.underWay()).map(({ id }) => id)).toEqual(['r2']);
+    await store.executions.finish(execution(job, { id: 'r2', status: 'failed', endedAtMs: NOW }), [], undefined);
+    expect(await store.rollouts.underWay()).toEqual([]);
     await reopen();
     expect(await store.rollouts.find('r1')).toEqual({ ...rollout, status: 'completed', endedAtMs: 7 });
     expect((await store.rollouts.list(10)).map(({ id }) => id)).toEqual(['r2', 'r1']);

@@ -5,7 +5,7 @@ import { apiOf, SHOP } from '../support/scheduler-api.ts';
 
 const WITHIN = { timeout: 20_000, interval: 50 } as const;
 
-it('a rollout counts the VMs that are connected to another replica as out, also those that came after it was started', async () => {
+it('a rollout counts the VMs that are connected to another replica, as they are, also those that came after it was started', async () => {
   const database = await createDatabase();
   const start = async (name: string, region: string): Promise<RunningScheduler> =>
     await openScheduler({
@@ -19,10 +19,10 @@ it('a rollout counts the VMs that are connected to another replica as out, also 
     await two.scheduler.close();
     await database.drop();
   });
-  await FakeAgent.join(one.url, vmIdentity('Web_0'));
+  const far = await FakeAgent.join(two.url, vmIdentity('Web_0'));
   const here = await FakeAgent.join(two.url, vmIdentity('Web_1'));
+  far.send({ kind: 'heartbeat', health: { inRotation: false, healthy: true, reasons: ['out'] } });
 
-  // A collection's jobs run on the replicas of its region.
   const { call } = apiOf(two.url);
   await call('put', SHOP, { location: 'eastus', properties: { sku: { name: 'Standard' } } });
   const fleet = { selector: { names: ['Web_1'] }, task: 'patch' };
@@ -36,7 +36,13 @@ it('a rollout counts the VMs that are connected to another replica as out, also 
   await call('get', SHOP);
   expect(here.received.filter(({ kind }) => kind === 'drain')).toEqual([]);
 
-  // Connected to the replica that rolls out, it is seen to be in service, and there is room.
-  await FakeAgent.join(two.url, vmIdentity('Web_0'));
+  far.send({ kind: 'heartbeat', health: { inRotation: true, healthy: true, reasons: [] } });
   await expect.poll(() => here.received.some(({ kind }) => kind === 'drain'), WITHIN).toBe(true);
+  const { workId } = await here.next('drain');
+  here.send({ kind: 'drained', workId, attempt: 1, proven: true, detail: '' });
+  await here.next('task');
+  here.send({ kind: 'taskDone', workId, attempt: 1, ok: true, exitStatus: 0, output: '', detail: '' });
+  await here.next('restore');
+  here.send({ kind: 'restored', workId, attempt: 1, healthy: true, detail: '' });
+  await expect.poll(rollouts, WITHIN).toMatchObject([{ status: 'completed' }]);
 }, 60_000);

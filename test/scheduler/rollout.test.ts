@@ -99,7 +99,7 @@ describe('a rollout', () => {
     expect(blocked.wakeAtMs).toBe(NOW + BLOCKED_LIMIT_MS);
     const { state } = decideRollout(blocked.state, observation, NOW + BLOCKED_LIMIT_MS);
     expect(state.status).toBe('failed');
-    expect(state.reason).toContain('because of others that are out: b (not connected here)');
+    expect(state.reason).toContain('because of others that are out: b (not connected)');
   });
 
   it.each([
