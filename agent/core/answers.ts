@@ -13,11 +13,11 @@ export function absorbAnswer(
   outcome: Outcome | undefined,
   record: AgreementRecord | undefined,
 ): void {
-  const { outstanding } = draft.state.coordinator;
-  const waiting = outstanding[id];
+  const { coordinator } = draft.state;
+  const waiting = coordinator.outstanding.find((command) => command.id === id);
   if (record !== undefined) absorbRecord(draft, record);
   if (waiting === undefined) return;
-  delete outstanding[id];
+  coordinator.outstanding = coordinator.outstanding.filter((command) => command !== waiting);
   const entry = draft.state.events[waiting.key];
   if (entry === undefined) return;
   // There was one, or nothing but a report would have been sent: the store has failed over, and begins anew.

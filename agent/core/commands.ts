@@ -5,14 +5,16 @@ import { takeId, type Draft } from './draft.ts';
 export function submit(draft: Draft, key: string, command: AgreementCommand): number {
   const id = takeId(draft);
   const number = command.kind === 'report' ? command.number : 0;
-  draft.state.coordinator.outstanding[id] = { key, kind: command.kind, atMs: draft.now.monotonicMs, number };
+  const { coordinator } = draft.state;
+  const atMs = draft.now.monotonicMs;
+  coordinator.outstanding = [...coordinator.outstanding, { id, key, kind: command.kind, atMs, number }];
   draft.actions.push({ kind: 'submit', id, command });
   return id;
 }
 
 /** Is a command of one of these kinds about the event waiting for its answer? */
 export function isWaiting(draft: Draft, key: string, kinds: readonly AgreementCommand['kind'][]): boolean {
-  return Object.values(draft.state.coordinator.outstanding).some(
+  return draft.state.coordinator.outstanding.some(
     (waiting) => waiting.key === key && kinds.some((kind) => kind === waiting.kind),
   );
 }

@@ -48,11 +48,16 @@ export function decide(
   const draft = openDraft(state, now);
   absorb(draft, observation);
   advanceReconciliation(draft);
-  for (const [key, entry] of Object.entries(draft.state.maintenance)) {
-    if (!entry.isReleased) advancePreparation(draft, key, entry);
+  const { maintenance, events } = draft.state;
+  for (const key in maintenance) {
+    const entry = maintenance[key];
+    if (entry?.isReleased === false) advancePreparation(draft, key, entry);
   }
   advanceMaintenance(draft);
-  for (const [key, entry] of Object.entries(draft.state.events)) advanceEvent(draft, key, entry);
+  for (const key in events) {
+    const entry = events[key];
+    if (entry !== undefined) advanceEvent(draft, key, entry);
+  }
   advanceRotation(draft);
   forget(draft);
   persist(draft, state.revision);
@@ -202,7 +207,10 @@ function absorbHook(draft: Draft, hook: Extract<Observation, { kind: 'hook' }>):
 function forget(draft: Draft): void {
   const { state, now } = draft;
   const { hasCoordinator } = state.settings;
-  const released = Object.entries(state.events).filter(([, entry]) => !isLive(entry) && !entry.isPresent);
+  let isAny = false;
+  for (const key in state.events) isAny ||= isForgettable(state.events[key]);
+  if (!isAny) return;
+  const released = Object.entries(state.events).filter(([, entry]) => isForgettable(entry));
   for (const [index, [key, entry]] of released.entries()) {
     const { promise, record } = entry;
     const isHeard = !hasCoordinator || entry.reportedNumber >= promise.number;
@@ -216,10 +224,13 @@ function forget(draft: Draft): void {
   }
 }
 
+function isForgettable(entry: EventEntry | undefined): boolean {
+  return entry !== undefined && !isLive(entry) && !entry.isPresent;
+}
+
 function persist(draft: Draft, before: number): void {
   const { state, now } = draft;
-  const isRetry = state.persistRetryAtMs !== undefined && now.monotonicMs >= state.persistRetryAtMs;
-  if (state.revision === before && !isRetry) return;
-  state.persistRetryAtMs = undefined;
+  if (state.revision === before && now.monotonicMs < state.persistRetryAtMs) return;
+  state.persistRetryAtMs = Number.POSITIVE_INFINITY;
   draft.actions.unshift({ kind: 'persist', revision: state.revision, durable: durableOf(state) });
 }

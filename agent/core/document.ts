@@ -1,4 +1,4 @@
-import { canonicalEventId, canonicalName, subjectHash } from '../../common/agreement/names.ts';
+import { canonicalEventId, canonicalNames, subjectHash } from '../../common/agreement/names.ts';
 import type { EventDocument, ScheduledEvent } from './event-document.ts';
 import { isLive, noteEvent, ownName, recordActivity, runHook, type Draft } from './draft.ts';
 import { addEvent, changeEvent, creditAbsence, isAbsentFor, reviveEvent, withCredit } from './event-life.ts';
@@ -30,8 +30,9 @@ export function absorbPoll(draft: Draft, result: PollResult): void {
     present.add(canonicalEventId(event.eventId));
     seeEvent(draft, event);
   }
-  for (const [key, entry] of Object.entries(state.events)) {
-    if (present.has(key)) continue;
+  for (const key in state.events) {
+    const entry = state.events[key];
+    if (entry === undefined || present.has(key)) continue;
     entry.isPresent = false;
     if (isLive(entry) && tellsAbsence) creditAbsence(draft, key, entry);
   }
@@ -71,7 +72,7 @@ function trackIncarnation(draft: Draft, incarnation: number): boolean {
 function seeEvent(draft: Draft, event: ScheduledEvent): void {
   const key = canonicalEventId(event.eventId);
   const entry = draft.state.events[key];
-  const isNamed = event.resources.some((name) => canonicalName(name) === ownName(draft.state));
+  const isNamed = canonicalNames(event.resources).includes(ownName(draft.state));
   if (entry === undefined) {
     if (isNamed) addEvent(draft, key, event);
     return;

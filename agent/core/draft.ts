@@ -1,4 +1,4 @@
-import { canonicalName } from '../../common/agreement/names.ts';
+import { canonicalNames } from '../../common/agreement/names.ts';
 import type { Action, ActivityKind, HookSubject } from './action.ts';
 import type { HookPhase } from './hook-phase.ts';
 import { isServing } from './serving.ts';
@@ -20,7 +20,7 @@ export function openDraft(state: AgentState, now: Instant): Draft {
     state: {
       ...state,
       boot: { ...state.boot },
-      coordinator: { ...state.coordinator, outstanding: { ...state.coordinator.outstanding } },
+      coordinator: { ...state.coordinator },
       rotation: { ...state.rotation },
       events: copyEach(state.events, (entry) => ({
         ...entry,
@@ -37,7 +37,7 @@ export function openDraft(state: AgentState, now: Instant): Draft {
 
 function copyEach<Value>(record: Record<string, Value>, copy: (value: Value) => Value): Record<string, Value> {
   const result: Record<string, Value> = {};
-  for (const key of Object.keys(record)) {
+  for (const key in record) {
     const value = record[key];
     if (value !== undefined) result[key] = copy(value);
   }
@@ -68,18 +68,13 @@ export function takeId(draft: Draft): number {
 }
 
 export function ownName(state: AgentState): string {
-  return canonicalName(state.settings.identity.name);
-}
-
-/** Resource names of an event in the form that may be compared, without repetitions, in the order of the document. */
-export function canonicalResources(resources: readonly string[]): readonly string[] {
-  return [...new Set(resources.map(canonicalName))];
+  return state.ownName;
 }
 
 /** This VM alone is named: nobody else has to agree (rule 8). */
 export function namesOnly(state: AgentState, resources: readonly string[]): boolean {
-  const own = ownName(state);
-  return resources.length > 0 && resources.every((name) => canonicalName(name) === own);
+  const names = canonicalNames(resources);
+  return names.length === 1 && names[0] === ownName(state);
 }
 
 /** This VM lets the event come early: it has promised to be out, or it may be hit in service. */
@@ -93,10 +88,13 @@ export function isLive(entry: EventEntry): boolean {
 
 /** Reasons to be out of rotation, maintenance included. While there is one, the VM stays out. */
 export function isHeld(state: AgentState): boolean {
-  return (
-    Object.values(state.events).some((entry) => !isServing(entry)) ||
-    Object.values(state.maintenance).some((entry) => !entry.isReleased)
-  );
+  // Asked with every decision: nothing is made to answer it.
+  for (const key in state.events) {
+    const entry = state.events[key];
+    if (entry !== undefined && !isServing(entry)) return true;
+  }
+  for (const key in state.maintenance) if (state.maintenance[key]?.isReleased === false) return true;
+  return false;
 }
 
 export function newPreparation(draft: Draft): Preparation {

@@ -1,4 +1,4 @@
-import { canonicalEventId } from '../../common/agreement/names.ts';
+import { canonicalEventId, canonicalName } from '../../common/agreement/names.ts';
 import { COMING_BACK } from './coming-back.ts';
 import { freshProgress } from './event-life.ts';
 import { newPreparation } from './draft.ts';
@@ -39,9 +39,10 @@ export function initialState(
 ): AgentState {
   const state: AgentState = {
     settings,
+    ownName: canonicalName(settings.identity.name),
     revision: 0,
     persistedRevision: 0,
-    persistRetryAtMs: undefined,
+    persistRetryAtMs: Number.POSITIVE_INFINITY,
     number: durable?.number ?? 0,
     incarnation: durable?.incarnation,
     lowIncarnationSinceMs: undefined,
@@ -57,7 +58,7 @@ export function initialState(
       quietSinceMs: undefined,
       isOpenedBlindly: false,
     },
-    coordinator: { isConnected: false, isReady: false, reconcile: undefined, outstanding: {} },
+    coordinator: { isConnected: false, isReady: false, reconcile: undefined, outstanding: [] },
     rotation: {
       state: isContinued ? 'in' : 'turning-away',
       // Its balancers know that it is in.

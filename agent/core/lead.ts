@@ -1,5 +1,6 @@
+import { canonicalNames } from '../../common/agreement/names.ts';
 import { awaitedBy, LEASE_MS, LEASE_RENEW_MS, LEASE_RETRY_MS } from '../../common/agreement/record.ts';
-import { canonicalResources, hasAgreed, isLive, ownName, type Draft } from './draft.ts';
+import { hasAgreed, isLive, ownName, type Draft } from './draft.ts';
 import { isWaiting, submit } from './commands.ts';
 import { isForcedHere } from './forced.ts';
 import type { EventEntry } from './state.ts';
@@ -50,7 +51,7 @@ function hasDuty(draft: Draft, entry: EventEntry): boolean {
   const isApprovable = entry.isPresent && entry.status === 'Scheduled' && !promise.started && !promise.approved;
   const hasSay = hasAgreed(promise) || isForcedHere(entry);
   if (!isOpen || !isApprovable || !hasSay) return false;
-  const names = canonicalResources(promise.resources);
+  const names = canonicalNames(promise.resources);
   return names.length > 1 && names.includes(ownName(draft.state));
 }
 
@@ -61,7 +62,7 @@ function mayStand(draft: Draft, entry: EventEntry): boolean {
   const holder = record?.lease?.holder;
   // Whoever holds the lease has it for so long after the last change that was seen; the clocks need not agree for that.
   if (holder !== undefined && holder !== ownName(draft.state) && nowMs - entry.leaseSeenAtMs < LEASE_MS) return false;
-  const position = canonicalResources(promise.resources).indexOf(ownName(draft.state));
+  const position = canonicalNames(promise.resources).indexOf(ownName(draft.state));
   // 30 s of notice leave no time for queueing; the lease alone decides.
   const pauseMs = promise.eventType === 'Preempt' && isLive(entry) ? 0 : Math.max(0, position) * STAGGER_MS;
   return nowMs - (isLive(entry) ? entry.preparedAtMs : entry.releasedAtMs) >= pauseMs;

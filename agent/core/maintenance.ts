@@ -59,7 +59,9 @@ export function absorbMaintenanceRestore(draft: Draft, workId: string, attempt: 
 /** Ends what has lasted too long, answers what is proven, and forgets what is done. */
 export function advanceMaintenance(draft: Draft): void {
   const { state, now } = draft;
-  for (const [key, entry] of Object.entries(state.maintenance)) {
+  for (const key in state.maintenance) {
+    const entry = state.maintenance[key];
+    if (entry === undefined) continue;
     if (!entry.isReleased && now.monotonicMs >= entry.untilMs) {
       entry.isReleased = true;
       state.revision++;

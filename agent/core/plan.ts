@@ -1,6 +1,6 @@
 import { isWithin } from './daily-window.ts';
 import { sharesOf, totalOf, type Budget } from './budget.ts';
-import { decidePolicy, describeDecision } from './policy.ts';
+import { decidePolicy, describeDecision, isSameSubject, subjectOf } from './policy.ts';
 import {
   changePromise,
   isDurable,
@@ -42,6 +42,7 @@ const UNKNOWN_IMPACT_MS = 60_000;
 export function newPlan(state: AgentState, promise: EventEntry['promise'], isAfterRestart: boolean): Plan {
   return {
     decision: decidePolicy(state.settings.policy, promise),
+    decidedFor: subjectOf(promise),
     stance: 'serving',
     reason: '',
     outSinceMs: 0,
@@ -68,11 +69,12 @@ export function advancePlan(draft: Draft, key: string, entry: EventEntry): void 
   const { promise } = entry;
   const { plan } = entry;
   const { policy } = draft.state.settings;
-  if (policy.rules.length > 0) {
+  if (policy.rules.length > 0 && !isSameSubject(plan.decidedFor, promise)) {
     const decision = decidePolicy(policy, promise);
     if (decision.rule !== plan.decision.rule)
       recordActivity(draft, 'plan.decided', promise.eventId, describeDecision(decision));
     plan.decision = decision;
+    plan.decidedFor = subjectOf(promise);
   }
   trackEnd(draft, entry);
   clearOffer(draft, entry);

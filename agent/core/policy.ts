@@ -88,6 +88,23 @@ export interface PolicySubject {
   readonly seenAtMs: number;
 }
 
+/** Only what a policy looks at. */
+export function subjectOf(whole: PolicySubject): PolicySubject {
+  const { eventType, source, durationSeconds, description, seenAtMs } = whole;
+  return { eventType, source, durationSeconds, description, seenAtMs };
+}
+
+/** Would a policy decide the same about both? */
+export function isSameSubject(one: PolicySubject, other: PolicySubject): boolean {
+  return (
+    one.eventType === other.eventType &&
+    one.source === other.source &&
+    one.durationSeconds === other.durationSeconds &&
+    one.description === other.description &&
+    one.seenAtMs === other.seenAtMs
+  );
+}
+
 /** Longest description that a pattern is tried on: one that backtracks badly must not hold up the agent. */
 const MAX_DESCRIPTION = 500;
 

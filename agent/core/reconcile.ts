@@ -46,7 +46,7 @@ export function absorbConnected(draft: Draft): void {
 /** What was under way may or may not have been applied: everything is asked again after the next `reconcile`. */
 export function absorbDisconnected(draft: Draft): void {
   const { state } = draft;
-  state.coordinator = { isConnected: false, isReady: false, reconcile: undefined, outstanding: {} };
+  state.coordinator = { isConnected: false, isReady: false, reconcile: undefined, outstanding: [] };
   for (const entry of Object.values(state.events)) {
     entry.lead = { term: undefined, renewedAtMs: 0, retryAtMs: 0 };
     if (entry.approval.step === 'intend') entry.approval = { step: 'idle', retryAtMs: 0 };

@@ -35,8 +35,7 @@ function keepOut(draft: Draft): void {
     rotation.startAtMs = nowMs;
     draft.actions.push({ kind: 'drain.start' });
   }
-  const wanted = rotation.state === 'out' && entries(draft).some(wantsReads);
-  if (wanted && rotation.readToken === undefined) {
+  if (rotation.state === 'out' && rotation.readToken === undefined && entries(draft).some(wantsReads)) {
     rotation.readToken = takeId(draft);
     draft.actions.push({ kind: 'drain.read', token: rotation.readToken });
   }

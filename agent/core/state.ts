@@ -2,7 +2,7 @@ import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { EventDocument } from './event-document.ts';
 import type { HookPhase } from './hook-phase.ts';
 import type { Shares } from './budget.ts';
-import type { Decision, PolicySettings } from './policy.ts';
+import type { Decision, PolicySettings, PolicySubject } from './policy.ts';
 
 /**
  * All that the agent's decisions rest on, as plain data. `decide` (decide.ts) is the only one to make a new state of an old
@@ -10,12 +10,14 @@ import type { Decision, PolicySettings } from './policy.ts';
  */
 export interface AgentState {
   settings: CoreSettings;
+  /** This VM's resource name in canonical form. */
+  readonly ownName: string;
   /** Raised with every change of what must survive a crash. */
   revision: number;
   /** What is known to be on disk. Whatever rests on a promise waits until its revision is. */
   persistedRevision: number;
-  /** When to ask again for a write that failed; undefined when none did. */
-  persistRetryAtMs: number | undefined;
+  /** When to ask again for a write that failed; infinite when none did. */
+  persistRetryAtMs: number;
   /** Number of the newest write of this VM to any record. Never reused, so that an overtaken message can be told. */
   number: number;
   /** Highest incarnation seen; a lower one means that the service was disabled and starts again. */
@@ -72,11 +74,14 @@ export interface CoordinatorState {
   /** This connection's `reconcile` was answered; commands are sent only after that, with numbers that continue from it. */
   isReady: boolean;
   reconcile: { readonly id: number; readonly atMs: number } | undefined;
-  /** Commands without an answer yet. */
-  outstanding: Record<
-    number,
-    { readonly key: string; readonly kind: string; readonly atMs: number; readonly number: number }
-  >;
+  /** Commands without an answer yet, oldest first. */
+  outstanding: readonly {
+    readonly id: number;
+    readonly key: string;
+    readonly kind: string;
+    readonly atMs: number;
+    readonly number: number;
+  }[];
 }
 
 /** Whether balancers send traffic to this VM: one state for the whole VM, however many reasons there are to be out. */
@@ -151,6 +156,8 @@ export interface EventPromise {
 /** Whether an event takes this VM out of rotation, and when; plan.ts says how it changes. */
 export interface Plan {
   decision: Decision;
+  /** What the policy was asked about: it is asked again when the document says otherwise. */
+  decidedFor: PolicySubject;
   stance: 'serving' | 'out' | 'stepping-back';
   /** Why it serves although the event names it; for people. */
   reason: string;

@@ -1,4 +1,4 @@
-import { canonicalEventId, canonicalName, subjectHash } from './names.ts';
+import { canonicalEventId, canonicalName, canonicalNames, subjectHash } from './names.ts';
 import type {
   AgreementCommand,
   ApproveCommand,
@@ -49,17 +49,13 @@ function openRecord(report: ReportCommand): AgreementRecord {
     eventType: report.eventType,
     phase: 'preparing',
     hash: subjectHash(report),
-    resources: canonicalResources(report.resources),
+    resources: canonicalNames(report.resources),
     intent: undefined,
     everIntent: false,
     lease: undefined,
     term: 0,
     members: {},
   };
-}
-
-function canonicalResources(resources: readonly string[]): readonly string[] {
-  return [...new Set(resources.map(canonicalName))];
 }
 
 function applyReport(record: AgreementRecord, command: ReportCommand): Transition {
@@ -196,7 +192,7 @@ function applyReopen(record: AgreementRecord, command: ReopenCommand): Transitio
     phase: 'preparing',
     eventType: command.eventType,
     hash,
-    resources: canonicalResources(command.resources),
+    resources: canonicalNames(command.resources),
     intent: undefined,
     members: record.phase === 'ended' ? released(record.members) : record.members,
     // An operator's word was about what the record said then; also an event that comes back unchanged is another one.

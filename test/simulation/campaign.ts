@@ -81,7 +81,7 @@ export function describeFailure(result: RunResult): string {
   return [
     `seed ${result.seed} of mode ${result.mode} broke ${broken.length} invariants:`,
     ...broken.slice(0, 10),
-    ...result.trace.slice(-150),
+    ...result.trace().slice(-150),
     ...result.describe(),
     `repeat it: npm run simulate -- --mode ${result.mode} --first ${result.seed} --seeds 1`,
   ].join('\n');

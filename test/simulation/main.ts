@@ -54,7 +54,7 @@ async function run(options: Options): Promise<boolean> {
 
 function printTrace({ mode = 'safety', first }: Options): boolean {
   const result = simulate(mode, first);
-  process.stdout.write([...result.trace, ...result.describe(), `digest ${result.digest()}`, ''].join('\n'));
+  process.stdout.write([...result.trace(), ...result.describe(), `digest ${result.digest()}`, ''].join('\n'));
   for (const { invariant, atMs, detail } of result.violations)
     process.stdout.write(`${invariant} at ${atMs}: ${detail}\n`);
   return result.violations.length === 0;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { canonicalName } from '../../common/agreement/names.ts';
 import { seededRandom } from '../../common/runtime/random.ts';
 import type { EventType } from '../../emulator/platform/state.ts';
@@ -8,6 +7,7 @@ import { Invariants, type Violation } from './invariants.ts';
 import { checkLiveness } from './liveness.ts';
 import { Node } from './node.ts';
 import { END_MS, EVENT_AT_MS, HEAL_MS, OTHERS_WITHIN_MS } from './run-times.ts';
+import { Trace } from './trace.ts';
 import { World } from './world.ts';
 
 export interface RunResult {
@@ -23,7 +23,8 @@ export interface RunResult {
   readonly posts: number;
   readonly takeovers: number;
   readonly residuals: Readonly<Record<'R1' | 'R2' | 'R3', number>>;
-  readonly trace: readonly string[];
+  /** Everything that happened, in lines for people. */
+  trace(): readonly string[];
   /** What the agents have come to. */
   describe(): readonly string[];
   /** The same for the same seed, always. */
@@ -38,7 +39,7 @@ const TYPES: readonly EventType[] = ['Freeze', 'Reboot', 'Redeploy'];
 /** One run from one seed: a fleet of 2 to 5 VMs, an event or more, whatever faults the seed draws. */
 export function simulate(mode: Mode, seed: number, bias: Bias = {}): RunResult {
   const random = seededRandom(seed);
-  const trace: string[] = [];
+  const trace = new Trace();
   const invariants = new Invariants();
   const faults = possible({ ...drawFaults(mode, random, HEAL_MS), ...bias });
   const names = Array.from({ length: 2 + Math.floor(random.fraction() * 4) }, (_, index) => `FrontEnd_IN_${index}`);
@@ -48,7 +49,7 @@ export function simulate(mode: Mode, seed: number, bias: Bias = {}): RunResult {
     faults,
     checks: invariants,
     trace: (who, what) => {
-      trace.push(`${String(world.time.nowMs).padStart(9)}  ${who.padEnd(14)}  ${what}`);
+      trace.note(world.time.nowMs, who, what);
     },
   });
   invariants.world = world;
@@ -77,9 +78,9 @@ export function simulate(mode: Mode, seed: number, bias: Bias = {}): RunResult {
     posts: world.counters.posts,
     takeovers: world.counters.takeovers,
     residuals: invariants.residuals,
-    trace,
+    trace: () => trace.lines(),
     describe: () => nodes.map((node) => `at the end ${node.describe()}`),
-    digest: () => createHash('sha256').update(trace.join('\n')).digest('hex'),
+    digest: () => trace.digest(),
   };
 }
 
@@ -107,7 +108,8 @@ function announceEvents(mode: Mode, world: World, names: readonly string[]): rea
   return Array.from({ length: 1 + faults.moreEvents }, (_, index) => {
     const first = index === 0 ? 0 : Math.floor(random.fraction() * managed.length);
     const named = managed.slice(first, first + 1 + Math.floor(random.fraction() * (managed.length - first)));
-    const eventId = random.uuid().toUpperCase();
+    random.uuid();
+    const eventId = eventIdOf(index);
     const atMs = EVENT_AT_MS + (index === 0 ? 0 : world.between(0, OTHERS_WITHIN_MS));
     const type = TYPES[Math.floor(random.fraction() * TYPES.length)] ?? 'Reboot';
     world.time.after(atMs, () => {
@@ -117,6 +119,14 @@ function announceEvents(mode: Mode, world: World, names: readonly string[]): rea
     });
     return { eventId, named, atMs };
   });
+}
+
+/**
+ * The same in every run: an engine that runs a million of them keeps a shape of objects for every key that it has ever met, and
+ * throws compiled code away for each new one.
+ */
+function eventIdOf(index: number): string {
+  return `E0000000-0000-4000-8000-00000000000${index}`;
 }
 
 /** A run ends once every event is gone and every VM is back, with nothing left to do; the clock ends it in any case. */

@@ -151,9 +151,8 @@ export const MUTANTS_OF_THE_AGENT: readonly Mutant[] = [
     edits: [
       {
         file: `${CORE}/draft.ts`,
-        text: 'return resources.length > 0 && resources.every((name) => canonicalName(name) === own);',
-        instead:
-          'return !state.coordinator.isReady || (resources.length > 0 && resources.every((name) => canonicalName(name) === own));',
+        text: 'return names.length === 1 && names[0] === ownName(state);',
+        instead: 'return !state.coordinator.isReady || (names.length === 1 && names[0] === ownName(state));',
       },
     ],
     found: { mode: 'silent' },
@@ -239,8 +238,9 @@ export const MUTANTS_OF_THE_AGENT: readonly Mutant[] = [
     edits: [
       {
         file: `${CORE}/draft.ts`,
-        text: 'Object.values(state.events).some((entry) => !isServing(entry)) ||',
-        instead: 'Object.values(state.events).slice(-1).some((entry) => !isServing(entry)) ||',
+        text: 'if (entry !== undefined && !isServing(entry)) return true;',
+        instead:
+          'if (entry !== undefined && entry === Object.values(state.events).at(-1) && !isServing(entry)) return true;',
       },
     ],
     found: { mode: 'safety', bias: { moreEvents: 2 } },

@@ -71,9 +71,9 @@ export const MUTANTS_OF_THE_AGREEMENT: readonly Mutant[] = [
     edits: [
       {
         file: `${RECORD}/apply-command.ts`,
-        text: '    resources: canonicalResources(command.resources),\n    intent: undefined,\n',
+        text: '    resources: canonicalNames(command.resources),\n    intent: undefined,\n',
         instead:
-          '    resources: canonicalResources(command.resources),\n    intent: undefined,\n    everIntent: false,\n',
+          '    resources: canonicalNames(command.resources),\n    intent: undefined,\n    everIntent: false,\n',
       },
     ],
     found: { mode: 'safety', bias: { growsInIntent: 1, lostInIntent: 1 } },

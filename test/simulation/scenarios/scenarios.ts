@@ -60,7 +60,7 @@ function growsUnderApproval(): readonly Violation[] {
     });
     world.time.runUntil(UP_MS + NOTICE_MS + 60_000);
     if (invariants.residuals.R1 === 0) continue;
-    const isTold = trace.some((line) => line.includes('the event names other VMs than those that agreed'));
+    const isTold = trace().some((line) => line.includes('the event names other VMs than those that agreed'));
     if (!isTold) invariants.violate('A1', 'nobody said that a VM was hit that nobody had agreed for');
     return invariants.violations;
   }

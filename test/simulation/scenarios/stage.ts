@@ -3,6 +3,7 @@ import { seededRandom } from '../../../common/runtime/random.ts';
 import { NO_FAULTS, type Faults } from '../faults.ts';
 import { Invariants } from '../invariants.ts';
 import { Node } from '../node.ts';
+import { Trace } from '../trace.ts';
 import { World } from '../world.ts';
 
 /** Of a hand-made run: the fleet has come up by then. */
@@ -16,13 +17,13 @@ export interface Stage {
   readonly nodes: readonly Node[];
   readonly names: readonly string[];
   readonly invariants: Invariants;
-  readonly trace: readonly string[];
+  readonly trace: () => readonly string[];
   /** At this moment of the run. */
   readonly at: (ms: number, run: () => void) => void;
 }
 
 export function setStage(size: number, faults: Partial<Faults> = {}, seed = 1): Stage {
-  const trace: string[] = [];
+  const trace = new Trace();
   const invariants = new Invariants();
   const names = Array.from({ length: size }, (_, index) => `FrontEnd_IN_${index}`);
   const world: World = new World({
@@ -31,7 +32,7 @@ export function setStage(size: number, faults: Partial<Faults> = {}, seed = 1): 
     faults: { ...NO_FAULTS, healsAtMs: Number.POSITIVE_INFINITY, ...faults },
     checks: invariants,
     trace: (who, what) => {
-      trace.push(`${String(world.time.nowMs).padStart(9)}  ${who.padEnd(14)}  ${what}`);
+      trace.note(world.time.nowMs, who, what);
     },
   });
   invariants.world = world;
@@ -44,7 +45,7 @@ export function setStage(size: number, faults: Partial<Faults> = {}, seed = 1): 
     nodes,
     names,
     invariants,
-    trace,
+    trace: () => trace.lines(),
     at: (ms, run) => {
       world.time.after(ms - world.time.nowMs, run);
     },
