@@ -8,6 +8,8 @@ import type { Claim, ClaimPlan, Finished, Replica, Store } from '../store/store.
 import type { Publish } from '../watch.ts';
 import type { Calendars } from '../recurrence/blackout.ts';
 import { actionOf, describeExecution, endingOf, type ActionOutcome, type PlannedEnding } from './ending.ts';
+import { DueTimes } from './due-times.ts';
+import { Lanes } from './lanes.ts';
 import { createClaimPlan } from './plan.ts';
 
 /** Performs the action of a claim. Undefined: it was interrupted and left unfinished. Never rejects. */
@@ -20,6 +22,8 @@ export interface EngineParts {
   readonly random: RandomSource;
   readonly log: Log;
   readonly perform: PerformAction;
+  /** Where a claim's action leads, for what must not all be begun at once (see `Lanes`); undefined: it may. */
+  readonly laneOf?: (claim: Claim) => string | undefined;
   readonly publish: Publish;
   /** Blackout calendars of the settings. */
   readonly calendars?: Calendars | undefined;
@@ -66,11 +70,12 @@ export function createEngine(parts: EngineParts): Engine {
   return new StoreEngine(parts);
 }
 
-interface Running {
+/** A claim of this process. It waits for its time and for room in its lane, and is a claim and nothing more until then. */
+interface Held {
   readonly claim: Claim;
-  /** Aborts when the action is to stop; what it then reports is not stored. */
-  readonly interrupt: AbortController;
-  readonly work: Promise<void>;
+  /** Once it is performed: aborts when the action is to stop; what it then reports is not stored. */
+  interrupt?: AbortController;
+  work?: Promise<void>;
 }
 
 class StoreEngine implements Engine {
@@ -78,27 +83,33 @@ class StoreEngine implements Engine {
   readonly #plan: ClaimPlan;
   readonly #heartbeat: ReplicaHeartbeat;
   readonly #stopping = new AbortController();
-  readonly #running = new Set<Running>();
+  readonly #dueTimes: DueTimes;
+  readonly #lanes: Lanes;
+  readonly #held = new Set<Held>();
   #unsubscribe = (): void => {};
   #cancelTimer = (): void => {};
   /** The loop that claims; one at a time. `#again`: something changed while it ran. */
   #turn: Promise<void> | undefined;
   #again = false;
-  /** Of those that run: how many are over, and being stored. */
+  /** Of those that are held: how many are over, and being stored. */
   #ending = 0;
   /** More may be due, but since then (monotonic) there is not room for as many as one claim takes. */
   #scarceSinceMs: number | undefined;
-  /** A claim failed in a way that leaves open whether it was committed. */
+  /** Something may be claimed that is not performed: a claim failed, perhaps after its commit, or what ran was interrupted. */
   #isUncertain = false;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.#plan = createClaimPlan(parts.random, parts.calendars);
+    this.#dueTimes = new DueTimes(parts.clock);
+    this.#lanes = new Lanes(parts.clock);
     this.#heartbeat = createHeartbeat({
       ...parts,
       store: parts.store,
       onLost: () => {
         this.#interrupt(() => true);
+        // Where nobody was there to take it over, it is still this replica's.
+        this.#isUncertain = true;
       },
       onBeat: () => {
         this.wake();
@@ -142,7 +153,7 @@ class StoreEngine implements Engine {
     this.#cancelTimer();
     await this.#turn;
     this.#interrupt(() => true);
-    await Promise.allSettled([...this.#running].map(async ({ work }) => await work));
+    await Promise.allSettled([...this.#held].map(async ({ work }) => await work));
     await this.#heartbeat.close();
   }
 
@@ -154,7 +165,7 @@ class StoreEngine implements Engine {
         if (this.#waitsForRoom(room)) return;
         const claimed = await this.#claim(room);
         this.#cancel(claimed.cancelled);
-        for (const claim of claimed.claims) this.#launch(claim);
+        for (const claim of claimed.claims) this.#hold(claim);
         if (claimed.nextDueMs === undefined) return;
         const claimAtMs = claimed.nextDueMs - CLAIM_AHEAD_MS;
         if (claimAtMs > claimed.nowMs) {
@@ -178,7 +189,8 @@ class StoreEngine implements Engine {
   async #claim(limit: number): ReturnType<Store['executions']['claimDue']> {
     const { executions } = this.#parts.store;
     if (this.#isUncertain) {
-      await executions.handBack(new Set([...this.#running].map(({ claim }) => claim.execution.id)));
+      const performed = [...this.#running].filter(({ interrupt }) => !interrupt.signal.aborted);
+      await executions.handBack(new Set(performed.map(({ claim }) => claim.execution.id)));
       this.#isUncertain = false;
     }
     try {
@@ -220,30 +232,57 @@ class StoreEngine implements Engine {
   }
 
   #interrupt(isMeant: (execution: Execution) => boolean): void {
-    for (const running of this.#running) if (isMeant(running.claim.execution)) running.interrupt.abort();
+    for (const held of this.#held) {
+      if (!isMeant(held.claim.execution)) continue;
+      // What has not begun never will.
+      if (held.interrupt === undefined) this.#held.delete(held);
+      else held.interrupt.abort();
+    }
   }
 
-  #launch(claim: Claim): void {
-    const interrupt = new AbortController();
-    const work = this.#execute(claim, interrupt.signal)
+  #hold(claim: Claim): void {
+    const held: Held = { claim: actionOf(claim) };
+    this.#held.add(held);
+    this.#dueTimes.at(claim.execution.startedAtMs ?? 0, () => {
+      this.#enter(held);
+    });
+  }
+
+  #enter(held: Held): void {
+    if (!this.#held.has(held)) return;
+    const lane = this.#parts.laneOf?.(held.claim);
+    if (lane === undefined) {
+      this.#begin(held, () => {});
+      return;
+    }
+    const leave = (): void => {
+      this.#lanes.leave(lane);
+    };
+    this.#lanes.enter(lane, () => {
+      if (this.#held.has(held)) this.#begin(held, leave);
+      else leave();
+    });
+  }
+
+  #begin(held: Held, leave: () => void): void {
+    held.interrupt = new AbortController();
+    held.work = this.#execute(held.claim, held.interrupt.signal, leave)
       .catch((error: unknown) => {
         // The claim stays in the store; the next start takes it over.
         this.#parts.log.error(
-          { execution: claim.execution.id, err: describeError(error) },
+          { execution: held.claim.execution.id, err: describeError(error) },
           'execution could not be ended',
         );
       })
       .finally(() => {
-        this.#running.delete(running);
+        this.#held.delete(held);
         this.#useRoom();
       });
-    const running: Running = { claim, interrupt, work };
-    this.#running.add(running);
   }
 
   /** How many may be claimed now. */
   #room(): number {
-    const held = this.#running.size;
+    const held = this.#held.size;
     return Math.min(CLAIM_BATCH, MAX_RUNNING - (held - this.#ending), MAX_HELD - held);
   }
 
@@ -270,11 +309,11 @@ class StoreEngine implements Engine {
     if (this.#scarceSinceMs !== undefined && this.#room() === CLAIM_BATCH) this.wake();
   }
 
-  async #execute(claim: Claim, signal: AbortSignal): Promise<void> {
+  async #execute(claim: Claim, signal: AbortSignal, leave: () => void): Promise<void> {
     const { clock, publish, random } = this.#parts;
-    if (!(await this.#untilDue(claim.execution.startedAtMs ?? 0, signal))) return;
     publish({ kind: 'job.started', detail: describeExecution(claim) });
-    const outcome = await this.#parts.perform(actionOf(claim), signal);
+    const outcome = await this.#parts.perform(claim, signal);
+    leave();
     if (outcome === undefined || signal.aborted) return;
     const nowMs = clock.now();
     const ending = endingOf(claim, outcome, { nowMs, newId: () => timeOrderedUuid(nowMs, random) });
@@ -286,15 +325,6 @@ class StoreEngine implements Engine {
       kind: outcome.status === 'failed' ? 'job.failed' : 'job.completed',
       detail: `${describeExecution(claim)}: ${outcome.message.slice(0, 300)}`,
     });
-  }
-
-  /** False when it is interrupted before. */
-  async #untilDue(atMs: number, signal: AbortSignal): Promise<boolean> {
-    const { clock } = this.#parts;
-    for (let waitMs = atMs - clock.now(); waitMs > 0; waitMs = atMs - clock.now()) {
-      if (!(await clock.sleep(waitMs, signal))) return false;
-    }
-    return !signal.aborted;
   }
 
   /** The action was performed and must not be performed again only because the disk was full for a while. */

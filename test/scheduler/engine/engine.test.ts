@@ -25,9 +25,10 @@ interface Rig {
 async function rig(
   perform: (claim: Claim, signal: AbortSignal) => Promise<ActionOutcome | undefined> = async () =>
     await Promise.resolve(DONE),
+  change: (store: Store) => Store = (store) => store,
 ): Promise<Rig> {
   const clock = new FakeClock();
-  const store = await memoryStore(clock);
+  const store = change(await memoryStore(clock));
   const startMs = clock.now();
   const performed: string[] = [];
   const claims: Claim[] = [];
@@ -68,6 +69,37 @@ describe('the engine', () => {
     expect(performed).toEqual(['30s Nightly #1.0 a1']);
     expect(await store.jobs.findJob(JOB)).toMatchObject({ state: 'completed', executionCount: 1, nextAtMs: undefined });
     expect(news).toEqual(['job.started', 'job.completed']);
+  });
+
+  it('begins anew what it gave up while the store was out of reach, also when nobody else has taken it over', async () => {
+    let isReachable = true;
+    const { clock, store, engine, performed } = await rig(
+      async (_claim, signal) =>
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', () => {
+            resolve(undefined);
+          });
+        }),
+      (given) => ({
+        ...given,
+        isShared: true,
+        replicas: {
+          ...given.replicas,
+          beat: async (...beat) => {
+            if (!isReachable) throw new Error('connection refused');
+            return await given.replicas.beat(...beat);
+          },
+        },
+      }),
+    );
+    await givenJob(store, clock.now());
+    await engine.start();
+    await clock.advance(1000);
+    isReachable = false;
+    await clock.advance(10_500);
+    isReachable = true;
+    await clock.advance(1000);
+    expect(performed).toEqual(['0s Nightly #1.0 a1', '12s Nightly #1.0 a2']);
   });
 
   it('sleeps through long waits and wakes in time', async () => {
