@@ -1,4 +1,5 @@
 import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
+import { recurrenceOf, type ScheduleWords } from './schedule-words.ts';
 
 /** What an action is told of; secrets are read from files already. */
 interface ActionWords {
@@ -30,16 +31,15 @@ interface ActionWords {
 type ErrorWords = { readonly [Key in keyof ActionWords as `error${Capitalize<Key>}`]?: ActionWords[Key] };
 
 /** What `forewarn job create` and `update` are told. */
-export interface JobWords extends ActionWords, ErrorWords {
+export interface JobWords extends ActionWords, ErrorWords, ScheduleWords {
   readonly task?: string;
   readonly role?: string;
   readonly scope?: string;
   readonly start?: string;
-  readonly frequency?: string;
-  readonly interval?: string;
-  readonly count?: string;
-  readonly end?: string;
-  readonly timeZone?: string;
+  /** What becomes of runs that were missed, and of one that is due while the last one is under way. */
+  readonly missed?: string;
+  readonly overlap?: string;
+  readonly window?: string;
   readonly retryCount?: string;
   readonly retryInterval?: string;
   /** False: `--no-retry`. */
@@ -49,19 +49,14 @@ export interface JobWords extends ActionWords, ErrorWords {
 
 /**
  * The body of a request that says what the options say, and nothing of what they do not: whole for a new job, a patch for one
- * that is there. Whether it makes sense is the scheduler's to judge, and its message names the field.
+ * that is there (`isNew` false). Whether it makes sense is the scheduler's to judge, and its message names the field.
  */
-export function jobBody(words: JobWords): Record<string, unknown> {
+export function jobBody(words: JobWords, isNew = false): { readonly properties: Readonly<Record<string, unknown>> } {
   const properties = {
     startTime: words.start,
     action: actionOf(words),
-    recurrence: given({
-      frequency: words.frequency,
-      interval: numberOf('--interval', words.interval),
-      count: numberOf('--count', words.count),
-      endTime: words.end,
-      timeZone: words.timeZone,
-    }),
+    recurrence: recurrenceOf(words, isNew),
+    runs: given({ missed: words.missed, overlap: words.overlap, window: words.window }),
     state: words.state,
   };
   return { properties: given(properties) ?? {} };

@@ -7,6 +7,7 @@ import type { NextOptions } from './schedule-actions.ts';
 const EXAMPLES = `
 Examples:
   forewarn job create ping --uri https://example.com/ping --frequency hour
+  forewarn job create morning --uri https://example.com/ --week-days mon-fri --hours 9 --time-zone Europe/Berlin
   forewarn job put nightly --file job.yaml      creates or replaces it (and its collection, if that is missing)
   forewarn job list
   forewarn job run nightly                      once, now, beside its calendar

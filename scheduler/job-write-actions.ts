@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { systemClock } from '../common/runtime/clock.ts';
 import type { CommandContext } from '../common/runtime/command.ts';
 import { describeError, EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
 import { askScheduler, schedulerLocation } from './client.ts';
@@ -12,6 +13,7 @@ import {
   type JobOptions,
 } from './job-actions.ts';
 import { jobBody, type JobWords } from './job-body.ts';
+import { nextMinute } from './schedule-actions.ts';
 
 export interface WriteOptions extends JobOptions, JobWords {
   readonly file?: string;
@@ -29,7 +31,7 @@ export interface WriteOptions extends JobOptions, JobWords {
 
 /** Creates a job, and its collection if that is missing. Refuses one that is there. */
 export async function createJob(context: CommandContext, name: string, options: WriteOptions): Promise<void> {
-  const body = options.file === undefined ? jobBody(withSecretsRead(options)) : await readJobFile(options.file);
+  const body = options.file === undefined ? newJob(options) : await fromFileAlone(options, options.file);
   const location = schedulerLocation(context, options.scheduler);
   const path = jobPath(options, name);
   const found = await askScheduler(location, { method: 'GET', path }, [200, 404]);
@@ -44,6 +46,23 @@ export async function createJob(context: CommandContext, name: string, options: 
     await askScheduler(location, { method: 'PUT', path: collection, body: { location: 'local' } });
   const response = await askScheduler(location, { method: 'PUT', path, body });
   printJob(context, options, response.body, `created ${options.collection}/${name}: ${describeJob(response.body)}`);
+}
+
+function newJob(options: WriteOptions): ReturnType<typeof jobBody> {
+  // Without a start time a job runs at once; cron's own clock begins with the next minute.
+  const start = options.cron === undefined || options.start !== undefined ? options.start : nextMinute(systemClock);
+  return jobBody({ ...withSecretsRead(options), ...(start === undefined ? {} : { start }) }, true);
+}
+
+/** A file says all of a job. What options add to it would be passed over, so they are refused. */
+async function fromFileAlone(options: WriteOptions, file: string): Promise<unknown> {
+  const { properties } = jobBody(withSecretsRead(options));
+  const said = Object.keys(properties);
+  if (said.length === 0) return await readJobFile(file);
+  throw new UserError('JOB_OPTIONS', `--file: says all of a job; the options say its ${said.join(' and ')} as well`, {
+    hint: 'forewarn job update changes it afterwards',
+    exitStatus: EXIT_USAGE,
+  });
 }
 
 /** Changes what the options say, and nothing else. */

@@ -16,6 +16,9 @@ export function addWriteCommands(
       `forewarn job create ping --uri https://example.com/ping --frequency hour
   forewarn job create nightly --uri http://127.0.0.1:8080/ --method POST --body '{}' --header 'Content-Type: application/json' \\
     --start 2026-11-21T02:00 --frequency day --retry-count 2 --retry-interval PT1M --error-uri http://127.0.0.1:8080/failed
+  forewarn job create morning --uri https://example.com/ --week-days mon-fri --hours 9 --minutes 30 --time-zone Europe/Berlin
+  forewarn job create closing --uri https://example.com/ --monthly-occurrences 'last friday' --hours 18
+  forewarn job create cleanup --uri https://example.com/ --cron '30 2 * * 1-5' --time-zone Europe/Berlin
   forewarn job create report --uri https://example.com/ --auth Basic --username me --password-file secret.txt
   forewarn job create orders --uri https://example.com/ --frequency day --error-storage-account mine --error-queue failed \\
     --error-sas-token-file sas.txt --error-message 'orders failed'
@@ -32,6 +35,7 @@ export function addWriteCommands(
       'update',
       'Changes what the options say of a job and leaves the rest.',
       `forewarn job update nightly --interval 2
+  forewarn job update nightly --hours 3,15 --minutes none
   forewarn job update report --auth none`,
     ),
   ).action(async (name: string, options: WriteOptions) => {
@@ -51,7 +55,35 @@ export function addWriteCommands(
 
 /** Secrets are named by file: an argument can be read by everybody on the machine while the command runs. */
 function withJobOptions(command: Command): Command {
-  return withErrorOptions(withActionOptions(command));
+  return withErrorOptions(withScheduleOptions(withActionOptions(command)));
+}
+
+/** When it runs: the cmdlets' start, frequency, interval, end and count, and the schedule, which they could not say. */
+function withScheduleOptions(command: Command): Command {
+  return command
+    .option('--start <time>', 'first time, ISO 8601 (default: at once)')
+    .option('--frequency <unit>', 'minute, hour, day, week, month or year (default: as the lists below say, or once)')
+    .option('--interval <number>', 'every so many of them (default 1)')
+    .option('--count <number>', 'so many times')
+    .option('--end <time>', 'not after this time')
+    .option('--minutes <list>', 'at these minutes of the hour: 0,15,30,45; none takes a list away')
+    .option('--hours <list>', 'at these hours of the day: 9-17')
+    .option('--week-days <list>', 'on these days of the week: mon-fri')
+    .option('--month-days <list>', 'on these days of the month; with = from its end: --month-days=1,-1')
+    .option(
+      '--monthly-occurrences <list>',
+      'on these weekdays of the month: "first monday, last friday", or monday:1,friday:-1',
+    )
+    .option('--months <list>', 'in these months only: jan-mar')
+    .option('--cron <expression>', "all of that as cron writes it: '30 2 * * 1-5'; quote it")
+    .option('--time-zone <name>', 'IANA zone of the calendar (default UTC)')
+    .option('--clock-gap <policy>', 'a time that a clock change leaves out: skip, shift or edge')
+    .option('--clock-overlap <policy>', 'a time that comes twice: first, last or both')
+    .option('--exclude <dates>', 'not on these: 2026-12-24,2026-12-25')
+    .option('--blackouts <names>', "not in these calendars of the scheduler's settings")
+    .option('--missed <choice>', 'runs that were missed while the scheduler was down: skip, once or all')
+    .option('--overlap <choice>', 'a run that is due during the last one: skip, queue, allow or cancel')
+    .option('--window <duration>', 'no run begins later than this after its time: PT1H');
 }
 
 function withActionOptions(command: Command): Command {
@@ -85,12 +117,6 @@ function withActionOptions(command: Command): Command {
     .option('--task <name>', 'task that is rolled over VMs')
     .option('--role <name>', 'which VMs: of this role')
     .option('--scope <name>', 'which VMs: of this scope')
-    .option('--start <time>', 'first time, ISO 8601 (default: at once)')
-    .option('--frequency <unit>', 'minute, hour, day, week, month or year (default: once)')
-    .option('--interval <number>', 'every so many of them (default 1)')
-    .option('--count <number>', 'so many times')
-    .option('--end <time>', 'not after this time')
-    .option('--time-zone <name>', 'IANA zone of the calendar (default UTC)')
     .option('--retry-count <number>', 'how often a failed run is tried again (default 4)')
     .option('--retry-interval <duration>', 'and after how long, PT30S or 00:00:30 (default)')
     .option('--no-retry', 'a failed run is not tried again')

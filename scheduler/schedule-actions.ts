@@ -81,11 +81,15 @@ export function showCron(
   }
   const { clockChanges, ...recurrence } = imported.recurrence;
   const zoned = timeZone === undefined ? {} : { timeZone, ...(clockChanges === undefined ? {} : { clockChanges }) };
-  // Without a start time it would run at once. Cron's own clock begins with the next minute.
-  const startMs = (Math.floor(clock.now() / MINUTE_MS) + 1) * MINUTE_MS;
-  const startTime = new Date(startMs).toISOString().replace('.000', '');
-  const job = { startTime, recurrence: { ...recurrence, ...zoned } };
+  // Without a start time it would run at once.
+  const job = { startTime: nextMinute(clock), recurrence: { ...recurrence, ...zoned } };
   context.terminal.print(options.json ? JSON.stringify(job, null, 2) : toYaml(job));
+}
+
+/** When cron's own clock begins, as a start time. */
+export function nextMinute(clock: Clock): string {
+  const startMs = (Math.floor(clock.now() / MINUTE_MS) + 1) * MINUTE_MS;
+  return new Date(startMs).toISOString().replace('.000', '');
 }
 
 /** Lists on one line, as people write them. */

@@ -32,6 +32,7 @@ it.each([
   ['forewarn agent st', ['status']],
   ['forewarn agent status --js', ['--json']],
   ['forewarn job hist', ['history']],
+  ['forewarn job create ping --uri http://127.0.0.1:1 --week', ['--week-days']],
   ['forewarn completion ba', ['bash']],
 ])('completes %j', (line, expected) => {
   expect(complete(line)).toEqual(expected);

@@ -61,6 +61,45 @@ describe('forewarn job create and update', () => {
   });
 });
 
+describe('forewarn job create', () => {
+  it('says a whole calendar, also as cron, and refuses options beside a file', async () => {
+    const { url } = await runningScheduler();
+    const run = shell(url);
+    const words = ['--uri', 'http://127.0.0.1:1/', '--start', '2027-06-01T00:00:00Z'];
+    const office = [
+      '--week-days',
+      'mon-fri',
+      '--hours',
+      '9',
+      '--minutes',
+      '30',
+      '--missed',
+      'once',
+      '--window',
+      'PT1H',
+    ];
+    expect(await run(jobCommand, 'create', 'office', ...words, ...office)).toMatch(/next run 2027-06-01T09:30:00Z$/);
+    expect(
+      await run(jobCommand, 'create', 'last', ...words, '--hours', '0', '--minutes', '5', '--month-days', '-1'),
+    ).toMatch(/next run 2027-06-30T00:05:00Z$/);
+    // Without a start time cron begins with the next minute, and nothing runs at once.
+    const cron = ['--cron', '0 0 1 1 *', '--time-zone', 'Europe/Berlin'];
+    expect(await run(jobCommand, 'create', 'yearly', '--uri', 'http://127.0.0.1:1/', ...cron)).toMatch(
+      /next run \d{4}-12-31T23:00:00Z$/,
+    );
+    expect(await run(jobCommand, 'update', 'office', '--cron', '15 3 * * *')).toMatch(/next run 2027-06-01T03:15:00Z$/);
+    expect(JSON.parse(await run(jobCommand, 'show', 'office'))).toMatchObject({
+      properties: {
+        recurrence: { frequency: 'day', schedule: { hours: [3], minutes: [15] } },
+        runs: { missed: 'once', window: '01:00:00' },
+      },
+    });
+    await expect(run(jobCommand, 'create', 'x', '--file', 'job.yaml', '--hours', '5')).rejects.toThrow(
+      '--file: says all of a job; the options say its recurrence as well',
+    );
+  });
+});
+
 describe('forewarn collection', () => {
   it('creates, lists, shows, changes, disables, bills and deletes job collections', async () => {
     const { url } = await runningScheduler();
