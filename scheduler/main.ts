@@ -248,6 +248,7 @@ function openEngine(
     random: systemRandom,
     log: log.child({ part: 'engine' }),
     perform: performer(actions, rollouts),
+    laneOf: ({ job }) => (job.definition.action.type === 'Fleet' ? undefined : actions.laneOf(job.definition.action)),
     publish: watch.publish,
     replica: settings.replica,
     calendars: settings.calendars,

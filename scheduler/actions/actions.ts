@@ -6,7 +6,7 @@ import type { Claim } from '../store/store.ts';
 import { createAuthenticator } from './authentication/authenticator.ts';
 import { createTokenSource } from './authentication/tokens.ts';
 import { createAddressGuard, createGuardedAgent } from './guarded-agent.ts';
-import { createHttpPerformer } from './http.ts';
+import { createHttpPerformer, targetOf } from './http.ts';
 import { createServiceBusPerformer } from './service-bus/service-bus.ts';
 import type { ActionSettings } from './settings.ts';
 import { createStorageQueuePerformer } from './storage-queue/storage-queue.ts';
@@ -17,6 +17,8 @@ export type OutgoingAction = Exclude<JobAction, { readonly type: 'Fleet' }> | Jo
 export interface Actions {
   /** Undefined: `signal` aborted, and it was left unfinished. Never rejects. */
   perform(action: OutgoingAction, claim: Claim, signal: AbortSignal): Promise<ActionOutcome | undefined>;
+  /** The server that a request goes to; undefined for what goes over connections of other kinds. */
+  laneOf(action: OutgoingAction): string | undefined;
   close(): Promise<void>;
 }
 
@@ -80,6 +82,7 @@ export function createActions(parts: ActionParts): Actions {
           return action satisfies never;
       }
     },
+    laneOf: (action) => (action.type === 'Http' || action.type === 'Https' ? targetOf(action).origin : undefined),
     close: async () => {
       await dispatcher.destroy();
     },

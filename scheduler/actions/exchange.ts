@@ -46,7 +46,7 @@ export async function exchange(outgoing: OutgoingRequest, options: ExchangeOptio
         origin: outgoing.url.origin,
         path: `${outgoing.url.pathname}${outgoing.url.search}`,
         method: outgoing.method.toUpperCase(),
-        headers: outgoing.headers.flat(),
+        headers: flatten(outgoing.headers),
         body: outgoing.body ?? null,
         headersTimeout: HTTP_TIMEOUT_MS,
         bodyTimeout: HTTP_TIMEOUT_MS,
@@ -54,6 +54,13 @@ export async function exchange(outgoing: OutgoingRequest, options: ExchangeOptio
       receiving,
     );
   });
+}
+
+/** Names and values in turn, as undici takes them without building an object. */
+function flatten(headers: OutgoingRequest['headers']): string[] {
+  const flat: string[] = [];
+  for (const [name, value] of headers) flat.push(name, value);
+  return flat;
 }
 
 interface Settle {
@@ -166,13 +173,17 @@ function namesIn(raw: Dispatcher.DispatchController['rawHeaders']): readonly str
 
 /** One line for each header, its name as the server wrote it; what came in several lines is joined with `, `. */
 export function headerLines({ names, headers }: Answer): readonly string[] {
-  // Of a name that came twice, in whatever letters, the first spelling counts.
-  const spelled = new Map<string, string>();
-  for (const name of names) if (!spelled.has(name.toLowerCase())) spelled.set(name.toLowerCase(), name);
-  return [...spelled].map(([key, name]) => {
+  const seen: string[] = [];
+  const lines: string[] = [];
+  for (const name of names) {
+    const key = name.toLowerCase();
+    // Of a name that came twice, in whatever letters, the first spelling counts.
+    if (seen.includes(key)) continue;
+    seen.push(key);
     const value = headers[key];
-    return `${name}: ${Array.isArray(value) ? value.join(', ') : (value ?? '')}\r\n`;
-  });
+    lines.push(`${name}: ${Array.isArray(value) ? value.join(', ') : (value ?? '')}\r\n`);
+  }
+  return lines;
 }
 
 /** The first value of a header, whose name is in lower case. */

@@ -8,7 +8,6 @@ import type { Authenticator, Credentials } from './authentication/authenticator.
 import { exchange, headerLines, type Answer, type OutgoingRequest } from './exchange.ts';
 import { describeFailure } from './http-failure.ts';
 import { pollDelayMs, progressOf, statusUrlOf, type StatusUrl } from './long-work.ts';
-import { Ramp } from './ramp.ts';
 import { redirectOf } from './redirect.ts';
 import { statusName } from './status-names.ts';
 
@@ -55,17 +54,16 @@ interface Sending {
  */
 export function createHttpPerformer(parts: HttpParts): HttpPerformer {
   const clock = parts.clock ?? systemClock;
-  const ramp = new Ramp(clock);
   return {
     perform: async (action, claim, signal) => {
-      const { host, origin } = targetOf(action.request.uri);
+      const { host, origin } = targetOf(action);
       let credentials: Credentials | undefined;
       try {
         const { authentication } = action.request;
         credentials =
           authentication === undefined ? undefined : await parts.authenticator.credentials(authentication, signal);
         const sending: Sending = { claim, action, credentials, origin, signal };
-        const answer = await new Conversation(parts, clock, ramp, sending).hold();
+        const answer = await new Conversation(parts, clock, sending).hold();
         return signal.aborted || answer === undefined ? undefined : outcomeOf(answer, host);
       } catch (error) {
         if (signal.aborted) return undefined;
@@ -87,21 +85,19 @@ interface Held extends Answer {
 class Conversation {
   readonly #parts: HttpParts;
   readonly #clock: Clock;
-  readonly #ramp: Ramp;
   readonly #sending: Sending;
 
-  constructor(parts: HttpParts, clock: Clock, ramp: Ramp, sending: Sending) {
+  constructor(parts: HttpParts, clock: Clock, sending: Sending) {
     this.#parts = parts;
     this.#clock = clock;
-    this.#ramp = ramp;
     this.#sending = sending;
   }
 
   /** The last answer; undefined when it was interrupted. */
   async hold(): Promise<Held | undefined> {
-    const { uri, method, body, headers } = this.#sending.action.request;
-    const own = Object.entries(headers ?? {});
-    const answer = await this.#sendAll({ url: new URL(uri), method, headers: own, body });
+    const { uri, method, body } = this.#sending.action.request;
+    const { url, headers: own } = targetOf(this.#sending.action);
+    const answer = await this.#sendAll({ url: url ?? new URL(uri), method, headers: own, body });
     if (answer === undefined) return undefined;
     const status = statusUrlOf(answer);
     if (status === undefined) return { ...answer, isSuccess: answer.statusCode >= 200 && answer.statusCode < 300 };
@@ -162,13 +158,8 @@ class Conversation {
       ...secret,
     ];
     const dispatcher = (isOwn ? credentials?.dispatcher : undefined) ?? this.#parts.dispatcher;
-    await this.#ramp.enter(to);
-    try {
-      if (signal.aborted) return undefined;
-      return await exchange({ ...outgoing, headers }, { dispatcher, signal, readBytes, clock: this.#clock });
-    } finally {
-      this.#ramp.leave(to);
-    }
+    if (signal.aborted) return undefined;
+    return await exchange({ ...outgoing, headers }, { dispatcher, signal, readBytes, clock: this.#clock });
   }
 }
 
@@ -201,8 +192,25 @@ function identityHeaders({ job, execution }: Claim, region: string | undefined):
   ];
 }
 
-/** Where a request goes; of what is no URL the text itself. */
-function targetOf(uri: string): { readonly host: string; readonly origin: string } {
-  const url = URL.parse(uri);
-  return url === null ? { host: uri, origin: uri } : { host: url.hostname, origin: url.origin };
+/** What is the same for every execution of a definition. */
+interface Target {
+  /** Of what is no URL the text itself, as is `origin`. */
+  readonly host: string;
+  readonly origin: string;
+  readonly url: URL | undefined;
+  readonly headers: OutgoingRequest['headers'];
+}
+
+/** By the request of the definition, which is kept parsed as long as it is used. */
+const TARGETS = new WeakMap<HttpAction['request'], Target>();
+
+/** Where a request goes. */
+export function targetOf({ request }: HttpAction): Target {
+  const known = TARGETS.get(request);
+  if (known !== undefined) return known;
+  const url = URL.parse(request.uri) ?? undefined;
+  const { hostname: host, origin } = url ?? { hostname: request.uri, origin: request.uri };
+  const target = { host, origin, url, headers: Object.entries(request.headers ?? {}) };
+  TARGETS.set(request, target);
+  return target;
 }

@@ -189,7 +189,7 @@ class StoreEngine implements Engine {
   async #claim(limit: number): ReturnType<Store['executions']['claimDue']> {
     const { executions } = this.#parts.store;
     if (this.#isUncertain) {
-      const performed = [...this.#running].filter(({ interrupt }) => !interrupt.signal.aborted);
+      const performed = [...this.#held].filter(({ interrupt }) => interrupt?.signal.aborted !== true);
       await executions.handBack(new Set(performed.map(({ claim }) => claim.execution.id)));
       this.#isUncertain = false;
     }
@@ -241,7 +241,7 @@ class StoreEngine implements Engine {
   }
 
   #hold(claim: Claim): void {
-    const held: Held = { claim: actionOf(claim) };
+    const held: Held = { claim };
     this.#held.add(held);
     this.#dueTimes.at(claim.execution.startedAtMs ?? 0, () => {
       this.#enter(held);
@@ -250,7 +250,7 @@ class StoreEngine implements Engine {
 
   #enter(held: Held): void {
     if (!this.#held.has(held)) return;
-    const lane = this.#parts.laneOf?.(held.claim);
+    const lane = this.#parts.laneOf?.(actionOf(held.claim));
     if (lane === undefined) {
       this.#begin(held, () => {});
       return;
@@ -259,8 +259,9 @@ class StoreEngine implements Engine {
       this.#lanes.leave(lane);
     };
     this.#lanes.enter(lane, () => {
-      if (this.#held.has(held)) this.#begin(held, leave);
-      else leave();
+      if (!this.#held.has(held)) return false;
+      this.#begin(held, leave);
+      return true;
     });
   }
 
@@ -312,8 +313,7 @@ class StoreEngine implements Engine {
   async #execute(claim: Claim, signal: AbortSignal, leave: () => void): Promise<void> {
     const { clock, publish, random } = this.#parts;
     publish({ kind: 'job.started', detail: describeExecution(claim) });
-    const outcome = await this.#parts.perform(claim, signal);
-    leave();
+    const outcome = await this.#parts.perform(actionOf(claim), signal).finally(leave);
     if (outcome === undefined || signal.aborted) return;
     const nowMs = clock.now();
     const ending = endingOf(claim, outcome, { nowMs, newId: () => timeOrderedUuid(nowMs, random) });

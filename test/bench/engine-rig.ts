@@ -69,6 +69,7 @@ export async function openEngine(settings: StoreSettings, perform?: PerformActio
     log: silentLog,
     publish: () => {},
     replica: { name: 'bench', region: undefined },
+    laneOf: ({ job }) => (job.definition.action.type === 'Fleet' ? undefined : actions.laneOf(job.definition.action)),
     perform:
       perform ??
       (async (claim, signal) => {

@@ -1,0 +1,39 @@
+import type { Clock } from '../../common/runtime/clock.ts';
+
+/** Calls back when an instant of the wall clock has come: one timer for all that wait for the same one. */
+export class DueTimes {
+  readonly #clock: Clock;
+  readonly #waiting = new Map<number, (() => void)[]>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** At once where `atMs` is not ahead. */
+  at(atMs: number, callback: () => void): void {
+    if (atMs <= this.#clock.now()) {
+      callback();
+      return;
+    }
+    const waiting = this.#waiting.get(atMs);
+    if (waiting !== undefined) {
+      waiting.push(callback);
+      return;
+    }
+    this.#waiting.set(atMs, [callback]);
+    this.#arm(atMs);
+  }
+
+  #arm(atMs: number): void {
+    this.#clock.after(Math.max(1, atMs - this.#clock.now()), () => {
+      // A timer may be early by a millisecond, and the wall clock may have been set back.
+      if (this.#clock.now() < atMs) {
+        this.#arm(atMs);
+        return;
+      }
+      const waiting = this.#waiting.get(atMs) ?? [];
+      this.#waiting.delete(atMs);
+      for (const callback of waiting) callback();
+    });
+  }
+}
