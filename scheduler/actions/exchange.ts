@@ -24,6 +24,8 @@ export interface Answer {
 }
 
 export interface ExchangeOptions {
+  /** Sent in place of the request's own: names and values in turn, as undici takes them. */
+  readonly headers?: string[];
   readonly dispatcher: Dispatcher;
   readonly signal: AbortSignal;
   readonly readBytes: number;
@@ -46,7 +48,7 @@ export async function exchange(outgoing: OutgoingRequest, options: ExchangeOptio
         origin: outgoing.url.origin,
         path: `${outgoing.url.pathname}${outgoing.url.search}`,
         method: outgoing.method.toUpperCase(),
-        headers: flatten(outgoing.headers),
+        headers: options.headers ?? outgoing.headers.flat(),
         body: outgoing.body ?? null,
         headersTimeout: HTTP_TIMEOUT_MS,
         bodyTimeout: HTTP_TIMEOUT_MS,
@@ -54,13 +56,6 @@ export async function exchange(outgoing: OutgoingRequest, options: ExchangeOptio
       receiving,
     );
   });
-}
-
-/** Names and values in turn, as undici takes them without building an object. */
-function flatten(headers: OutgoingRequest['headers']): string[] {
-  const flat: string[] = [];
-  for (const [name, value] of headers) flat.push(name, value);
-  return flat;
 }
 
 interface Settle {

@@ -63,8 +63,8 @@ export function createHttpPerformer(parts: HttpParts): HttpPerformer {
         credentials =
           authentication === undefined ? undefined : await parts.authenticator.credentials(authentication, signal);
         const sending: Sending = { claim, action, credentials, origin, signal };
-        const answer = await new Conversation(parts, clock, sending).hold();
-        return signal.aborted || answer === undefined ? undefined : outcomeOf(answer, host);
+        const held = await new Conversation(parts, clock, sending).hold();
+        return signal.aborted || held === undefined ? undefined : outcomeOf(held, host);
       } catch (error) {
         if (signal.aborted) return undefined;
         return {
@@ -78,7 +78,9 @@ export function createHttpPerformer(parts: HttpParts): HttpPerformer {
   };
 }
 
-interface Held extends Answer {
+interface Held {
+  /** The last one. */
+  readonly answer: Answer;
   readonly isSuccess: boolean;
 }
 
@@ -93,14 +95,14 @@ class Conversation {
     this.#sending = sending;
   }
 
-  /** The last answer; undefined when it was interrupted. */
+  /** Undefined when it was interrupted. */
   async hold(): Promise<Held | undefined> {
     const { uri, method, body } = this.#sending.action.request;
     const { url, headers: own } = targetOf(this.#sending.action);
     const answer = await this.#sendAll({ url: url ?? new URL(uri), method, headers: own, body });
     if (answer === undefined) return undefined;
     const status = statusUrlOf(answer);
-    if (status === undefined) return { ...answer, isSuccess: answer.statusCode >= 200 && answer.statusCode < 300 };
+    if (status === undefined) return { answer, isSuccess: answer.statusCode >= 200 && answer.statusCode < 300 };
     return await this.#poll(status, answer, own);
   }
 
@@ -126,12 +128,14 @@ class Conversation {
       if (this.#sending.signal.aborted) return undefined;
       const progress = answer === undefined ? 'unclear' : progressOf(current.kind, answer);
       if (answer !== undefined) latest = answer;
-      if (progress === 'succeeded' || progress === 'failed') return { ...latest, isSuccess: progress === 'succeeded' };
+      if (progress === 'succeeded' || progress === 'failed') {
+        return { answer: latest, isSuccess: progress === 'succeeded' };
+      }
       unclear = progress === 'unclear' ? unclear + 1 : 0;
       if (progress === 'running') current = statusUrlOf(latest) ?? current;
       if (clock.monotonic() >= giveUpAtMs) throw new DOMException('The work is not over after a day', 'TimeoutError');
     }
-    return { ...latest, isSuccess: false };
+    return { answer: latest, isSuccess: false };
   }
 
   /** Undefined when it cannot be reached now; an address that may not be called never can. */
@@ -149,17 +153,16 @@ class Conversation {
   /** One request within its time. Only the job's own origin is sent its headers and credentials. */
   async #send(outgoing: OutgoingRequest, readBytes: number): Promise<Answer | undefined> {
     const { origin, credentials, signal, claim } = this.#sending;
-    const to = outgoing.url.origin;
-    const isOwn = to === origin;
-    const secret = isOwn ? (credentials?.headers ?? []) : [];
-    const headers = [
-      ...identityHeaders(claim, this.#parts.region),
-      ...(isOwn ? outgoing.headers.filter(([name]) => !isAmong(secret, name)) : []),
-      ...secret,
-    ];
+    const isOwn = outgoing.url.origin === origin;
+    const headers = identityHeaders(claim, this.#parts.region);
+    if (isOwn) {
+      const secret = credentials?.headers ?? [];
+      for (const [name, value] of outgoing.headers) if (!isAmong(secret, name)) headers.push(name, value);
+      for (const [name, value] of secret) headers.push(name, value);
+    }
     const dispatcher = (isOwn ? credentials?.dispatcher : undefined) ?? this.#parts.dispatcher;
     if (signal.aborted) return undefined;
-    return await exchange({ ...outgoing, headers }, { dispatcher, signal, readBytes, clock: this.#clock });
+    return await exchange(outgoing, { headers, dispatcher, signal, readBytes, clock: this.#clock });
   }
 }
 
@@ -167,9 +170,9 @@ function isAmong(headers: OutgoingRequest['headers'], name: string): boolean {
   return headers.some(([other]) => other.toLowerCase() === name.toLowerCase());
 }
 
-function outcomeOf(answer: Held, host: string): ActionOutcome {
+function outcomeOf({ answer, isSuccess }: Held, host: string): ActionOutcome {
   return {
-    status: answer.isSuccess ? 'completed' : 'failed',
+    status: isSuccess ? 'completed' : 'failed',
     message:
       `Http Action - Response from host '${host}': '${statusName(answer.statusCode)}' ` +
       `Response Headers: ${headerLines(answer).join('').slice(0, KEPT_HEADER_CHARACTERS)} Body: ${answer.text.slice(0, KEPT_BODY_CHARACTERS)}`,
@@ -180,16 +183,23 @@ function outcomeOf(answer: Held, host: string): ActionOutcome {
  * What the target learns of the execution. `x-ms-execution-tag` is the same for every try of one occurrence: a target that
  * remembers it does the work once. The other names are those the real service's targets check.
  */
-function identityHeaders({ job, execution }: Claim, region: string | undefined): OutgoingRequest['headers'] {
-  return [
-    ['x-ms-execution-tag', execution.key],
-    ['x-ms-client-request-id', execution.id],
-    ['x-ms-scheduler-jobid', job.job],
-    ['x-ms-scheduler-jobcollection', job.collection],
-    ['x-ms-scheduler-expected-execution-time', formatMs(execution.dueMs)],
-    ['x-ms-scheduler-attempt', `${execution.attempt}`],
-    ...(region === undefined ? [] : [['x-ms-region', region] as const]),
+function identityHeaders({ job, execution }: Claim, region: string | undefined): string[] {
+  const headers = [
+    'x-ms-execution-tag',
+    execution.key,
+    'x-ms-client-request-id',
+    execution.id,
+    'x-ms-scheduler-jobid',
+    job.job,
+    'x-ms-scheduler-jobcollection',
+    job.collection,
+    'x-ms-scheduler-expected-execution-time',
+    formatMs(execution.dueMs),
+    'x-ms-scheduler-attempt',
+    `${execution.attempt}`,
   ];
+  if (region !== undefined) headers.push('x-ms-region', region);
+  return headers;
 }
 
 /** What is the same for every execution of a definition. */

@@ -60,15 +60,12 @@ function planOccurrences(job: Job, situation: Situation): JobPlan | undefined {
   const nowMs = isEarly ? (job.nextAtMs ?? 0) : situation.nowMs;
   const timetable = timetableOf(job.definition, job.anchorMs, situation.calendars);
   const due = dueUntil(job, timetable, nowMs);
-  const chosen = new Set(
-    choose(
-      job,
-      due.filter((dueMs) => excludedBy(timetable, dueMs) === undefined),
-      nowMs,
-    ),
-  );
+  const free = due.filter((dueMs) => excludedBy(timetable, dueMs) === undefined);
+  const chosen = choose(job, free, nowMs);
+  const isChosen = new Set(chosen);
   const left = (job.definition.recurrence?.count ?? Number.POSITIVE_INFINITY) - job.made;
   const active = situation.unfinished.filter((execution) => execution.action === 'main' && !execution.byHand);
+  const underWay = [...active];
   const executions: Execution[] = [];
   const cancelled: string[] = [];
   const postponed: { readonly dueMs: number; readonly reason: PostponedReason }[] = [];
@@ -80,11 +77,11 @@ function planOccurrences(job: Job, situation: Situation): JobPlan | undefined {
       postponed.push({ dueMs, reason: 'Excluded' });
       continue;
     }
-    if (!chosen.has(dueMs)) {
+    if (!isChosen.has(dueMs)) {
       postponed.push({ dueMs, reason: isInWindow(job, dueMs, nowMs) ? 'Missed' : 'OutsideWindow' });
       continue;
     }
-    const verdict = overlapVerdict(job, [...active, ...executions], dueMs === Math.max(...chosen));
+    const verdict = overlapVerdict(job, underWay, dueMs === chosen.at(-1));
     if (verdict !== 'run' && verdict !== 'queue') {
       postponed.push({ dueMs, reason: verdict });
       continue;
@@ -92,6 +89,7 @@ function planOccurrences(job: Job, situation: Situation): JobPlan | undefined {
     made += 1;
     const execution = occurrenceOf(job, { dueMs, repeat: made, now: nowMs, id: timeOrderedUuid(nowMs, random) });
     executions.push(verdict === 'run' ? execution : { ...execution, status: 'queued', startedAtMs: undefined });
+    underWay.push(...executions.slice(-1));
     if (job.definition.runs?.overlap === 'cancel') cancelled.push(...active.map(({ id }) => id));
   }
   const afterMs = Math.max(nowMs, due.at(-1) ?? nowMs);
@@ -100,7 +98,7 @@ function planOccurrences(job: Job, situation: Situation): JobPlan | undefined {
   const isOver = nextAtMs === undefined && executions.length === 0 && active.length === 0;
   return {
     job: { ...job, made, nextAtMs, state: isOver ? 'completed' : job.state },
-    executions: [...executions, ...entriesOf(job, postponed, { ...situation, isCutShort: due.length === MAX_MISSED })],
+    executions: executions.concat(entriesOf(job, postponed, situation, due.length === MAX_MISSED)),
     cancelled,
   };
 }
@@ -155,7 +153,8 @@ function overlapVerdict(job: Job, active: readonly Execution[], isNewest: boolea
 function entriesOf(
   job: Job,
   postponed: readonly { readonly dueMs: number; readonly reason: PostponedReason }[],
-  { nowMs, random, isCutShort }: Situation & { readonly isCutShort: boolean },
+  { nowMs, random }: Situation,
+  isCutShort: boolean,
 ): readonly Execution[] {
   return postponed.slice(0, MAX_ENTRIES).map(({ dueMs, reason }, index) => {
     const rest = index === MAX_ENTRIES - 1 ? postponed.slice(MAX_ENTRIES) : [];

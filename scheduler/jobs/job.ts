@@ -127,7 +127,8 @@ export function occurrenceOf(
   job: Job,
   at: { readonly dueMs: number; readonly repeat: number; readonly now: number; readonly id: string },
 ): Execution {
-  return newExecution({ ...at, jobId: job.id, key: occurrenceKey(job.id, `${at.dueMs}`) });
+  const { id, dueMs, repeat, now } = at;
+  return newExecution({ id, dueMs, repeat, now, jobId: job.id, key: occurrenceKey(job.id, `${dueMs}`) });
 }
 
 /** An execution that its owner asked for, at once and beside the calendar. */
@@ -151,16 +152,19 @@ function newExecution(from: {
   readonly now: number;
   readonly key: string;
 }): Execution {
-  const { now, ...named } = from;
   return {
-    ...named,
+    id: from.id,
+    jobId: from.jobId,
+    dueMs: from.dueMs,
+    repeat: from.repeat,
+    key: from.key,
     retry: 0,
     attempt: 1,
     status: 'running',
     action: 'main',
     reason: undefined,
-    runAtMs: now,
-    startedAtMs: now,
+    runAtMs: from.now,
+    startedAtMs: from.now,
     endedAtMs: undefined,
     message: '',
     byHand: false,
