@@ -38,6 +38,7 @@ The file, with its defaults (only access has none; without a file it is open on 
     #   days: [2026-12-24, 12-25]             # that day; every year
     #   weekDays: [sunday]
     #   periods: [{ from: 2026-12-20T18:00, until: 2027-01-04 }]
+  metrics: true                               # GET /metrics for Prometheus; false saves its library's memory
   log: { level: info }
 
 Once ready it prints one line of JSON with "msg":"ready" and its address. Then try:
@@ -53,7 +54,7 @@ export function schedulerCommand(context: CommandContext): Command {
     .action(async (options: { config?: string }) => {
       const { runScheduler } = await import('./main.ts');
       await runScheduler(
-        { config: options.config, environment: context.environment, folder: process.cwd() },
+        { config: options.config, environment: context.environment, folder: process.cwd(), cliFile: context.cliFile },
         stopSignal(),
       );
     });

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { canonicalName } from '../common/agreement/names.ts';
 import type { AgreementRecord } from '../common/agreement/record.ts';
 import { systemClock, type Clock } from '../common/runtime/clock.ts';
@@ -8,27 +9,27 @@ import { formatAddress, listen, type ListenAddress } from '../common/runtime/lis
 import { createLog, type Log } from '../common/runtime/log.ts';
 import { systemRandom } from '../common/runtime/random.ts';
 import { createServiceNotifier, feedWatchdog } from '../common/runtime/service-notify.ts';
+import { packageVersion } from '../common/runtime/version.ts';
 import { createAccess, type Access } from './access/access.ts';
 import { readCertified, readOwnerToken } from './access/files.ts';
-import { createActions, type Actions } from './actions/actions.ts';
-import { DEFAULT_ACTION_SETTINGS } from './actions/settings.ts';
 import { createApp } from './api/app.ts';
 import { createApiServer } from './api/server.ts';
 import { createWatchServer } from './api/watch-server.ts';
 import { createCoordination, type Coordination } from './coordination/coordination.ts';
-import { createEngine, type Engine, type PerformAction } from './engine/engine.ts';
 import { createEnrolment, type Enrolment } from './enrolment/enrolment.ts';
 import { keepChecked } from './enrolment/keep-checked.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
 import { Post } from './gateway/post.ts';
 import { Registry } from './gateway/registry.ts';
 import { keepPruned } from './keep-pruned.ts';
+import type { SchedulerMetrics } from './metrics/metrics.ts';
+import { openEngine } from './open-engine.ts';
+import type { Opening } from './opening.ts';
 import { RolloutRunner } from './rollout/runner.ts';
 import { readSchedulerSettings, type SchedulerSettings } from './settings.ts';
 import { assertKeysKnown, keyRingOf } from './secrets/settings.ts';
 import { openStore } from './store/open.ts';
 import { withoutPassword } from './store/settings.ts';
-import type { Store } from './store/store.ts';
 import { vmKey } from './vm-key.ts';
 import { createWatchHub, type WatchHub } from './watch.ts';
 
@@ -41,7 +42,12 @@ export interface Scheduler {
 
 /** `forewarn scheduler`: serves until `signal` aborts. */
 export async function runScheduler(
-  options: { readonly config: string | undefined; readonly environment: Environment; readonly folder: string },
+  options: {
+    readonly config: string | undefined;
+    readonly environment: Environment;
+    readonly folder: string;
+    readonly cliFile: string;
+  },
   signal: AbortSignal,
 ): Promise<void> {
   const settings = await readSchedulerSettings(options.config, options.environment, options.folder);
@@ -58,7 +64,7 @@ export async function runScheduler(
     },
     'starting',
   );
-  const scheduler = await startScheduler(settings, log, systemClock);
+  const scheduler = await startScheduler(settings, log, systemClock, packageVersion(path.dirname(options.cliFile)));
   log.info({ listen: formatAddress(scheduler.listening) }, 'ready');
   const notifier = createServiceNotifier(options.environment, { log });
   notifier.tell('READY=1', `STATUS=listens at ${formatAddress(scheduler.listening)}`);
@@ -73,7 +79,12 @@ export async function runScheduler(
 }
 
 /** Starts all parts, in the order in which they need each other. What was opened is closed again when a later part fails. */
-export async function startScheduler(settings: SchedulerSettings, log: Log, clock: Clock): Promise<Scheduler> {
+export async function startScheduler(
+  settings: SchedulerSettings,
+  log: Log,
+  clock: Clock,
+  version = 'unknown',
+): Promise<Scheduler> {
   const closers = new Closers();
   try {
     const keys = keyRingOf(settings.keyFile);
@@ -88,23 +99,28 @@ export async function startScheduler(settings: SchedulerSettings, log: Log, cloc
     });
     assertKeysKnown(keys, await store.secrets.keyIds());
     // From here on time is the store's: that of the database, where replicas share one.
-    return await open({ settings, log, clock: store.clock, closers, store });
+    const metrics = settings.metrics === true ? await loadMetrics(version, store.clock) : undefined;
+    return await open({
+      settings,
+      log,
+      clock: store.clock,
+      closers,
+      store: metrics?.measureStore(store) ?? store,
+      metrics,
+    });
   } catch (error) {
     await closers.close();
     throw error;
   }
 }
 
-interface Opening {
-  readonly settings: SchedulerSettings;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly closers: Closers;
-  readonly store: Store;
+async function loadMetrics(version: string, clock: Clock): Promise<SchedulerMetrics> {
+  const { createMetrics } = await import('./metrics/metrics.ts');
+  return await createMetrics(version, clock);
 }
 
 async function open(opening: Opening): Promise<Scheduler> {
-  const { settings, log, clock, closers, store } = opening;
+  const { settings, log, clock, closers, store, metrics } = opening;
   const watch = createWatchHub(clock);
   const { registry, coordination, rollouts } = await openFleet(opening, watch);
   let listening = settings.listen;
@@ -117,8 +133,16 @@ async function open(opening: Opening): Promise<Scheduler> {
   closers.add(() => {
     watchServer.close();
   });
+  const refusals = (): Readonly<Record<string, number>> => ({ ...coordination.refusals(), ...gateway.refusals() });
+  metrics?.attach({
+    backlog: async () => await store.backlog(),
+    agents: () => registry.allLive().length,
+    vms: () => registry.allKnown(clock.now()).length,
+    refusals,
+  });
   const app = createApp({
     store,
+    metrics,
     clock,
     random: systemRandom,
     log: log.child({ part: 'api' }),
@@ -128,7 +152,7 @@ async function open(opening: Opening): Promise<Scheduler> {
     plans: settings.plans,
     region: settings.replica.region,
     unmanaged: settings.unmanaged,
-    refusals: () => ({ ...coordination.refusals(), ...gateway.refusals() }),
+    refusals,
     force: async (event, word) => await coordination.force(event, word),
     listening: () => listening,
     hosts: settings.hosts,
@@ -224,41 +248,6 @@ async function openAccess({ settings, log, clock, store }: Opening): Promise<Acc
   });
 }
 
-/** What runs the jobs. */
-function openEngine(
-  { settings, log, clock, closers, store }: Opening,
-  watch: WatchHub,
-  rollouts: RolloutRunner,
-  ownPort: () => number | undefined,
-): Engine {
-  const actions = createActions({
-    settings: settings.actions ?? DEFAULT_ACTION_SETTINGS,
-    allowPrivate: settings.allowPrivate,
-    ownPort,
-    region: settings.replica.region,
-    locationOf: async (ref) => (await store.jobs.findCollection(ref))?.location ?? '',
-    clock,
-  });
-  closers.add(async () => {
-    await actions.close();
-  });
-  const engine = createEngine({
-    store,
-    clock,
-    random: systemRandom,
-    log: log.child({ part: 'engine' }),
-    perform: performer(actions, rollouts),
-    laneOf: ({ job }) => (job.definition.action.type === 'Fleet' ? undefined : actions.laneOf(job.definition.action)),
-    publish: watch.publish,
-    replica: settings.replica,
-    calendars: settings.calendars,
-  });
-  closers.add(async () => {
-    await engine.close();
-  });
-  return engine;
-}
-
 /** What knows the VMs: who they are, what they have agreed, what is rolled over them. */
 async function openFleet(
   { settings, log, clock, closers, store }: Opening,
@@ -305,15 +294,6 @@ async function openFleet(
 /** Records hold canonical names; people know the ones that the agents say. */
 function nameIn(registry: Registry, record: Pick<AgreementRecord, 'scope'>, canonical: string): string {
   return registry.nameOf(vmKey(record.scope, canonical)) ?? canonical;
-}
-
-function performer(actions: Actions, rollouts: RolloutRunner): PerformAction {
-  return async (claim, signal) => {
-    const { action } = claim.job.definition;
-    return action.type === 'Fleet'
-      ? await rollouts.perform(action, claim, signal)
-      : await actions.perform(action, claim, signal);
-  };
 }
 
 /** Every connected VM of the scope that is named in the record, or has an entry in it. */

@@ -50,6 +50,7 @@ const schema = z.strictObject({
   access: accessSchema,
   tls: tlsSchema,
   calendars: calendarsSchema,
+  metrics: z.boolean().default(true),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default('info') }).default({ level: 'info' }),
 });
 
@@ -77,6 +78,8 @@ export interface SchedulerSettings {
   readonly plans?: Plans;
   /** Blackout calendars, which recurrences refer to by name. */
   readonly calendars?: Calendars;
+  /** `GET /metrics` for Prometheus; false (or absent) saves its library's memory. */
+  readonly metrics?: boolean;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -107,6 +110,7 @@ export async function readSchedulerSettings(
     keyFile: keyFileOf(raw.secrets, environment, settingsFolder),
     plans: plansOf(raw.plans),
     calendars: toCalendars(raw.calendars),
+    metrics: raw.metrics,
     logLevel: raw.log.level,
   };
 }

@@ -26,6 +26,7 @@ export function requirementOf(method: string, path: string): Requirement {
   if (parts.at(-1) === '') parts.pop();
   const isRead = method === 'GET' || method === 'HEAD';
   if (parts[0] === 'subscriptions') return ofAzure(method, parts);
+  if (parts[0] === 'metrics' && parts.length === 1) return granted(isRead ? 'reader' : 'owner', EVERYTHING);
   if (parts[0] !== 'forewarn' || parts[1] !== 'v1') return granted('owner', EVERYTHING);
   const own = parts.slice(2);
   switch (own[0] ?? '') {

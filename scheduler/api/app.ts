@@ -10,6 +10,7 @@ import { addEnrolmentRoutes } from './enrolment-routes.ts';
 import { addEventRoutes } from './event-routes.ts';
 import { addFleetRoutes } from './fleet-routes.ts';
 import { addJobRoutes } from './job-routes.ts';
+import { addMetricsRoutes, countAnswers } from './metrics-routes.ts';
 import type { ApiParts } from './parts.ts';
 import { addProviderRoutes } from './provider-routes.ts';
 import { requestIdHeaders } from './request-ids.ts';
@@ -25,6 +26,7 @@ export function createApp(parts: ApiParts): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  app.use(countAnswers(parts));
   app.use((request, response, next) => {
     const id = parts.random.uuid();
     response.set({
@@ -54,6 +56,7 @@ export function createApp(parts: ApiParts): Express {
   addEventRoutes(app, parts);
   addEnrolmentRoutes(app, parts.enrolment);
   addUserRoutes(app, parts);
+  addMetricsRoutes(app, parts);
   app.use((request) => {
     throw new ApiError(404, 'NotFound', `There is nothing at ${request.method} ${request.path}.`);
   });

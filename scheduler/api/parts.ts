@@ -7,6 +7,7 @@ import type { Coordination } from '../coordination/coordination.ts';
 import type { Access } from '../access/access.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Enrolment } from '../enrolment/enrolment.ts';
+import type { SchedulerMetrics } from '../metrics/metrics.ts';
 import type { Plans } from '../jobs/plans.ts';
 import type { Calendars } from '../recurrence/blackout.ts';
 import type { Registry } from '../gateway/registry.ts';
@@ -32,6 +33,8 @@ export interface ApiParts {
   readonly unmanaged: ReadonlySet<string>;
   /** An operator's word that lets an event go ahead. */
   readonly force: Coordination['force'];
+  /** Undefined where they are off. */
+  readonly metrics?: Pick<SchedulerMetrics, 'answered' | 'text'> | undefined;
   /** How many commands and connections of agents were refused, by reason. */
   readonly refusals: () => Readonly<Record<string, number>>;
   /** Where the server really listens; known once it does. */

@@ -1,5 +1,6 @@
 import { createAccessStore } from './access.ts';
 import { createAgreementStore, type AgreementOptions } from './agreements.ts';
+import { readBacklog } from './backlog.ts';
 import { createEnrolmentStore } from './enrolment.ts';
 import { createExecutionStore } from './executions.ts';
 import { createFleetStore } from './fleet.ts';
@@ -16,6 +17,7 @@ export function assembleStore(store: SqlStore, agreements: AgreementOptions): Om
   return {
     clock: store.clock,
     isShared: store.dialect === 'postgres',
+    backlog: async () => await readBacklog(store),
     jobs: createJobStore(store),
     executions: createExecutionStore(store),
     agreements: createAgreementStore(store, agreements),

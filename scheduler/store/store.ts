@@ -35,9 +35,23 @@ export interface Store {
    * from the database within a transaction, and elsewhere followed to within a round trip.
    */
   readonly clock: Clock;
+  /** What is not over, of all replicas. */
+  backlog(): Promise<Backlog>;
   /** Calls back when another replica has changed something; never for this one's own changes. Returns what ends that. */
   subscribe(listener: (news: StoreNews) => void): () => void;
   close(): Promise<void>;
+}
+
+/** How much there is to be done. */
+export interface Backlog {
+  /** Jobs of enabled collections whose time has come. */
+  readonly jobsDue: number;
+  /** Executions whose time is still to come (retries), has come, or comes when the one before is over. */
+  readonly waiting: number;
+  readonly due: number;
+  readonly queued: number;
+  /** Claimed by somebody. */
+  readonly running: number;
 }
 
 export type StoreNews =

@@ -51,7 +51,7 @@ describe('what a request takes', () => {
       '/',
       '/forewarn/v1/new',
       '/forewarn/v2/vms',
-      '/metrics',
+      '/metrics/all',
       '//forewarn/v1/vms',
       '/forewarn//v1/vms',
     ]) {

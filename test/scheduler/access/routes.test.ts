@@ -18,6 +18,7 @@ const TABLE: Readonly<
 > = {
   'GET /forewarn/v1/me': ['anybody', 'everything'],
   'GET /forewarn/v1/health': ['reader', 'everything'],
+  'GET /metrics': ['reader', 'everything'],
   'GET /forewarn/v1/vms': ['reader', 'everything'],
   'GET /forewarn/v1/rollouts': ['reader', 'everything'],
   'GET /forewarn/v1/rollouts/:id': ['reader', 'everything'],
