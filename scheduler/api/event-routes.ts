@@ -33,11 +33,12 @@ const approveSchema = z.strictObject({
 
 /** The events that VMs agree on, and an operator's word about one. Times are epoch milliseconds. */
 export function addEventRoutes(app: Express, parts: ApiParts): void {
-  const { store } = parts;
+  const { store, registry } = parts;
   app.get(
     '/forewarn/v1/events',
     endpoint(async (_request, response) => {
       const records = await store.agreements.list(MAX_LISTED);
+      await registry.catchUp();
       response.json({ value: records.map((stored) => eventView(parts, stored)) });
     }),
   );
@@ -76,6 +77,7 @@ async function findEvent(parts: ApiParts, id: string, scope: string | undefined)
     const where = scope === undefined ? '' : ` of scope '${scope}'`;
     throw new ApiError(404, 'NotFound', `Event '${id}'${where} cannot be found: no agent has reported it.`);
   }
+  await parts.registry.catchUp();
   if (found.length > 1) {
     const scopes = found.map(({ record }) => `'${record.scope}'`).join(', ');
     throw conflict(`Event '${id}' is in several scopes (${scopes}): say in which, with 'scope'.`);
@@ -93,7 +95,7 @@ function explaining(parts: ApiParts, record: AgreementRecord): ExplainParts {
     now: clock.now(),
     unmanaged,
     name: (canonical) => nameOf(record, canonical),
-    isConnected: (canonical) => registry.live(vmKey(record.scope, canonical)) !== undefined,
+    isConnected: (canonical) => registry.find(vmKey(record.scope, canonical)) !== undefined,
   };
 }
 

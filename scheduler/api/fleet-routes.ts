@@ -16,9 +16,13 @@ export function addFleetRoutes(app: Express, parts: ApiParts): void {
   app.get('/forewarn/v1/health', (_request, response) => {
     response.json({ status: 'ok', connected: registry.allLive().length, refusals: parts.refusals() });
   });
-  app.get('/forewarn/v1/vms', (_request, response) => {
-    response.json({ value: registry.allKnown(clock.now()).map((vm) => vmView(parts, vm)) });
-  });
+  app.get(
+    '/forewarn/v1/vms',
+    endpoint(async (_request, response) => {
+      await registry.catchUp();
+      response.json({ value: registry.allKnown(clock.now()).map((vm) => vmView(parts, vm)) });
+    }),
+  );
   app.get(
     '/forewarn/v1/rollouts',
     endpoint(async (_request, response) => {
@@ -36,7 +40,7 @@ export function addFleetRoutes(app: Express, parts: ApiParts): void {
 }
 
 function vmView({ registry }: ApiParts, vm: KnownVm): Record<string, unknown> {
-  const live = registry.live(vmKey(vm.identity.scope, vm.identity.name));
+  const live = registry.find(vmKey(vm.identity.scope, vm.identity.name));
   return {
     ...vm.identity,
     agentVersion: vm.agentVersion,

@@ -9,7 +9,7 @@ export interface ExplainParts {
   readonly unmanaged: ReadonlySet<string>;
   /** Turns a canonical name into the one that people know. */
   readonly name: (canonical: string) => string;
-  /** Is the agent of this VM (canonical name) connected to this scheduler? */
+  /** Is the agent of this VM (canonical name) connected, to this scheduler or another on the same store? */
   readonly isConnected: (canonical: string) => boolean;
 }
 

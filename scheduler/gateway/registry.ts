@@ -74,6 +74,13 @@ export class Registry {
     this.#changed();
   }
 
+  /** Reads anew who is known and who is connected to other replicas; nothing where there are none. */
+  async catchUp(): Promise<void> {
+    if (this.#fleet === undefined) return;
+    await this.load();
+    await this.refresh();
+  }
+
   /** The same for what another replica has told of, where that is worth following. */
   async hear(keys: readonly string[]): Promise<void> {
     if (keys.some((key) => !this.#known.has(key))) await this.load();

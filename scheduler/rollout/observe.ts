@@ -62,10 +62,10 @@ export function outFor(rollouts: readonly RolloutState[], id: string): readonly 
 
 /**
  * The same of rollouts that somebody else performs, or nobody now: none may be there to put their VMs back, so each counts
- * until its agent does it by itself.
+ * until its agent has done it by itself.
  */
 export function outUntil(rollouts: readonly RolloutState[], now: number): readonly string[] {
   return rollouts.flatMap((other) =>
-    other.vms.filter((vm) => isActive(vm) && now < (vm.outUntilMs ?? now)).map((vm) => vm.key),
+    other.vms.filter((vm) => isActive(vm) && now < (vm.outUntilMs ?? now) + other.settleMs).map((vm) => vm.key),
   );
 }

@@ -75,6 +75,19 @@ export class RolloutRunner {
    * the next start goes on with it. A claim that was taken over resumes the rollout that is in the store.
    */
   async perform(action: FleetAction, claim: Claim, signal: AbortSignal): Promise<ActionOutcome | undefined> {
+    const { clock, log } = this.#parts;
+    while (!signal.aborted) {
+      try {
+        return await this.#perform(action, claim, signal);
+      } catch (error) {
+        log.error({ rollout: claim.execution.id, err: describeError(error) }, 'a rollout cannot begin; trying again');
+        await clock.sleep(STORE_RETRY_MS, signal);
+      }
+    }
+    return undefined;
+  }
+
+  async #perform(action: FleetAction, claim: Claim, signal: AbortSignal): Promise<ActionOutcome | undefined> {
     const { store, clock } = this.#parts;
     const stored = await store.find(claim.execution.id);
     if (stored !== undefined && stored.status !== 'running') return outcomeOf(stored);
@@ -188,6 +201,8 @@ export class RolloutRunner {
     for (const running of this.#running.values()) {
       try {
         await this.#lookAround(LOOK_AROUND_MS);
+        // What is waited for may be over.
+        if (this.#elsewhere.length > 0) await this.#lookElsewhere();
         wakeAtMs = Math.min(wakeAtMs, (await this.#decideOne(running)) ?? Number.POSITIVE_INFINITY);
       } catch (error) {
         log.error({ rollout: running.state.id, err: describeError(error) }, 'step of a rollout could not be stored');
@@ -204,8 +219,7 @@ export class RolloutRunner {
     const { clock, registry } = this.#parts;
     const now = clock.monotonic();
     if (now - this.#lookedMs < everyMs) return;
-    await registry.load();
-    await registry.refresh();
+    await registry.catchUp();
     this.#lookedMs = now;
   }
 
@@ -214,9 +228,12 @@ export class RolloutRunner {
    * heard at all.
    */
   async #lookClosely({ keys }: BudgetGroup): Promise<void> {
-    const { registry, store } = this.#parts;
-    await registry.refresh(keys);
-    this.#elsewhere = (await store.underWay()).filter(({ id }) => !this.#running.has(id));
+    await this.#parts.registry.refresh(keys);
+    await this.#lookElsewhere();
+  }
+
+  async #lookElsewhere(): Promise<void> {
+    this.#elsewhere = (await this.#parts.store.underWay()).filter(({ id }) => !this.#running.has(id));
   }
 
   async #decideOne(running: Running): Promise<number | undefined> {
