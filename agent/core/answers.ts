@@ -1,7 +1,7 @@
 import { LEASE_RETRY_MS, type AgreementRecord } from '../../common/agreement/record.ts';
 import type { Outcome } from '../../common/agreement/command.ts';
 import { absorbIntendAnswer } from './approval.ts';
-import type { Draft } from './draft.ts';
+import { changeCoordinator, type Draft } from './draft.ts';
 import { absorbRecord } from './reconcile.ts';
 import { absorbReportAnswer } from './report.ts';
 import { absorbWithdrawAnswer } from './withdrawal.ts';
@@ -13,11 +13,11 @@ export function absorbAnswer(
   outcome: Outcome | undefined,
   record: AgreementRecord | undefined,
 ): void {
-  const { coordinator } = draft.state;
-  const waiting = coordinator.outstanding.find((command) => command.id === id);
+  const { outstanding } = draft.state.coordinator;
+  const waiting = outstanding.find((command) => command.id === id);
   if (record !== undefined) absorbRecord(draft, record);
   if (waiting === undefined) return;
-  coordinator.outstanding = coordinator.outstanding.filter((command) => command !== waiting);
+  changeCoordinator(draft, { outstanding: outstanding.filter((command) => command !== waiting) });
   const entry = draft.state.events[waiting.key];
   if (entry === undefined) return;
   // There was one, or nothing but a report would have been sent: the store has failed over, and begins anew.

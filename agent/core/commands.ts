@@ -1,13 +1,12 @@
 import type { AgreementCommand } from '../../common/agreement/command.ts';
-import { takeId, type Draft } from './draft.ts';
+import { changeCoordinator, takeId, type Draft } from './draft.ts';
 
 /** Sends a command about the entry's event; at most one of a kind is under way for an event. */
 export function submit(draft: Draft, key: string, command: AgreementCommand): number {
   const id = takeId(draft);
   const number = command.kind === 'report' ? command.number : 0;
-  const { coordinator } = draft.state;
-  const atMs = draft.now.monotonicMs;
-  coordinator.outstanding = [...coordinator.outstanding, { id, key, kind: command.kind, atMs, number }];
+  const waiting = { id, key, kind: command.kind, atMs: draft.now.monotonicMs, number };
+  changeCoordinator(draft, { outstanding: [...draft.state.coordinator.outstanding, waiting] });
   draft.actions.push({ kind: 'submit', id, command });
   return id;
 }

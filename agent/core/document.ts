@@ -1,6 +1,6 @@
 import { canonicalEventId, canonicalNames, subjectHash } from '../../common/agreement/names.ts';
 import type { EventDocument, ScheduledEvent } from './event-document.ts';
-import { isLive, noteEvent, ownName, recordActivity, runHook, type Draft } from './draft.ts';
+import { changeBoot, isLive, noteEvent, ownName, recordActivity, runHook, type Draft } from './draft.ts';
 import { addEvent, changeEvent, creditAbsence, isAbsentFor, reviveEvent, withCredit } from './event-life.ts';
 import type { PollResult } from './observation.ts';
 
@@ -19,7 +19,7 @@ export function absorbPoll(draft: Draft, result: PollResult): void {
     // No information: neither presence nor absence, and no reason to leave or enter rotation.
     const reason = result.kind === 'failed' ? result.reason : 'unchanged, but nothing was read before';
     state.lastPoll = { atMs: now.monotonicMs, ok: false, reason };
-    state.boot.quietSinceMs = undefined;
+    if (state.boot.quietSinceMs !== undefined) changeBoot(draft, { quietSinceMs: undefined });
     return;
   }
   state.lastPoll = { atMs: now.monotonicMs, ok: true, reason: '' };
@@ -36,10 +36,10 @@ export function absorbPoll(draft: Draft, result: PollResult): void {
     entry.isPresent = false;
     if (isLive(entry) && tellsAbsence) creditAbsence(draft, key, entry);
   }
-  if (!state.boot.hasPolled) state.boot.hasPolled = tellsAtBoot(draft, document);
-  state.boot.quietSinceMs = Object.values(state.events).some(isLive)
-    ? undefined
-    : (state.boot.quietSinceMs ?? now.monotonicMs);
+  if (!state.boot.hasPolled) changeBoot(draft, { hasPolled: tellsAtBoot(draft, document) });
+  const isQuiet = !Object.values(state.events).some(isLive);
+  if (isQuiet !== (state.boot.quietSinceMs !== undefined))
+    changeBoot(draft, { quietSinceMs: isQuiet ? now.monotonicMs : undefined });
 }
 
 /**
@@ -49,8 +49,9 @@ export function absorbPoll(draft: Draft, result: PollResult): void {
 function tellsAtBoot(draft: Draft, document: EventDocument): boolean {
   const { boot, events, settings } = draft.state;
   if (boot.hasJournal || document.events.length > 0 || Object.values(events).some(isLive)) return true;
-  boot.absence = withCredit(boot.absence, draft.now.monotonicMs);
-  return isAbsentFor(boot.absence, settings.absentForMs);
+  const absence = withCredit(boot.absence, draft.now.monotonicMs);
+  changeBoot(draft, { absence });
+  return isAbsentFor(absence, settings.absentForMs);
 }
 
 /** Returns whether a document with this incarnation says anything about events that are not in it. */

@@ -2,7 +2,16 @@ import { canonicalNames } from '../../common/agreement/names.ts';
 import type { Action, ActivityKind, HookSubject } from './action.ts';
 import type { HookPhase } from './hook-phase.ts';
 import { isServing } from './serving.ts';
-import type { AgentState, EventEntry, EventPromise, Instant, MaintenanceEntry, Preparation } from './state.ts';
+import type {
+  AgentState,
+  BootState,
+  CoordinatorState,
+  EventEntry,
+  EventPromise,
+  Instant,
+  MaintenanceEntry,
+  Preparation,
+} from './state.ts';
 
 /** The new state while it is being made, and the actions collected so far. Only `decide` opens one. */
 export interface Draft {
@@ -19,8 +28,6 @@ export function openDraft(state: AgentState, now: Instant): Draft {
   return {
     state: {
       ...state,
-      boot: { ...state.boot },
-      coordinator: { ...state.coordinator },
       rotation: { ...state.rotation },
       events: copyEach(state.events, (entry) => ({
         ...entry,
@@ -42,6 +49,14 @@ function copyEach<Value>(record: Record<string, Value>, copy: (value: Value) => 
     if (value !== undefined) result[key] = copy(value);
   }
   return result;
+}
+
+export function changeBoot(draft: Draft, change: Partial<BootState>): void {
+  draft.state.boot = { ...draft.state.boot, ...change };
+}
+
+export function changeCoordinator(draft: Draft, change: Partial<CoordinatorState>): void {
+  draft.state.coordinator = { ...draft.state.coordinator, ...change };
 }
 
 /** A change that others may rest on: it gets a number of its own and has no effect until it is on disk. */

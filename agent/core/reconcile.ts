@@ -4,7 +4,18 @@ import { BLIND_OPEN_MS } from './blind-open.ts';
 import { REENABLE_MS } from './document.ts';
 import { freshProgress } from './event-life.ts';
 import { newPlan, stepsBack } from './plan.ts';
-import { changePromise, hasAgreed, isHeld, isLive, ownName, takeId, writeLog, type Draft } from './draft.ts';
+import {
+  changeBoot,
+  changeCoordinator,
+  changePromise,
+  hasAgreed,
+  isHeld,
+  isLive,
+  ownName,
+  takeId,
+  writeLog,
+  type Draft,
+} from './draft.ts';
 import type { AgentState, EventEntry, EventPromise } from './state.ts';
 
 /** May the VM be in rotation as far as its past is concerned? */
@@ -19,8 +30,9 @@ export function advanceReconciliation(draft: Draft): void {
   const asked = coordinator.reconcile;
   const isOverdue = asked === undefined || now.monotonicMs - asked.atMs >= LEASE_RETRY_MS;
   if (coordinator.isConnected && !coordinator.isReady && isOverdue) {
-    coordinator.reconcile = { id: takeId(draft), atMs: now.monotonicMs };
-    draft.actions.push({ kind: 'reconcile', id: coordinator.reconcile.id });
+    const id = takeId(draft);
+    changeCoordinator(draft, { reconcile: { id, atMs: now.monotonicMs } });
+    draft.actions.push({ kind: 'reconcile', id });
   }
   if (isReconciled(state) || isHeld(state) || Object.values(state.events).some(isLive)) return;
   if (!boot.hasPolled && now.monotonicMs - boot.atMs >= BLIND_OPEN_MS) {
@@ -32,15 +44,12 @@ export function advanceReconciliation(draft: Draft): void {
 }
 
 function openBlindly(draft: Draft, detail: string): void {
-  draft.state.boot.isOpenedBlindly = true;
+  changeBoot(draft, { isOpenedBlindly: true });
   writeLog(draft, 'error', 'entering rotation without having reconciled', { detail });
 }
 
 export function absorbConnected(draft: Draft): void {
-  const { coordinator } = draft.state;
-  coordinator.isConnected = true;
-  coordinator.isReady = false;
-  coordinator.reconcile = undefined;
+  changeCoordinator(draft, { isConnected: true, isReady: false, reconcile: undefined });
 }
 
 /** What was under way may or may not have been applied: everything is asked again after the next `reconcile`. */
@@ -68,9 +77,8 @@ export function absorbRecords(draft: Draft, id: number, records: readonly Agreem
     }
     adoptPromise(draft, record, copy);
   }
-  state.coordinator.isReady = true;
-  state.coordinator.reconcile = undefined;
-  state.boot.hasReconciled = true;
+  changeCoordinator(draft, { isReady: true, reconcile: undefined });
+  changeBoot(draft, { hasReconciled: true });
 }
 
 function adoptPromise(draft: Draft, record: AgreementRecord, copy: MemberEntry): void {

@@ -2,7 +2,7 @@ import { isHeld, recordActivity, runHook, takeId, writeLog, type Draft } from '.
 import { wantsReads } from './preparation.ts';
 import { isReconciled } from './reconcile.ts';
 import { isServing } from './serving.ts';
-import type { EventEntry, MaintenanceEntry } from './state.ts';
+import type { AgentState, EventEntry, MaintenanceEntry } from './state.ts';
 
 /** A balancer that was restarted lets traffic in again (HAProxy forgets a drain): so it is told again this often. */
 const REASSERT_MS = 1000;
@@ -35,10 +35,20 @@ function keepOut(draft: Draft): void {
     rotation.startAtMs = nowMs;
     draft.actions.push({ kind: 'drain.start' });
   }
-  if (rotation.state === 'out' && rotation.readToken === undefined && entries(draft).some(wantsReads)) {
+  if (rotation.state === 'out' && rotation.readToken === undefined && isReadWanted(draft.state)) {
     rotation.readToken = takeId(draft);
     draft.actions.push({ kind: 'drain.read', token: rotation.readToken });
   }
+}
+
+function isReadWanted({ events, maintenance }: AgentState): boolean {
+  for (const key in events) if (isWanted(events[key])) return true;
+  for (const key in maintenance) if (isWanted(maintenance[key])) return true;
+  return false;
+}
+
+function isWanted(entry: EventEntry | MaintenanceEntry | undefined): boolean {
+  return entry !== undefined && wantsReads(entry);
 }
 
 function letIn(draft: Draft): void {

@@ -51,6 +51,7 @@ export interface CoreSettings {
   readonly policy: PolicySettings;
 }
 
+/** Replaced as a whole; so is what is known of the coordinator. */
 export interface BootState {
   readonly atMs: number;
   /** Only the agent was restarted, with the VM in rotation: it goes on there, and leaves for a reason like any other VM. */
@@ -58,24 +59,24 @@ export interface BootState {
   /** What this VM has promised is on its disk; without a journal it may have promised anything. */
   readonly hasJournal: boolean;
   /** How long the documents since boot have named no event of this VM. */
-  absence: EventEntry['absence'];
+  readonly absence: EventEntry['absence'];
   /** The metadata service has told which events name this VM. */
-  hasPolled: boolean;
+  readonly hasPolled: boolean;
   /** The coordinator's copy of this VM's promises has been read (or there is no coordinator). */
-  hasReconciled: boolean;
+  readonly hasReconciled: boolean;
   /** First of an unbroken run of successful polls that named no event of this VM; stands in for a silent coordinator. */
-  quietSinceMs: number | undefined;
+  readonly quietSinceMs: number | undefined;
   /** Opened without having reconciled, because nothing could be reached: said once, loudly. */
-  isOpenedBlindly: boolean;
+  readonly isOpenedBlindly: boolean;
 }
 
 export interface CoordinatorState {
-  isConnected: boolean;
+  readonly isConnected: boolean;
   /** This connection's `reconcile` was answered; commands are sent only after that, with numbers that continue from it. */
-  isReady: boolean;
-  reconcile: { readonly id: number; readonly atMs: number } | undefined;
+  readonly isReady: boolean;
+  readonly reconcile: { readonly id: number; readonly atMs: number } | undefined;
   /** Commands without an answer yet, oldest first. */
-  outstanding: readonly {
+  readonly outstanding: readonly {
     readonly id: number;
     readonly key: string;
     readonly kind: string;

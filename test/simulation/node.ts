@@ -15,11 +15,10 @@ import { NodeClock } from './node-clock.ts';
 import { Operator } from './operator.ts';
 import { Sender } from './sender.ts';
 import { Traffic } from './traffic.ts';
+import { Pace } from './pace.ts';
 import { SCOPE } from './run-times.ts';
 import type { SimulatedVm, World } from './world.ts';
 
-/** The agent polls, and half-way between two polls looks at the clock. */
-const POLL_MS = 1000;
 /** Answers come after this long at the most when nothing is wrong. */
 const QUICK_MS = 40;
 /** A look at a balancer takes up to 200 ms to be told, and a promise may come 250 ms after that. */
@@ -51,6 +50,7 @@ export class Node implements SimulatedVm {
   /** Raised when the process dies: whatever was under way belongs to an older life. */
   #life = 0;
   #pausedUntilMs = 0;
+  readonly #pace: Pace;
   #backlog: Observation[] = [];
   readonly #link: Link;
   readonly #sender: Sender;
@@ -67,6 +67,7 @@ export class Node implements SimulatedVm {
     this.#hasGate = options.hasGate;
     this.operator = new Operator(options.world, options.index);
     this.#clock = new NodeClock(options.world);
+    this.#pace = new Pace(options.world, this.#clock);
     this.#link = new Link(options.world);
     this.#hooks = new HookChecks(this.#label, options.invariants);
     this.#traffic = new Traffic(this.#label, options.world, () => {
@@ -158,15 +159,14 @@ export class Node implements SimulatedVm {
     );
     this.#backlog = [];
     this.#link.cut();
-    const firstMs = this.#world.between(0, POLL_MS);
-    const periodMs = this.#clock.realMs(POLL_MS);
-    this.#every(life, { firstMs, periodMs }, () => {
-      this.#poll();
-    });
-    this.#every(life, { firstMs: firstMs + periodMs / 2, periodMs }, () => {
-      const news = this.#link.watch();
-      if (news !== undefined) this.#tell({ kind: news });
-      this.#tell({ kind: 'tick' });
+    this.#pace.begin({
+      isOver: () => life !== this.#life,
+      poll: () => {
+        this.#poll();
+      },
+      look: () => {
+        this.#look();
+      },
     });
     this.#tell({ kind: 'tick' });
   }
@@ -241,14 +241,11 @@ export class Node implements SimulatedVm {
     this.#later(QUICK_MS, { kind: 'record', record });
   }
 
-  #every(life: number, at: { readonly firstMs: number; readonly periodMs: number }, run: () => void): void {
-    const { time } = this.#world;
-    const again = (): void => {
-      if (life !== this.#life) return;
-      run();
-      time.after(at.periodMs, again);
-    };
-    time.after(at.firstMs, again);
+  /** At the connection, and at the clock. */
+  #look(): void {
+    const news = this.#link.watch();
+    if (news !== undefined) this.#tell({ kind: news });
+    else if (this.#pace.isTickDue()) this.#tell({ kind: 'tick' });
   }
 
   #isPaused(): boolean {
@@ -277,6 +274,7 @@ export class Node implements SimulatedVm {
       if (observation.kind !== 'tick') this.#backlog.push(observation);
       return;
     }
+    this.#pace.decided();
     const { state, actions } = decide(this.#state, observation, this.#clock.now());
     this.#state = state;
     for (const action of actions) this.#perform(action);

@@ -108,7 +108,6 @@ function announceEvents(mode: Mode, world: World, names: readonly string[]): rea
   return Array.from({ length: 1 + faults.moreEvents }, (_, index) => {
     const first = index === 0 ? 0 : Math.floor(random.fraction() * managed.length);
     const named = managed.slice(first, first + 1 + Math.floor(random.fraction() * (managed.length - first)));
-    random.uuid();
     const eventId = eventIdOf(index);
     const atMs = EVENT_AT_MS + (index === 0 ? 0 : world.between(0, OTHERS_WITHIN_MS));
     const type = TYPES[Math.floor(random.fraction() * TYPES.length)] ?? 'Reboot';

@@ -72,8 +72,7 @@ export const MUTANTS_OF_THE_AGREEMENT: readonly Mutant[] = [
       {
         file: `${RECORD}/apply-command.ts`,
         text: '    resources: canonicalNames(command.resources),\n    intent: undefined,\n',
-        instead:
-          '    resources: canonicalNames(command.resources),\n    intent: undefined,\n    everIntent: false,\n',
+        instead: '    resources: canonicalNames(command.resources),\n    intent: undefined,\n    everIntent: false,\n',
       },
     ],
     found: { mode: 'safety', bias: { growsInIntent: 1, lostInIntent: 1 } },

@@ -25,7 +25,7 @@ export const MUTANTS_OF_THE_JOURNAL: readonly Mutant[] = [
         instead: 'events: [],',
       },
     ],
-    found: { mode: 'safety', first: 250, bias: { ...REBOOTS, coordinatorOutages: 2, failovers: 2 } },
+    found: { mode: 'safety', first: 3100, bias: { ...REBOOTS, coordinatorOutages: 2, failovers: 2 } },
   },
   {
     name: 'the journal is not read at boot',
@@ -86,7 +86,7 @@ export const MUTANTS_OF_THE_JOURNAL: readonly Mutant[] = [
     ],
     found: {
       mode: 'safety',
-      first: 500,
+      first: 140,
       bias: { crashes: 8, latePosts: 1, withdrawals: 8, lostJournals: 0, moreEvents: 0, failovers: 0, forces: 0 },
     },
   },
