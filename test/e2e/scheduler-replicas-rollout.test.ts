@@ -122,16 +122,16 @@ async function connectedAt(url: string): Promise<readonly string[]> {
 
 function watchGates(agents: readonly AgentRig[]): () => number {
   let most = 0;
-  let isOver = false;
+  const over = new AbortController();
   const watch = async (): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const states = await Promise.all(agents.map(async ({ gate }) => await gate()));
       most = Math.max(most, states.filter((state) => state !== 200).length);
     }
   };
   const watching = watch();
   onTestFinished(async () => {
-    isOver = true;
+    over.abort();
     await watching;
   });
   return () => most;
