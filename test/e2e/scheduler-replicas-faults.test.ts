@@ -5,10 +5,10 @@ import { seededRandom, systemRandom } from '../../common/runtime/random.ts';
 import { createClaimPlan } from '../../scheduler/engine/plan.ts';
 import { openStore } from '../../scheduler/store/open.ts';
 import { killSchedulers } from '../soak/scheduler-kills.ts';
-import { startFreezingProxy } from '../support/freezing-proxy.ts';
 import { createDatabase } from '../support/postgres-database.ts';
 import { startPostgres } from '../support/postgres-server.ts';
 import { givenJob } from '../support/scheduler-store.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 it('replicas whose PostgreSQL is restarted under load go on, lose nothing and end everything once', async () => {
   const server = await startPostgres(['fsync=off']);
@@ -32,7 +32,7 @@ it('replicas whose PostgreSQL is restarted under load go on, lose nothing and en
 it('connections to PostgreSQL that have become half-open are found out and replaced', async () => {
   const database = await createDatabase();
   const direct = new URL(database.url);
-  const proxy = await startFreezingProxy({ host: '127.0.0.1', port: Number(direct.port) });
+  const proxy = await startTcpProxy(() => Number(direct.port));
   const url = new URL(database.url);
   url.port = `${proxy.port}`;
   const parts = { clock: systemClock, random: systemRandom, log: silentLog };
@@ -42,7 +42,7 @@ it('connections to PostgreSQL that have become half-open are found out and repla
   onTestFinished(async () => {
     await through.close();
     await other.close();
-    proxy.close();
+    await proxy.close();
     await database.drop();
   });
   let heard = 0;
@@ -54,6 +54,7 @@ it('connections to PostgreSQL that have become half-open are found out and repla
   };
 
   expect(proxy.freeze()).toBeGreaterThanOrEqual(2);
+  proxy.heal();
   const beganMs = performance.now();
   let claimed: number | undefined;
   while (claimed === undefined) {

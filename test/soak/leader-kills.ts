@@ -1,29 +1,10 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { seededRandom, type RandomSource } from '../../common/runtime/random.ts';
-import {
-  drainedMark,
-  probe,
-  ROUND_LIMIT_MS,
-  startKillsRig,
-  until,
-  VMS,
-  watchGates,
-  type KillableAgent,
-  type KillsRig,
-} from './kills-rig.ts';
-
-export interface LeaderKillsResult {
-  readonly rounds: number;
-  readonly kills: number;
-  readonly approved: number;
-  /** From a leader's death until another VM led; where the dead one's approval had not arrived. */
-  readonly takeoversMs: readonly number[];
-  readonly violations: readonly string[];
-}
+import type { RandomSource } from '../../common/runtime/random.ts';
+import { playKills, type KillsOptions, type KillsResult, type Played, type Round } from './kills-driver.ts';
+import { until, type KillableAgent } from './kills-rig.ts';
 
 /** Enough that 60 s are left whenever the leader is killed. */
 const NOTICE_MS = 85_000;
@@ -34,43 +15,31 @@ const TAKEOVER_WITHIN_MS = 20_000;
 const LONGEST_DRAIN_MS = 4000;
 
 /**
- * Real agents, a real scheduler; in each round an event names all VMs, whose drains take differently long, and whoever leads is
- * killed with SIGKILL at a random moment between winning the lease and approving, now and then its successor too. The dead
- * stay dead until the event is approved. Checked from outside: another VM leads within 20 s, approves before NotBefore, and
- * never before every VM has drained; no gate lets traffic in until the event is gone.
+ * Kills whoever leads at a random moment between winning the lease and approving, now and then its successor too; the drains of
+ * the VMs take differently long. The dead stay dead until the event is approved. Checked besides: another VM leads within 20 s.
  */
-export async function killLeaders(options: {
-  readonly seed: number;
-  readonly rounds: number;
-  report(line: string): void;
-}): Promise<LeaderKillsResult> {
-  const random = seededRandom(options.seed);
-  const folder = mkdtempSync(path.join(tmpdir(), 'forewarn-leader-kills-'));
-  const rig = await startKillsRig(folder, 'sleep "$(cat drain-seconds)"');
-  const watch = await watchLeaders(rig.scheduler);
-  const totals = { kills: 0, approved: 0, takeoversMs: [] as number[], violations: [] as string[] };
+export async function killLeaders(options: KillsOptions): Promise<KillsResult> {
+  let longestMs = 0;
+  let leaders: Leaders | undefined;
   try {
-    for (let round = 1; round <= options.rounds; round++) {
-      const outcome = await playRound(rig, watch, random);
-      totals.kills += outcome.kills.length;
-      totals.approved += outcome.isApproved ? 1 : 0;
-      totals.takeoversMs.push(...outcome.takeoversMs);
-      totals.violations.push(...outcome.violations.map((violation) => `round ${round}: ${violation}`));
-      const takeovers = outcome.takeoversMs.map((ms) => `${(ms / 1000).toFixed(1)} s`).join(', ');
-      options.report(
-        `leader kills: round ${round} of ${options.rounds} (seed ${options.seed}): killed ${outcome.kills.join(', ') || 'nobody'}; ` +
-          `taken over after ${takeovers === '' ? 'nothing: the approval was out' : takeovers}; ` +
-          `${outcome.isApproved ? `approved after ${(outcome.tookMs / 1000).toFixed(1)} s` : 'not approved'}, ` +
-          `${outcome.violations.length} violations`,
-      );
-      if (totals.violations.length > 0) break;
-    }
-    return { rounds: options.rounds, ...totals };
+    return await playKills(
+      {
+        name: 'leader kills',
+        work: 'sleep "$(cat drain-seconds)"',
+        noticeMs: NOTICE_MS,
+        prepare: async ({ agents, scheduler }, random) => {
+          leaders ??= await watchLeaders(scheduler);
+          longestMs = planDrains(agents, random);
+        },
+        play: async (round) => {
+          if (leaders === undefined) throw new Error('nobody watches who leads');
+          return await killSome({ ...round, leaders, longestMs });
+        },
+      },
+      options,
+    );
   } finally {
-    watch.close();
-    await rig.close();
-    if (totals.violations.length === 0) rmSync(folder, { recursive: true, force: true });
-    else options.report(`kept: ${folder}`);
+    leaders?.close();
   }
 }
 
@@ -109,49 +78,6 @@ async function watchLeaders(scheduler: string): Promise<Leaders> {
   };
 }
 
-interface RoundOutcome {
-  readonly kills: readonly string[];
-  readonly isApproved: boolean;
-  readonly tookMs: number;
-  readonly takeoversMs: readonly number[];
-  readonly violations: readonly string[];
-}
-
-async function playRound(rig: KillsRig, leaders: Leaders, random: RandomSource): Promise<RoundOutcome> {
-  const { emulator, agents } = rig;
-  await until(async () => (await Promise.all(agents.map(probe))).every((status) => status === 200), 'every gate open');
-  const longestMs = planDrains(agents, random);
-  const violations: string[] = [];
-  const began = performance.now();
-  const life = { approvedMs: 0, isGone: false };
-  const { eventId } = emulator.operations.schedule({ type: 'Reboot', resources: [...VMS], noticeMs: NOTICE_MS });
-  const unsubscribe = emulator.feed.subscribe((activity) => {
-    if (activity.eventId !== eventId) return;
-    if (activity.kind === 'event.approved' && life.approvedMs === 0) {
-      life.approvedMs = performance.now();
-      for (const agent of agents)
-        if (!existsSync(drainedMark(agent, eventId))) violations.push(`approved before ${agent.name} had drained`);
-    }
-    if (activity.kind === 'event.gone') life.isGone = true;
-  });
-  const watching = watchGates(agents, {
-    isOver: () => life.isGone,
-    sinceMs: () => life.approvedMs,
-    opened: (name) => violations.push(`the gate of ${name} was open after the approval`),
-  });
-  const round = { rig, leaders, random, eventId, began, life, longestMs };
-  const { dead, takeoversMs } = await killSome(round, violations);
-  await until(() => life.approvedMs > 0 || performance.now() - began > NOTICE_MS, 'the approval');
-  const isApproved = life.approvedMs > 0 && life.approvedMs - began < NOTICE_MS;
-  if (!isApproved) violations.push('not approved before NotBefore');
-  for (const agent of dead) await agent.start();
-  await watching;
-  unsubscribe();
-  if (!life.isGone) violations.push(`the event was still there after ${ROUND_LIMIT_MS} ms`);
-  const kills = dead.map((agent) => agent.name);
-  return { kills, isApproved, tookMs: life.approvedMs - began, takeoversMs, violations };
-}
-
 /** The first VMs drain quickly, so that they lead while the last one keeps them from approving for a while. */
 function planDrains(agents: readonly KillableAgent[], random: RandomSource): number {
   let longestMs = 0;
@@ -163,22 +89,14 @@ function planDrains(agents: readonly KillableAgent[], random: RandomSource): num
   return longestMs;
 }
 
-interface Round {
-  readonly rig: KillsRig;
+interface LedRound extends Round {
   readonly leaders: Leaders;
-  readonly random: RandomSource;
-  readonly eventId: string;
-  readonly began: number;
-  readonly life: { readonly approvedMs: number };
   readonly longestMs: number;
 }
 
 /** Kills the leader, and now and then the next one too. Whoever leads has itself promised: the others can go ahead without it. */
-async function killSome(
-  round: Round,
-  violations: string[],
-): Promise<{ readonly dead: readonly KillableAgent[]; readonly takeoversMs: readonly number[] }> {
-  const { leaders, eventId, random, life } = round;
+async function killSome(round: LedRound): Promise<Played> {
+  const { leaders, eventId, random, isApproved, violation } = round;
   const dead: KillableAgent[] = [];
   const takeoversMs: number[] = [];
   const kills = random.fraction() < 0.3 ? 2 : 1;
@@ -187,36 +105,36 @@ async function killSome(
     return newest !== undefined && !dead.some((agent) => agent.name === newest.name);
   };
   while (dead.length < kills) {
-    await until(() => leads() || life.approvedMs > 0, 'a leader');
+    await until(() => leads() || isApproved(), 'a leader');
     if (!leads()) break;
     const leader = round.rig.agents.find((agent) => agent.name === leaders.newest(eventId)?.name);
     if (leader === undefined) break;
     await untilDeathly(round);
     // What matters is who leads when it is killed; the one chosen may have been an older one.
-    const killedAtMs = await kill(leader);
-    const noticeLeftMs = NOTICE_MS - (killedAtMs - round.began);
-    if (noticeLeftMs < NOTICE_LEFT_MS && dead.length === 0)
-      violations.push('the notice was too short to test anything');
+    const killedAtMs = performance.now();
+    await leader.program.stop('SIGKILL');
+    const noticeLeftMs = NOTICE_MS - (killedAtMs - round.beganMs);
+    if (noticeLeftMs < NOTICE_LEFT_MS && dead.length === 0) violation('the notice was too short to test anything');
     dead.push(leader);
-    await until(() => leads() || life.approvedMs > 0, 'another leader');
+    await until(() => leads() || isApproved(), 'another leader');
     const next = leaders.newest(eventId);
     if (next === undefined || !leads()) break;
     const tookMs = next.atMs - killedAtMs;
     takeoversMs.push(tookMs);
-    if (tookMs > TAKEOVER_WITHIN_MS) violations.push(`taken over after ${(tookMs / 1000).toFixed(1)} s only`);
+    if (tookMs > TAKEOVER_WITHIN_MS) violation(`taken over after ${(tookMs / 1000).toFixed(1)} s only`);
   }
-  return { dead, takeoversMs };
-}
-
-async function kill(agent: KillableAgent): Promise<number> {
-  const atMs = performance.now();
-  await agent.program.stop('SIGKILL');
-  return atMs;
+  return {
+    killed: dead.map((agent) => agent.name),
+    takeoversMs,
+    revive: async () => {
+      for (const agent of dead) await agent.start();
+    },
+  };
 }
 
 /** A moment for the leader to die at: anywhere until all have drained, or right after it has recorded its intent. */
-async function untilDeathly({ leaders, random, eventId, longestMs, began }: Round): Promise<void> {
-  const restMs = Math.max(0, longestMs + 800 - (performance.now() - began));
+async function untilDeathly({ leaders, random, eventId, longestMs, beganMs }: LedRound): Promise<void> {
+  const restMs = Math.max(0, longestMs + 800 - (performance.now() - beganMs));
   if (random.fraction() < 0.5) {
     await sleep(random.fraction() * restMs);
     return;

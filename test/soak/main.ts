@@ -2,7 +2,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MODES, type Mode } from '../simulation/faults.ts';
 import { soakKills } from './soak-kills.ts';
-import { soakLeaderKills } from './soak-leader-kills.ts';
 import { soakSchedulers } from './soak-schedulers.ts';
 import { soakDemo } from './demo.ts';
 import { soakDrains } from './soak-drains.ts';
@@ -33,23 +32,19 @@ program
     finish(soakDemo(options.times));
   });
 
-program
-  .command('kills')
-  .description('kill real agents with SIGKILL at random moments between an event and its approval')
-  .option('--seed <seed>', 'seed of the moments', count, 1)
-  .option('--rounds <number>', 'how many events', count, USUAL.rounds)
-  .action(async (options: { seed: number; rounds: number }) => {
-    finish(await soakKills(options));
-  });
-
-program
-  .command('leader-kills')
-  .description('kill whoever leads with SIGKILL at random moments between its election and its approval')
-  .option('--seed <seed>', 'seed of the moments', count, 1)
-  .option('--rounds <number>', 'how many events', count, USUAL.rounds)
-  .action(async (options: { seed: number; rounds: number }) => {
-    finish(await soakLeaderKills(options));
-  });
+for (const [name, description] of [
+  ['kills', 'kill real agents with SIGKILL at random moments between an event and its approval'],
+  ['leader-kills', 'kill whoever leads with SIGKILL at random moments between its election and its approval'],
+] as const) {
+  program
+    .command(name)
+    .description(description)
+    .option('--seed <seed>', 'seed of the moments', count, 1)
+    .option('--rounds <number>', 'how many events', count, USUAL.rounds)
+    .action(async (options: { seed: number; rounds: number }) => {
+      finish(await soakKills(name, options));
+    });
+}
 
 program
   .command('drains')
@@ -85,8 +80,8 @@ program
 program.action(async () => {
   const isGood =
     (await soakSimulation({ modes: MODES, first: 1, seeds: USUAL.seeds })) &&
-    (await soakKills({ seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
-    (await soakLeaderKills({ seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
+    (await soakKills('kills', { seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
+    (await soakKills('leader-kills', { seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
     (await soakSchedulers({ seed: Date.now() % 1_000_000, kills: USUAL.kills, replicas: 3 })) &&
     (await soakDrains({ cycles: USUAL.cycles })) &&
     soakRecurrence({ first: 1, rules: USUAL.rules, jobs: USUAL.zonedJobs }) &&

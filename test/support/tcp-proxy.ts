@@ -5,8 +5,11 @@ export interface TcpProxy {
   readonly port: number;
   /** Ends every connection and refuses new ones (they are closed at once). */
   cutOff(): void;
-  /** From now on nothing passes in either direction, and nobody is told: every connection is half-open. */
-  freeze(): void;
+  /**
+   * From now on nothing passes in either direction, and nobody is told: every connection is half-open. Returns how many those
+   * were.
+   */
+  freeze(): number;
   /** New connections pass; frozen ones stay dead. */
   heal(): void;
   close(): Promise<void>;
@@ -62,6 +65,7 @@ export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
         client.pause();
         upstream.pause();
       }
+      return pairs.size;
     },
     heal: () => {
       state = 'passing';
