@@ -42,10 +42,10 @@ export function openEngine(
 }
 
 function performer(actions: Actions, rollouts: RolloutRunner): PerformAction {
-  return async (claim, signal) => {
+  return (claim, signal) => {
     const { action } = claim.job.definition;
     return action.type === 'Fleet'
-      ? await rollouts.perform(action, claim, signal)
-      : await actions.perform(action, claim, signal);
+      ? rollouts.perform(action, claim, signal)
+      : actions.perform(action, claim, signal);
   };
 }

@@ -63,20 +63,20 @@ export function createActions(parts: ActionParts): Actions {
     clock,
   });
   return {
-    perform: async (action, claim, signal) => {
+    perform: (action, claim, signal) => {
       switch (action.type) {
         case 'Http':
         case 'Https':
-          return await http.perform(action, claim, signal);
+          return http.perform(action, claim, signal);
         case 'StorageQueue':
-          return await storageQueue.perform(action.queueMessage, claim, signal);
+          return storageQueue.perform(action.queueMessage, claim, signal);
         case 'ServiceBusQueue': {
           const { queueName: path } = action.serviceBusQueueMessage;
-          return await serviceBus.perform(action.serviceBusQueueMessage, { kind: 'Queue', path }, claim, signal);
+          return serviceBus.perform(action.serviceBusQueueMessage, { kind: 'Queue', path }, claim, signal);
         }
         case 'ServiceBusTopic': {
           const { topicPath: path } = action.serviceBusTopicMessage;
-          return await serviceBus.perform(action.serviceBusTopicMessage, { kind: 'Topic', path }, claim, signal);
+          return serviceBus.perform(action.serviceBusTopicMessage, { kind: 'Topic', path }, claim, signal);
         }
         default:
           return action satisfies never;

@@ -33,20 +33,39 @@ export interface ExchangeOptions {
   readonly clock?: Clock;
 }
 
+interface Address {
+  readonly origin: string;
+  /** With its query. */
+  readonly path: string;
+}
+
+/** A URL makes its parts anew whenever it is asked for one, and most are asked again for the next execution. */
+const ADDRESSES = new WeakMap<URL, Address>();
+
+/** The parts of a URL that a request needs. */
+export function addressOf(url: URL): Address {
+  const known = ADDRESSES.get(url);
+  if (known !== undefined) return known;
+  const address = { origin: url.origin, path: `${url.pathname}${url.search}` };
+  ADDRESSES.set(url, address);
+  return address;
+}
+
 /**
  * One request and the beginning of its answer: at least `readBytes` of the body where there are as many. Rejects with the
  * signal's reason, with a `TimeoutError`, or with what the connection says.
  *
  * Goes below `request` of undici: no stream and no second signal is made for each answer.
  */
-export async function exchange(outgoing: OutgoingRequest, options: ExchangeOptions): Promise<Answer> {
-  return await new Promise((resolve, reject) => {
+export function exchange(outgoing: OutgoingRequest, options: ExchangeOptions): Promise<Answer> {
+  const { origin, path } = addressOf(outgoing.url);
+  return new Promise((resolve, reject) => {
     const receiving = new Receiving(outgoing.url, options, { resolve, reject });
     if (receiving.isOver) return;
     options.dispatcher.dispatch(
       {
-        origin: outgoing.url.origin,
-        path: `${outgoing.url.pathname}${outgoing.url.search}`,
+        origin,
+        path,
         method: outgoing.method.toUpperCase(),
         headers: options.headers ?? outgoing.headers.flat(),
         body: outgoing.body ?? null,

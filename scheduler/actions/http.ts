@@ -5,7 +5,7 @@ import { formatMs } from '../jobs/instant.ts';
 import type { Claim } from '../store/store.ts';
 import type { ActionOutcome } from '../engine/ending.ts';
 import type { Authenticator, Credentials } from './authentication/authenticator.ts';
-import { exchange, headerLines, type Answer, type OutgoingRequest } from './exchange.ts';
+import { addressOf, exchange, headerLines, type Answer, type OutgoingRequest } from './exchange.ts';
 import { describeFailure } from './http-failure.ts';
 import { pollDelayMs, progressOf, statusUrlOf, type StatusUrl } from './long-work.ts';
 import { redirectOf } from './redirect.ts';
@@ -39,15 +39,6 @@ export interface HttpParts {
   readonly clock?: Clock;
 }
 
-/** What one execution sends to its target. */
-interface Sending {
-  readonly claim: Claim;
-  readonly action: HttpAction;
-  readonly credentials: Credentials | undefined;
-  readonly origin: string;
-  readonly signal: AbortSignal;
-}
-
 /**
  * Performs HTTP actions. Any 2xx is success, and everything else a failure; a redirect is followed only where the settings say
  * so. A 202 with a status URL is the beginning: the URL is asked until the work is over.
@@ -55,27 +46,15 @@ interface Sending {
 export function createHttpPerformer(parts: HttpParts): HttpPerformer {
   const clock = parts.clock ?? systemClock;
   return {
-    perform: async (action, claim, signal) => {
-      const { host, origin } = targetOf(action);
-      let credentials: Credentials | undefined;
-      try {
-        const { authentication } = action.request;
-        credentials =
-          authentication === undefined ? undefined : await parts.authenticator.credentials(authentication, signal);
-        const sending: Sending = { claim, action, credentials, origin, signal };
-        const held = await new Conversation(parts, clock, sending).hold();
-        return signal.aborted || held === undefined ? undefined : outcomeOf(held, host);
-      } catch (error) {
-        if (signal.aborted) return undefined;
-        return {
-          status: 'failed',
-          message: `Http Action - Request to host '${host}' failed: ${describeFailure(error, host)}`,
-        };
-      } finally {
-        await credentials?.close();
-      }
-    },
+    perform: (action, claim, signal) => new Conversation(parts, clock, { action, claim, signal }).perform(),
   };
+}
+
+/** What one execution is to do. */
+interface Task {
+  readonly action: HttpAction;
+  readonly claim: Claim;
+  readonly signal: AbortSignal;
 }
 
 interface Held {
@@ -84,30 +63,60 @@ interface Held {
   readonly isSuccess: boolean;
 }
 
+/**
+ * Between one execution and its target. There are thousands a second of these: what passes a promise on does not make
+ * another one.
+ */
 class Conversation {
   readonly #parts: HttpParts;
   readonly #clock: Clock;
-  readonly #sending: Sending;
+  readonly #task: Task;
+  readonly #target: Target;
+  #credentials: Credentials | undefined;
 
-  constructor(parts: HttpParts, clock: Clock, sending: Sending) {
+  constructor(parts: HttpParts, clock: Clock, task: Task) {
     this.#parts = parts;
     this.#clock = clock;
-    this.#sending = sending;
+    this.#task = task;
+    this.#target = targetOf(task.action);
   }
 
   /** Undefined when it was interrupted. */
-  async hold(): Promise<Held | undefined> {
-    const { uri, method, body } = this.#sending.action.request;
-    const { url, headers: own } = targetOf(this.#sending.action);
-    const answer = await this.#sendAll({ url: url ?? new URL(uri), method, headers: own, body });
-    if (answer === undefined) return undefined;
+  async perform(): Promise<ActionOutcome | undefined> {
+    const { action, signal } = this.#task;
+    const { host } = this.#target;
+    try {
+      const { uri, method, body, authentication } = action.request;
+      if (authentication !== undefined) {
+        this.#credentials = await this.#parts.authenticator.credentials(authentication, signal);
+      }
+      const { url = new URL(uri), headers } = this.#target;
+      const answer = await this.#sendAll({ url, method, headers, body });
+      const held = answer === undefined ? undefined : await this.#resultOf(answer);
+      return signal.aborted || held === undefined ? undefined : outcomeOf(held, host);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      return {
+        status: 'failed',
+        message: `Http Action - Request to host '${host}' failed: ${describeFailure(error, host)}`,
+      };
+    } finally {
+      if (this.#credentials !== undefined) await this.#credentials.close();
+    }
+  }
+
+  #resultOf(answer: Answer): Held | Promise<Held | undefined> {
     const status = statusUrlOf(answer);
     if (status === undefined) return { answer, isSuccess: answer.statusCode >= 200 && answer.statusCode < 300 };
-    return await this.#poll(status, answer, own);
+    return this.#poll(status, answer, this.#target.headers);
   }
 
   /** Sends a request and what redirects make of it. */
-  async #sendAll(first: OutgoingRequest): Promise<Answer | undefined> {
+  #sendAll(first: OutgoingRequest): Promise<Answer | undefined> {
+    return this.#parts.followRedirects === 0 ? this.#send(first, READ_BODY_BYTES) : this.#follow(first);
+  }
+
+  async #follow(first: OutgoingRequest): Promise<Answer | undefined> {
     let outgoing = first;
     for (let left = this.#parts.followRedirects; ; left--) {
       const answer = await this.#send(outgoing, READ_BODY_BYTES);
@@ -123,9 +132,9 @@ class Conversation {
     let current = status;
     let latest = accepted;
     for (let unclear = 0; unclear < MAX_UNCLEAR;) {
-      if (!(await clock.sleep(pollDelayMs(latest, clock.now()), this.#sending.signal))) return undefined;
+      if (!(await clock.sleep(pollDelayMs(latest, clock.now()), this.#task.signal))) return undefined;
       const answer = await this.#look(current.url, headers);
-      if (this.#sending.signal.aborted) return undefined;
+      if (this.#task.signal.aborted) return undefined;
       const progress = answer === undefined ? 'unclear' : progressOf(current.kind, answer);
       if (answer !== undefined) latest = answer;
       if (progress === 'succeeded' || progress === 'failed') {
@@ -151,18 +160,18 @@ class Conversation {
   }
 
   /** One request within its time. Only the job's own origin is sent its headers and credentials. */
-  async #send(outgoing: OutgoingRequest, readBytes: number): Promise<Answer | undefined> {
-    const { origin, credentials, signal, claim } = this.#sending;
-    const isOwn = outgoing.url.origin === origin;
+  #send(outgoing: OutgoingRequest, readBytes: number): Promise<Answer | undefined> {
+    const { signal, claim } = this.#task;
+    const isOwn = outgoing.url === this.#target.url || addressOf(outgoing.url).origin === this.#target.origin;
     const headers = identityHeaders(claim, this.#parts.region);
     if (isOwn) {
-      const secret = credentials?.headers ?? [];
+      const secret = this.#credentials?.headers ?? [];
       for (const [name, value] of outgoing.headers) if (!isAmong(secret, name)) headers.push(name, value);
       for (const [name, value] of secret) headers.push(name, value);
     }
-    const dispatcher = (isOwn ? credentials?.dispatcher : undefined) ?? this.#parts.dispatcher;
-    if (signal.aborted) return undefined;
-    return await exchange(outgoing, { headers, dispatcher, signal, readBytes, clock: this.#clock });
+    const dispatcher = (isOwn ? this.#credentials?.dispatcher : undefined) ?? this.#parts.dispatcher;
+    if (signal.aborted) return Promise.resolve(undefined);
+    return exchange(outgoing, { headers, dispatcher, signal, readBytes, clock: this.#clock });
   }
 }
 

@@ -267,18 +267,7 @@ class StoreEngine implements Engine {
 
   #begin(held: Held, leave: () => void): void {
     held.interrupt = new AbortController();
-    held.work = this.#execute(held.claim, held.interrupt.signal, leave)
-      .catch((error: unknown) => {
-        // The claim stays in the store; the next start takes it over.
-        this.#parts.log.error(
-          { execution: held.claim.execution.id, err: describeError(error) },
-          'execution could not be ended',
-        );
-      })
-      .finally(() => {
-        this.#held.delete(held);
-        this.#useRoom();
-      });
+    held.work = this.#execute(held, held.interrupt.signal, leave);
   }
 
   /** How many may be claimed now. */
@@ -310,11 +299,36 @@ class StoreEngine implements Engine {
     if (this.#scarceSinceMs !== undefined && this.#room() === CLAIM_BATCH) this.wake();
   }
 
-  async #execute(claim: Claim, signal: AbortSignal, leave: () => void): Promise<void> {
+  /** Never rejects. `leave`: gives up its place in its lane. */
+  async #execute(held: Held, signal: AbortSignal, leave: () => void): Promise<void> {
+    const { claim } = held;
+    try {
+      const outcome = await this.#perform(claim, signal, leave);
+      if (outcome === undefined || signal.aborted) return;
+      await this.#end(claim, outcome, signal);
+    } catch (error) {
+      // The claim stays in the store; the next start takes it over.
+      this.#parts.log.error(
+        { execution: claim.execution.id, err: describeError(error) },
+        'execution could not be ended',
+      );
+    } finally {
+      this.#held.delete(held);
+      this.#useRoom();
+    }
+  }
+
+  async #perform(claim: Claim, signal: AbortSignal, leave: () => void): Promise<ActionOutcome | undefined> {
+    try {
+      this.#parts.publish({ kind: 'job.started', detail: describeExecution(claim) });
+      return await this.#parts.perform(actionOf(claim), signal);
+    } finally {
+      leave();
+    }
+  }
+
+  async #end(claim: Claim, outcome: ActionOutcome, signal: AbortSignal): Promise<void> {
     const { clock, publish, random } = this.#parts;
-    publish({ kind: 'job.started', detail: describeExecution(claim) });
-    const outcome = await this.#parts.perform(actionOf(claim), signal).finally(leave);
-    if (outcome === undefined || signal.aborted) return;
     const nowMs = clock.now();
     const ending = endingOf(claim, outcome, { nowMs, newId: () => timeOrderedUuid(nowMs, random) });
     const finished = await this.#store(ending, signal);

@@ -63,9 +63,9 @@ export function createEndings(store: SqlStore): (ending: Ending) => Promise<Fini
     work = undefined;
   };
 
-  return async (ending) =>
-    await new Promise((resolve, reject) => {
-      waiting.push({ ...ending, resolve, reject });
+  return ({ ended, follow, settlement }) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ ended, follow, settlement, resolve, reject });
       work ??= storeAll();
     });
 }

@@ -31,7 +31,7 @@ export function createExecutionStore(store: SqlStore): ExecutionStore {
         );
         return await handBackWhere(store, tx, sql`owner = ${store.owner} and id not in (select v.id from ${rows})`);
       }),
-    finish: async (ended, follow, settlement) => await end({ ended, follow, settlement }),
+    finish: (ended, follow, settlement) => end({ ended, follow, settlement }),
     history: async (jobId, page) => await history(db, jobId, page),
     prune: async (beforeMs, keep) => {
       await store.write(async (tx) => {

@@ -72,9 +72,10 @@ export async function openEngine(settings: StoreSettings, perform?: PerformActio
     laneOf: ({ job }) => (job.definition.action.type === 'Fleet' ? undefined : actions.laneOf(job.definition.action)),
     perform:
       perform ??
-      (async (claim, signal) => {
+      ((claim, signal) => {
         const { action } = claim.job.definition;
-        return action.type === 'Http' ? await actions.perform(action, claim, signal) : undefined;
+        if (action.type === 'Fleet') throw new TypeError('there is no fleet here');
+        return actions.perform(action, claim, signal);
       }),
   });
   return {
