@@ -22,7 +22,7 @@ export function agentCommand(context: CommandContext): Command {
 Examples:
   forewarn agent --config agent.yaml
   forewarn agent --config agent.yaml --dry-run
-  forewarn agent check agent.yaml
+  forewarn agent config --check agent.yaml
   forewarn agent status
   forewarn agent status --socket /run/forewarn/agent.sock --json`,
     )
@@ -31,16 +31,6 @@ Examples:
       await runAgent(context, options.config, { isDryRun: options.dryRun === true });
     });
   for (const verb of operatorCommands(context)) agent.addCommand(verb);
-  agent
-    .command('check')
-    .description('Checks a settings file and reports every problem in it; starts nothing.')
-    .argument('<file>', 'settings file')
-    .addHelpText('after', '\nExamples:\n  forewarn agent check /etc/forewarn/agent.yaml')
-    .action(async (file: string) => {
-      const { checkAgentSettings } = await import('./main.ts');
-      await checkAgentSettings(context, file);
-      context.terminal.print(`${file}: no problem found`);
-    });
   agent.addCommand(doctorCommand(context, DEFAULT_CONFIG));
   agent.addCommand(configCommand(context));
   agent.addCommand(historyCommand(context));

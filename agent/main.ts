@@ -190,8 +190,3 @@ function hasPromise({ found }: Journal): boolean {
       found.maintenance.some((entry) => !entry.isReleased))
   );
 }
-
-/** Reads the settings of `file` and says nothing when they are right; throws a `UserError` when they are not. */
-export async function checkAgentSettings(context: CommandContext, file: string): Promise<void> {
-  await assertFolders(await loadAgentSettings(file, context.environment));
-}

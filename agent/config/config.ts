@@ -1,4 +1,5 @@
 import type { CommandContext } from '../../common/runtime/command.ts';
+import { assertFiles } from '../check-files.ts';
 import { assertFolders } from '../check-folders.ts';
 import { loadAgentSettings } from '../settings.ts';
 import { DEFAULT_SETTINGS } from './default-settings.ts';
@@ -13,6 +14,7 @@ export function printDefaults(context: CommandContext): void {
 export async function checkConfig(context: CommandContext, file: string, asJson: boolean): Promise<void> {
   const settings = await loadAgentSettings(file, context.environment);
   await assertFolders(settings);
+  await assertFiles(settings);
   const warnings = warningsFor(settings);
   if (asJson) {
     context.terminal.print(JSON.stringify({ file, warnings }, undefined, 2));

@@ -43,7 +43,7 @@ export async function examine(
     if (!(error instanceof UserError)) throw error;
     const lines = error.message.split('\n');
     return lines.map((line) =>
-      wrong('settings', line, 'mend the file; forewarn agent check FILE looks at nothing else'),
+      wrong('settings', line, 'mend the file; forewarn agent config --check FILE looks at nothing else'),
     );
   }
   const userId = await agentUserId(settings.state, getuid?.() ?? 0);

@@ -45,5 +45,5 @@ it('offers every command where none is typed yet', () => {
 });
 
 it('offers files where no command or option begins so', () => {
-  expect(complete('forewarn agent check help.t')).toEqual(['help.test.ts']);
+  expect(complete('forewarn agent config --check help.t')).toEqual(['help.test.ts']);
 });
