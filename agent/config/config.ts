@@ -1,4 +1,5 @@
 import type { CommandContext } from '../../common/runtime/command.ts';
+import { EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
 import { assertFiles } from '../check-files.ts';
 import { assertFolders } from '../check-folders.ts';
 import { loadAgentSettings } from '../settings.ts';
@@ -13,8 +14,9 @@ export function printDefaults(context: CommandContext): void {
 /** `forewarn agent config --check FILE`: throws a `UserError` with every problem; warnings are printed and no failure. */
 export async function checkConfig(context: CommandContext, file: string, asJson: boolean): Promise<void> {
   const settings = await loadAgentSettings(file, context.environment);
-  await assertFolders(settings);
-  await assertFiles(settings);
+  const problems = [await problemOf(assertFolders(settings)), await problemOf(assertFiles(settings))];
+  const found = problems.filter((problem) => problem !== undefined);
+  if (found.length > 0) throw new UserError('SETTINGS_UNUSABLE', found.join('\n'), { exitStatus: EXIT_USAGE });
   const warnings = warningsFor(settings);
   if (asJson) {
     context.terminal.print(JSON.stringify({ file, warnings }, undefined, 2));
@@ -22,6 +24,16 @@ export async function checkConfig(context: CommandContext, file: string, asJson:
   }
   for (const warning of warnings) context.terminal.print(`${file}: warning: ${warning}`);
   context.terminal.print(`${file}: no problem found${warnings.length === 0 ? '' : `, ${warnings.length} warnings`}`);
+}
+
+async function problemOf(look: Promise<void>): Promise<string | undefined> {
+  try {
+    await look;
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
 }
 
 /** `forewarn agent config FILE`: the settings as the agent will use them; durations in milliseconds. */

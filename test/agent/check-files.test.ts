@@ -55,15 +55,16 @@ notifications: [{ url: 'http://127.0.0.1:1/' }, { urlFile: /nowhere }]
 it('forewarn agent config --check looks into them, relative to the settings', async () => {
   const folder = temporaryFolder();
   const file = path.join(folder, 'agent.yaml');
-  writeFileSync(file, BLOB('./secret'));
+  writeFileSync(file, `${BLOB('./secret')}hooks: { folder: ./hooks.d }\n`);
   const context = {
     environment: {},
     terminal: { print: () => {}, printError: () => {}, hasColor: false },
     cliFile: 'cli.ts',
   };
   await expect(checkConfig(context, file, false)).rejects.toThrow(
-    `coordinator.connectionStringFile: cannot read ${path.join(folder, 'secret')}`,
+    new RegExp(`^hooks.folder: .*\ncoordinator.connectionStringFile: cannot read ${path.join(folder, 'secret')}`),
   );
+  writeFileSync(file, BLOB('./secret'));
   writeFileSync(path.join(folder, 'secret'), 'UseDevelopmentStorage=true');
   await checkConfig(context, file, false);
 });
