@@ -257,6 +257,7 @@ async function openFleet(
   await registry.load();
   const coordination = createCoordination({
     store: store.agreements,
+    grants: store.grants,
     clock,
     log: log.child({ part: 'coordination' }),
     unmanaged: settings.unmanaged,

@@ -10,11 +10,13 @@ import type { AgreementStore } from '../store/store.ts';
 import { vmKey } from '../vm-key.ts';
 import type { Publish } from '../watch.ts';
 import { describeChange } from './describe.ts';
-import { Leaving, type ServingVm } from './leaving.ts';
+import { createLeave } from './leave.ts';
+import type { GrantStore, ServingVm } from './leaving.ts';
 import { isOwnCommand } from './ownership.ts';
 
 export interface CoordinationParts {
   readonly store: AgreementStore;
+  readonly grants: GrantStore;
   readonly clock: Clock;
   readonly log: Log;
   /** Canonical names of VMs without an agent. */
@@ -39,7 +41,7 @@ export interface Coordination {
     identity: VmIdentity,
     minimum: number,
     vms: readonly ServingVm[],
-  ): { readonly granted: boolean; readonly detail: string };
+  ): Promise<{ readonly granted: boolean; readonly detail: string }>;
   /** Another scheduler on the same store has changed a record: those connected here learn of it too. Never rejects. */
   heard(scope: string, eventId: string): Promise<void>;
   /** An operator lets the event go ahead as it stands. Durable, and told to its VMs, when this resolves. */
@@ -71,8 +73,6 @@ export function createCoordination(parts: CoordinationParts): Coordination {
   const { store, clock, log, unmanaged } = parts;
   const refusals: Record<string, number> = {};
   const open = new Map<string, { readonly record: AgreementRecord; readonly atMs: number }>();
-
-  const leaving = new Leaving();
 
   const note = (record: AgreementRecord, atMs: number): void => {
     const key = `${record.scope}/${record.eventId}`;
@@ -121,15 +121,7 @@ export function createCoordination(parts: CoordinationParts): Coordination {
       return records.filter((record) => record.resources.includes(own) || record.members[own] !== undefined);
     },
     claimedKeys,
-    mayLeave: (identity, minimum, vms) => {
-      const now = clock.now();
-      const { granted, detail, isNews } = leaving.ask(identity, minimum, { vms, claimed: claimedKeys(), now });
-      if (isNews) {
-        parts.publish({ kind: 'vm.held', vm: identity.name, detail: `stays in service for now: ${detail}` });
-        log.warn({ vm: identity.name, role: identity.role, detail }, 'a VM that an event names cannot be spared');
-      }
-      return { granted, detail };
-    },
+    mayLeave: createLeave(parts, claimedKeys),
     heard: async (scope, eventId) => {
       try {
         const stored = await store.read(scope, eventId);

@@ -172,7 +172,7 @@ export class Post {
       const keys = [...this.#heard];
       this.#heard.clear();
       try {
-        await registry.hear(keys);
+        await registry.refresh(keys);
       } catch (error) {
         log.warn({ err: describeError(error) }, 'cannot read who is connected to other replicas');
       }

@@ -1,4 +1,5 @@
 import type { AgentHealth, Inventory, SchedulerMessage, VmIdentity } from '../../common/protocol/messages.ts';
+import type { ServingVm } from '../coordination/leaving.ts';
 import type { FarVm, FleetStore, Presence } from '../replicas/fleet-store.ts';
 import type { KnownVm, VmStore } from '../store/store.ts';
 import { vmKey } from '../vm-key.ts';
@@ -81,12 +82,6 @@ export class Registry {
     await this.refresh();
   }
 
-  /** The same for what another replica has told of, where that is worth following. */
-  async hear(keys: readonly string[]): Promise<void> {
-    if (keys.some((key) => !this.#known.has(key))) await this.load();
-    await this.refresh(keys);
-  }
-
   live(key: string): LiveVm | undefined {
     return this.#live.get(key);
   }
@@ -96,6 +91,20 @@ export class Registry {
     const near = this.#live.get(key);
     const far = this.#far.get(key);
     return near === undefined || (far !== undefined && far.connectedAtMs > near.connectedAtMs) ? far : near;
+  }
+
+  /** How those of one scope and role are that are connected, to this replica or another, as of now. */
+  async ofRole({ scope, role }: Pick<VmIdentity, 'scope' | 'role'>): Promise<readonly ServingVm[]> {
+    await this.refresh();
+    const keys = [...this.#known]
+      .filter(([, { identity }]) => identity.scope === scope && identity.role === role)
+      .map(([key]) => key);
+    return keys.flatMap((key) => {
+      const found = this.find(key);
+      return found === undefined
+        ? []
+        : [{ key, scope, role, isServing: found.health.inRotation && found.health.healthy }];
+    });
   }
 
   known(key: string): KnownVm | undefined {
@@ -201,6 +210,8 @@ export class Registry {
       const near = this.#live.get(key);
       if (near !== undefined && near.connectedAtMs < vm.connectedAtMs) near.drop();
     }
+    // One that is new there.
+    if ([...found.keys()].some((key) => !this.#known.has(key))) await this.load();
   }
 
   async #remember(key: string, vm: LiveVm, inventory: Inventory | undefined): Promise<void> {

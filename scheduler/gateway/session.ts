@@ -248,13 +248,12 @@ export class Session {
         return;
       }
       case 'leave': {
-        const vms = registry.allLive().map((live) => ({
-          key: vmKey(live.identity.scope, live.identity.name),
-          scope: live.identity.scope,
-          role: live.identity.role,
-          isServing: live.health.inRotation && live.health.healthy,
-        }));
-        this.send({ kind: 'mayLeave', id: message.id, ...coordination.mayLeave(vm.identity, message.minimum, vms) });
+        const vms = await registry.ofRole(vm.identity);
+        this.send({
+          kind: 'mayLeave',
+          id: message.id,
+          ...(await coordination.mayLeave(vm.identity, message.minimum, vms)),
+        });
         return;
       }
       case 'rotate':

@@ -4,6 +4,7 @@ import { readBacklog } from './backlog.ts';
 import { createEnrolmentStore } from './enrolment.ts';
 import { createExecutionStore } from './executions.ts';
 import { createFleetStore } from './fleet.ts';
+import { createGrantStore } from './grants.ts';
 import { createJobStore } from './jobs.ts';
 import { createReplicaStore } from './replicas.ts';
 import { createRolloutStore } from './rollouts.ts';
@@ -25,6 +26,7 @@ export function assembleStore(store: SqlStore, agreements: AgreementOptions): Om
     rollouts: createRolloutStore(store),
     replicas: createReplicaStore(store),
     fleet: createFleetStore(store),
+    grants: createGrantStore(store),
     enrolment: createEnrolmentStore(store),
     secrets: createSecretStore(store),
     access: createAccessStore(store),

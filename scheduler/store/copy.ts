@@ -5,7 +5,7 @@ import type { Tables } from './tables.ts';
 
 /**
  * The tables in an order in which each refers only to those before it, with the columns that order their rows. Who serves
- * from the database (`replicas`) is no data.
+ * from the database (`replicas`), and what they have to say to each other in this moment (`mail`, `leave_grants`), is no data.
  */
 export const COPIED_TABLES = [
   ['collections', ['key']],

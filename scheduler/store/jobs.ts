@@ -14,6 +14,7 @@ import {
 } from '../jobs/job.ts';
 import type { PlanCounts } from '../jobs/plans.ts';
 import { canonicalRegion } from '../replicas/regions.ts';
+import { lockName } from './names.ts';
 import { lockRows, rowsOf, type SqlStore } from './sql.ts';
 import type { JobStore } from './store.ts';
 import type { CollectionsTable, JobsTable, Tables } from './tables.ts';
@@ -144,11 +145,6 @@ async function countJobs(db: Kysely<Tables>, ref: CollectionRef): Promise<number
     .where('collection_key', '=', collectionKey(ref))
     .executeTakeFirstOrThrow();
   return number;
-}
-
-/** Two replicas that write what bears this name do so one after the other, also while there is no row yet to lock. */
-async function lockName(store: SqlStore, tx: Kysely<Tables>, name: string): Promise<void> {
-  if (store.dialect === 'postgres') await sql`select pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(tx);
 }
 
 /**

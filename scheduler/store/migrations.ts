@@ -16,6 +16,7 @@ export function migrationsFor(dialect: SqlDialect): Readonly<Record<string, Migr
     '0004-secrets': { up: async (db) => await addSecrets(db, dialect) },
     '0005-access': { up: async (db) => await addAccess(db, dialect) },
     '0006-fleet-of-replicas': { up: async (db) => await addFleetOfReplicas(db, dialect) },
+    '0007-leave-grants': { up: async (db) => await addLeaveGrants(db, dialect) },
   };
 }
 
@@ -234,4 +235,13 @@ async function addFleetOfReplicas(db: Kysely<unknown>, dialect: SqlDialect): Pro
   await db.schema.createIndex('mail_by_receiver').on('mail').columns(['to_owner', 'number']).execute();
   // Of all that there ever were, the few that are looked at again and again.
   await sql`create index rollouts_running on rollouts (id) where status = 'running'`.execute(db);
+}
+
+async function addLeaveGrants(db: Kysely<unknown>, dialect: SqlDialect): Promise<void> {
+  const text = textOf(dialect);
+  await db.schema
+    .createTable('leave_grants')
+    .addColumn('key', text, (column) => column.primaryKey())
+    .addColumn('grants', text, (column) => column.notNull())
+    .execute();
 }

@@ -1,11 +1,9 @@
 import { sql, type Kysely } from 'kysely';
 import { handBackWhere } from './executions.ts';
+import { lockName } from './names.ts';
 import type { SqlStore } from './sql.ts';
 import type { Replica, ReplicaStore } from './store.ts';
 import type { Tables } from './tables.ts';
-
-/** Two replicas that come at one moment get their numbers one after the other; any number that nobody else locks. */
-const ARRIVAL_LOCK = 7_080_001;
 
 /** Who serves from this database, in SQL. */
 export function createReplicaStore(store: SqlStore): ReplicaStore {
@@ -51,7 +49,8 @@ async function arrive(
   tx: Kysely<Tables>,
   given: { readonly replica: Replica; readonly nowMs: number; readonly leaseMs: number },
 ): Promise<void> {
-  if (store.dialect === 'postgres') await sql`select pg_advisory_xact_lock(${ARRIVAL_LOCK})`.execute(tx);
+  // Two that come at one moment get their numbers one after the other.
+  await lockName(store, tx, 'arrival of a replica');
   const last = await tx
     .selectFrom('replicas')
     .select((select) => select.fn.max('number').as('number'))

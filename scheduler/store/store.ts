@@ -2,6 +2,7 @@ import type { AgreementRecord } from '../../common/agreement/record.ts';
 import type { Inventory, VmIdentity } from '../../common/protocol/messages.ts';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { AccessStore } from '../access/access-store.ts';
+import type { GrantStore } from '../coordination/leaving.ts';
 import type { EnrolmentStore } from '../enrolment/enrolment-store.ts';
 import type { CollectionRef, Execution, Job, JobCollection, JobRef, Settlement } from '../jobs/job.ts';
 import type { PlanCounts } from '../jobs/plans.ts';
@@ -25,6 +26,7 @@ export interface Store {
   readonly rollouts: RolloutStore;
   readonly replicas: ReplicaStore;
   readonly fleet: FleetStore;
+  readonly grants: GrantStore;
   /** Whether several schedulers may have it open. Who is alone need not say that it lives. */
   readonly isShared: boolean;
   readonly enrolment: EnrolmentStore;

@@ -13,6 +13,7 @@ export interface Tables {
   rollouts: RolloutsTable;
   replicas: ReplicasTable;
   mail: MailTable;
+  leave_grants: LeaveGrantsTable;
   agent_keys: AgentKeysTable;
   enrolment_tokens: EnrolmentTokensTable;
   access_users: AccessUsersTable;
@@ -121,6 +122,12 @@ export interface ReplicasTable {
   expires_at: number;
   /** Higher than that of every replica that lived when this one came: the lowest is the home of fleet jobs. */
   number: number;
+}
+
+/** Who was let go early, by scope and role. */
+export interface LeaveGrantsTable {
+  key: string;
+  grants: string;
 }
 
 /** What one replica has for another; taken out by the one it is for. */

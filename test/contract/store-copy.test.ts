@@ -108,6 +108,6 @@ it('no table is forgotten by a copy', async () => {
   const tables = (await store.db.introspection.getTables()).map(({ name }) => name);
   await store.db.destroy();
   expect(COPIED_TABLES.map(([name]) => name).toSorted()).toEqual(
-    tables.filter((name) => name !== 'replicas').toSorted(),
+    tables.filter((name) => !['replicas', 'mail', 'leave_grants'].includes(name)).toSorted(),
   );
 });

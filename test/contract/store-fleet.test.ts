@@ -120,6 +120,29 @@ describe.each(storeAdapters)('what is kept of the fleet in $name', (adapter) => 
     ]);
   });
 
+  it('keeps who was let go, and decides for one of a role after the other', async () => {
+    const web = { scope: 'shop', role: 'Web' };
+    const seen: string[][] = [];
+    const take = async (name: string): Promise<void> => {
+      await store.grants.change(web, (grants) => {
+        seen.push([...grants.keys()]);
+        return new Map([...grants, [name, NOW]]);
+      });
+    };
+    await Promise.all(['a', 'b', 'c'].map(take));
+    // Nobody decided without knowing of those before.
+    expect(new Set(seen.map(({ length }) => length))).toEqual(new Set([0, 1, 2]));
+    await store.grants.change({ scope: 'shop', role: 'Db' }, (grants) => {
+      expect([...grants]).toEqual([]);
+      return grants;
+    });
+    await reopen();
+    await store.grants.change(web, (grants) => {
+      expect(Object.fromEntries(grants)).toEqual({ a: NOW, b: NOW, c: NOW });
+      return grants;
+    });
+  });
+
   it('keeps rollouts, the newest first', async () => {
     const rollout = {
       id: 'r1',

@@ -5,7 +5,8 @@ import { apiOf, SHOP } from '../support/scheduler-api.ts';
 
 const WITHIN = { timeout: 20_000, interval: 50 } as const;
 
-it('a rollout counts the VMs that are connected to another replica, as they are, also those that came after it was started', async () => {
+/** Two schedulers on one database; the first is the home of fleet jobs. */
+async function replicas(): Promise<{ readonly one: RunningScheduler; readonly two: RunningScheduler }> {
   const database = await createDatabase();
   const start = async (name: string, region: string): Promise<RunningScheduler> =>
     await openScheduler({
@@ -19,6 +20,18 @@ it('a rollout counts the VMs that are connected to another replica, as they are,
     await two.scheduler.close();
     await database.drop();
   });
+  return { one, two };
+}
+
+async function connected(url: string): Promise<readonly string[]> {
+  const { value } = (await (await fetch(`${url}/forewarn/v1/vms`)).json()) as {
+    value: { name: string; connected: boolean }[];
+  };
+  return value.filter((vm) => vm.connected).map(({ name }) => name);
+}
+
+it('a rollout counts the VMs that are connected to another replica, as they are, also those that came after it was started', async () => {
+  const { two } = await replicas();
   const far = await FakeAgent.join(two.url, vmIdentity('Web_0'));
   const here = await FakeAgent.join(two.url, vmIdentity('Web_1'));
   far.send({ kind: 'heartbeat', health: { inRotation: false, healthy: true, reasons: ['out'] } });
@@ -45,4 +58,20 @@ it('a rollout counts the VMs that are connected to another replica, as they are,
   await here.next('restore');
   here.send({ kind: 'restored', workId, attempt: 1, healthy: true, detail: '' });
   await expect.poll(rollouts, WITHIN).toMatchObject([{ status: 'completed' }]);
+}, 60_000);
+
+it('a VM may leave early on the strength of those that are connected to another replica, and two not on the strength of each other', async () => {
+  const { one, two } = await replicas();
+  const first = await FakeAgent.join(one.url, vmIdentity('Web_0'));
+  const second = await FakeAgent.join(two.url, vmIdentity('Web_1'));
+  await FakeAgent.join(two.url, vmIdentity('Web_2'));
+  await expect.poll(async () => (await connected(two.url)).length, WITHIN).toBe(3);
+  const ask = async (agent: FakeAgent, id: number, minimum: number): Promise<boolean> => {
+    agent.send({ kind: 'leave', id, minimum });
+    return (await agent.next('mayLeave')).granted;
+  };
+  expect(await ask(first, 1, 3)).toBe(false);
+  expect(await ask(first, 2, 2)).toBe(true);
+  expect(await ask(second, 1, 2)).toBe(false);
+  expect(await ask(second, 2, 1)).toBe(true);
 }, 60_000);

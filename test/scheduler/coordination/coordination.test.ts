@@ -5,6 +5,7 @@ import { LEASE_MS, type AgreementRecord } from '../../../common/agreement/record
 import { REFUSALS, type AgreementCommand, type ReportCommand } from '../../../common/agreement/command.ts';
 import { silentLog } from '../../../common/runtime/log.ts';
 import { createCoordination, type Coordination } from '../../../scheduler/coordination/coordination.ts';
+import type { GrantStore } from '../../../scheduler/coordination/leaving.ts';
 import { describeChange } from '../../../scheduler/coordination/describe.ts';
 import type { AgreementStore } from '../../../scheduler/store/store.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -18,15 +19,17 @@ interface Rig {
   readonly coordination: Coordination;
   readonly clock: FakeClock;
   readonly store: AgreementStore;
+  readonly grants: GrantStore;
   readonly pushed: AgreementRecord[];
 }
 
 async function rig(wrap: (store: AgreementStore) => AgreementStore = (store) => store): Promise<Rig> {
   const clock = new FakeClock();
-  const store = (await memoryStore()).agreements;
+  const { agreements: store, grants } = await memoryStore();
   const pushed: AgreementRecord[] = [];
   const coordination = createCoordination({
     store: wrap(store),
+    grants,
     clock,
     log: silentLog,
     unmanaged: new Set(),
@@ -34,7 +37,7 @@ async function rig(wrap: (store: AgreementStore) => AgreementStore = (store) => 
     push: (record) => pushed.push(record),
     nameOf: (_record, canonical) => canonical,
   });
-  return { coordination, clock, store, pushed };
+  return { coordination, clock, store, grants, pushed };
 }
 
 function report(name: string, change: Partial<ReportCommand> = {}): ReportCommand {
@@ -191,6 +194,7 @@ describe('coordination', () => {
     await submit(given, 'web_0', report('web_0'));
     const restarted = createCoordination({
       store: given.store,
+      grants: given.grants,
       clock: given.clock,
       log: silentLog,
       unmanaged: new Set(),
@@ -203,6 +207,35 @@ describe('coordination', () => {
     // An event that nobody has reported on for an hour claims nobody.
     await given.clock.advance(3_600_001);
     expect([...restarted.claimedKeys()]).toEqual([]);
+  });
+
+  it('says of a VM that is held that it is, once and again after a while', async () => {
+    const said: string[] = [];
+    const { agreements, grants } = await memoryStore();
+    const clock = new FakeClock();
+    const coordination = createCoordination({
+      store: agreements,
+      grants,
+      clock,
+      log: silentLog,
+      unmanaged: new Set(),
+      publish: ({ kind, vm, detail }) => said.push(`${kind} ${vm ?? ''}: ${detail}`),
+      push: () => {},
+      nameOf: (_record, canonical) => canonical,
+    });
+    const vm = vmIdentity('Web_0');
+    for (const waitMs of [0, 5000, 5000, 690_000]) {
+      await clock.advance(waitMs);
+      expect(await coordination.mayLeave(vm, 1, [])).toMatchObject({ granted: false });
+    }
+    const news =
+      'vm.held Web_0: stays in service for now: 0 others of role FrontEnd are in service, at least 1 are wanted';
+    expect(said).toEqual([news, news]);
+    const other = { key: 'shop/web_1', scope: 'shop', role: 'FrontEnd', isServing: true };
+    expect(await coordination.mayLeave(vm, 1, [other])).toMatchObject({ granted: true });
+    expect(await coordination.mayLeave(vmIdentity('Web_1'), 1, [{ ...other, key: 'shop/web_0' }])).toMatchObject({
+      granted: false,
+    });
   });
 
   it('lets nothing but the commands of one VM through one connection, whatever they say', async () => {

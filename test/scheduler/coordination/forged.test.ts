@@ -58,9 +58,11 @@ let clock: FakeClock;
 
 beforeEach(async () => {
   clock = new FakeClock();
-  store = (await memoryStore()).agreements;
+  const memory = await memoryStore();
+  store = memory.agreements;
   coordination = createCoordination({
     store,
+    grants: memory.grants,
     clock,
     log: silentLog,
     unmanaged: new Set(),
