@@ -86,11 +86,7 @@ export function createJobStore(store: SqlStore): JobStore {
     countPlans: async (subscription) => await countPlans(db, subscription),
     prune: async (beforeMs) => {
       await store.write(async (tx) => {
-        await tx
-          .deleteFrom('jobs')
-          .where('state', 'in', ['completed', 'faulted'])
-          .where('last_execution_at', '<', beforeMs)
-          .execute();
+        await pruneJobs(tx, beforeMs);
       });
     },
     deleteJob: async (ref) =>
@@ -138,6 +134,33 @@ async function listJobs(store: SqlStore, db: Kysely<Tables>, ref: CollectionRef)
   return rows.map((row) => fromJobRow(store, row));
 }
 
+/** Jobs that are over for so long, with their history. */
+async function pruneJobs(tx: Kysely<Tables>, beforeMs: number): Promise<void> {
+  await tx
+    .deleteFrom('jobs')
+    .where('state', 'in', ['completed', 'faulted'])
+    .where((on) =>
+      on.or([
+        on('last_execution_at', '<', beforeMs),
+        // All its occurrences were missed or left out: what is known of its end is when the last of them was.
+        on.and([
+          on('last_execution_at', 'is', null),
+          on('anchor_at', '<', beforeMs),
+          on.not(
+            on.exists(
+              on
+                .selectFrom('executions')
+                .select('executions.id')
+                .whereRef('executions.job_id', '=', 'jobs.id')
+                .where('executions.run_at', '>=', beforeMs),
+            ),
+          ),
+        ]),
+      ]),
+    )
+    .execute();
+}
+
 async function countJobs(db: Kysely<Tables>, ref: CollectionRef): Promise<number> {
   const { number } = await db
     .selectFrom('jobs')
@@ -176,7 +199,8 @@ export function selectJobs(db: Kysely<Tables>) {
     .select(['collections.subscription', 'collections.resource_group', 'collections.name as collection']);
 }
 
-type JobRow = Selectable<JobsTable> & {
+/** A row of `selectJobs`. */
+export type JobRow = Selectable<JobsTable> & {
   readonly subscription: string;
   readonly resource_group: string;
   readonly collection: string;

@@ -103,7 +103,7 @@ export interface JobStore {
   ): Promise<JobCollection | undefined>;
   /** How many collections a subscription has of each plan. */
   countPlans(subscription: string): Promise<PlanCounts>;
-  /** Deletes jobs that were completed or faulted before `beforeMs`, with their history. */
+  /** Deletes jobs that are completed or faulted and ran last, or were last to run, before `beforeMs`; with their history. */
   prune(beforeMs: number): Promise<void>;
   findCollection(ref: CollectionRef): Promise<JobCollection | undefined>;
   /** In ordinal order of name; of the whole subscription without a resource group. */

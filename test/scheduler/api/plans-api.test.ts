@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { formatKeys, newKey } from '../../../scheduler/secrets/key-ring.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { plansOf } from '../../../scheduler/jobs/plans.ts';
-import { memoryStore, givenJob, JOB } from '../../support/scheduler-store.ts';
+import { execution, memoryStore, givenJob, JOB } from '../../support/scheduler-store.ts';
 import { runningScheduler } from '../../support/running-scheduler.ts';
 import { api, apiOf, errorOf, GROUP, http, job, propertiesOf, SHOP, type Api } from '../../support/scheduler-api.ts';
 
@@ -192,6 +192,18 @@ describe('jobs that are over', () => {
     await store.jobs.prune(1001);
     expect(await store.jobs.findJob(JOB)).toBeUndefined();
     expect(await store.jobs.findJob(live)).toBeDefined();
+  });
+
+  it('are forgotten too when they never ran, by when their last occurrence was to be', async () => {
+    const store = await memoryStore();
+    const never = await givenJob(store, 1000);
+    await store.jobs.changeJob(JOB, () => ({ ...never, state: 'completed', nextAtMs: undefined }));
+    const missed = { status: 'postponed', reason: 'Missed', startedAtMs: undefined } as const;
+    await store.executions.add(execution(never, { ...missed, runAtMs: 5000, endedAtMs: 9000 }));
+    await store.jobs.prune(5000);
+    expect(await store.jobs.findJob(JOB)).toBeDefined();
+    await store.jobs.prune(5001);
+    expect(await store.jobs.findJob(JOB)).toBeUndefined();
   });
 });
 
