@@ -48,6 +48,7 @@ async function rig(): Promise<Rig> {
     );
     const program = await startForewarn(['scheduler', '--config', config]);
     onTestFinished(async () => {
+      program.child.kill('SIGCONT');
       await program.stop('SIGKILL');
     });
     return program;
@@ -152,31 +153,42 @@ it('a fleet job reaches the agents of both replicas, within one budget', async (
   expect(mostOut()).toBe(1);
 }, 180_000);
 
-it('a rollout whose replica is killed is ended by the other one, never over the budget, each task valid once', async () => {
-  const { one, start, hold, release, ledger, mostOut, rollout, urls } = await rig();
-  for (const name of ['web3', 'web4']) hold(name);
-  await start(2);
-  const started = (): string => JSON.stringify(ledger().filter(([what]) => what === 'start'));
-  await expect.poll(() => ledger().filter(([what]) => what === 'start').length, WITHIN).toBe(4);
-  const killedAtMs = performance.now();
-  await one.stop('SIGKILL');
-  // Under the next attempt, at both: the one that had to find the other replica, and the one that was there already.
-  await expect.poll(() => ['web3', 'web4'].every((name) => started().includes(`"${name}","2"`)), WITHIN).toBe(true);
-  const takenOverMs = performance.now() - killedAtMs;
-  for (const name of ['web3', 'web4']) release(name);
-  await expect.poll(async () => await rollout(urls.two), WITHIN).toMatchObject({ status: 'completed' });
+it.each([
+  ['is killed', 'SIGKILL'],
+  ['is frozen, and comes back,', 'SIGSTOP'],
+] as const)(
+  'a rollout whose replica %s is ended by the other one, never over the budget, each task valid once',
+  async (_what, signal) => {
+    const { one, start, hold, release, ledger, mostOut, rollout, urls } = await rig();
+    for (const name of ['web3', 'web4']) hold(name);
+    await start(2);
+    const started = (): string => JSON.stringify(ledger().filter(([what]) => what === 'start'));
+    await expect.poll(() => ledger().filter(([what]) => what === 'start').length, WITHIN).toBe(4);
+    const killedAtMs = performance.now();
+    one.child.kill(signal);
+    // Under the next attempt, at both: the one that had to find the other replica, and the one that was there already.
+    await expect.poll(() => ['web3', 'web4'].every((name) => started().includes(`"${name}","2"`)), WITHIN).toBe(true);
+    const takenOverMs = performance.now() - killedAtMs;
+    if (signal === 'SIGSTOP') {
+      one.child.kill('SIGCONT');
+      await expect.poll(() => one.output().includes('taken for dead'), WITHIN).toBe(true);
+    }
+    for (const name of ['web3', 'web4']) release(name);
+    await expect.poll(async () => await rollout(urls.two), WITHIN).toMatchObject({ status: 'completed' });
 
-  expect(await rollout(urls.two)).toMatchObject({ attempt: 2, vms: VMS.map((name) => ({ name, phase: 'done' })) });
-  // A lease and a beat, and what a machine that does much else takes to start two tasks.
-  expect(takenOverMs).toBeLessThan(40_000);
-  const ended = ledger().filter(([what]) => what === 'end');
-  expect(ended.map(([, vm, attempt]) => `${vm} ${attempt}`).toSorted()).toEqual([
-    'web1 1',
-    'web2 1',
-    'web3 2',
-    'web4 2',
-  ]);
-  // What is begun again can tell that it is: each VM has one key.
-  expect(new Set(ledger().map(([, vm, , key]) => `${vm} ${key}`)).size).toBe(VMS.length);
-  expect(mostOut()).toBe(2);
-}, 240_000);
+    expect(await rollout(urls.two)).toMatchObject({ attempt: 2, vms: VMS.map((name) => ({ name, phase: 'done' })) });
+    // A lease and a beat, and what a machine that does much else takes to start two tasks.
+    expect(takenOverMs).toBeLessThan(40_000);
+    const ended = ledger().filter(([what]) => what === 'end');
+    expect(ended.map(([, vm, attempt]) => `${vm} ${attempt}`).toSorted()).toEqual([
+      'web1 1',
+      'web2 1',
+      'web3 2',
+      'web4 2',
+    ]);
+    // What is begun again can tell that it is: each VM has one key.
+    expect(new Set(ledger().map(([, vm, , key]) => `${vm} ${key}`)).size).toBe(VMS.length);
+    expect(mostOut()).toBe(2);
+  },
+  240_000,
+);
