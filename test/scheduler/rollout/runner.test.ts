@@ -193,6 +193,35 @@ describe('a fleet job', () => {
     expect(await message(url)).toBe("Fleet Action - task 'patch' 1 done (Web_0)");
   });
 
+  it('counts the VMs of a rollout that nobody performs now as out', async () => {
+    const store = { kind: 'sqlite' as const, file: `${temporaryFolder()}/store.db` };
+    const before = await openScheduler({ store });
+    await FakeAgent.join(before.url, vmIdentity('Web_1'));
+    const agent = await FakeAgent.join(before.url, vmIdentity('Web_0'));
+    await put(before.url, patch({ selector: { names: ['Web_0'] } }));
+    await agent.next('drain');
+    await apiOf(before.url).call('patch', SHOP, { properties: { state: 'Disabled' } });
+    await before.scheduler.close();
+
+    const { url } = await runningScheduler({ store });
+    const first = await FakeAgent.join(url, vmIdentity('Web_0'));
+    const second = await FakeAgent.join(url, vmIdentity('Web_1'));
+    const { call } = apiOf(url);
+    const other = SHOP.replace('Shop', 'Other');
+    await call('put', other, {});
+    await call('put', `${other}/jobs/patch`, patch({ selector: { names: ['Web_1'] } }));
+    await eventually(
+      async () => await rollouts(url),
+      (list) => list.length === 2,
+    );
+    second.send({ kind: 'heartbeat', health: IN_SERVICE });
+    await call('get', SHOP);
+    expect(second.received).toEqual([]);
+    await call('patch', SHOP, { properties: { state: 'Enabled' } });
+    await obey(first, 2);
+    await obey(second);
+  });
+
   it.each([
     [
       { selector: { role: 'Nobody' } },
