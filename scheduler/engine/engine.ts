@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/runtime/clock.ts';
 import { describeError } from '../../common/runtime/errors.ts';
 import type { Log } from '../../common/runtime/log.ts';
-import { timeOrderedUuid, type RandomSource } from '../../common/runtime/random.ts';
+import { timeOrderedIds, type IdSource, type RandomSource } from '../../common/runtime/random.ts';
 import { executionByHand, type Execution, type Job } from '../jobs/job.ts';
 import { createHeartbeat, type ReplicaHeartbeat } from '../replicas/heartbeat.ts';
 import type { Claim, ClaimPlan, Finished, Replica, Store } from '../store/store.ts';
@@ -42,9 +42,11 @@ export interface Engine {
 }
 
 /** Claimed in one transaction: one fsync for all of them. More would only keep the first waiting for the last. */
-const CLAIM_BATCH = 500;
+const CLAIM_BATCH = 250;
 /** Executions at a time; more wait in the store. Each holds a socket or a rollout. */
 const MAX_RUNNING = 1000;
+/** Executions whose time has come and that wait for their target; more of them would only be remembered longer. */
+const MAX_WAITING = 500;
 /** These and those that are over but not yet stored: the next are claimed while the disk has the last ones. */
 const MAX_HELD = 3000;
 /**
@@ -81,6 +83,7 @@ interface Held {
 class StoreEngine implements Engine {
   readonly #parts: EngineParts;
   readonly #plan: ClaimPlan;
+  readonly #newId: IdSource;
   readonly #heartbeat: ReplicaHeartbeat;
   readonly #stopping = new AbortController();
   readonly #dueTimes: DueTimes;
@@ -101,6 +104,7 @@ class StoreEngine implements Engine {
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.#plan = createClaimPlan(parts.random, parts.calendars);
+    this.#newId = timeOrderedIds(parts.random);
     this.#dueTimes = new DueTimes(parts.clock);
     this.#lanes = new Lanes(parts.clock);
     this.#heartbeat = createHeartbeat({
@@ -142,8 +146,8 @@ class StoreEngine implements Engine {
   }
 
   async runNow(job: Job): Promise<void> {
-    const { store, clock, random } = this.#parts;
-    await store.executions.add(executionByHand(job, clock.now(), timeOrderedUuid(clock.now(), random)));
+    const { store, clock } = this.#parts;
+    await store.executions.add(executionByHand(job, clock.now(), this.#newId(clock.now())));
     this.wake();
   }
 
@@ -268,12 +272,18 @@ class StoreEngine implements Engine {
   #begin(held: Held, leave: () => void): void {
     held.interrupt = new AbortController();
     held.work = this.#execute(held, held.interrupt.signal, leave);
+    this.#useRoom();
   }
 
   /** How many may be claimed now. */
   #room(): number {
     const held = this.#held.size;
-    return Math.min(CLAIM_BATCH, MAX_RUNNING - (held - this.#ending), MAX_HELD - held);
+    return Math.min(
+      CLAIM_BATCH,
+      MAX_RUNNING - (held - this.#ending),
+      MAX_HELD - held,
+      MAX_WAITING - this.#lanes.waiting,
+    );
   }
 
   /** Whether to claim later, when there is room for more; it is looked at again then, or when there is room for many. */
@@ -328,9 +338,9 @@ class StoreEngine implements Engine {
   }
 
   async #end(claim: Claim, outcome: ActionOutcome, signal: AbortSignal): Promise<void> {
-    const { clock, publish, random } = this.#parts;
+    const { clock, publish } = this.#parts;
     const nowMs = clock.now();
-    const ending = endingOf(claim, outcome, { nowMs, newId: () => timeOrderedUuid(nowMs, random) });
+    const ending = endingOf(claim, outcome, { nowMs, newId: () => this.#newId(nowMs) });
     const finished = await this.#store(ending, signal);
     // Also where it was refused: an answer that was lost may have been a yes.
     if (ending.follow.length > 0 || finished !== 'ended') this.wake();

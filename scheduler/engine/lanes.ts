@@ -26,9 +26,15 @@ interface Lane {
 export class Lanes {
   readonly #clock: Clock;
   readonly #lanes = new Map<string, Lane>();
+  #waiting = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** How many wait in all lanes. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   /** Calls `begin` once, now or when there is room in the lane; each that began is followed by a call of `leave`. */
@@ -45,6 +51,7 @@ export class Lanes {
       return;
     }
     lane.waiting.push(begin);
+    this.#waiting += 1;
     this.#watch(lane);
   }
 
@@ -53,7 +60,7 @@ export class Lanes {
     if (lane === undefined) return;
     lane.endedMs = this.#clock.monotonic();
     // The place goes to the next in line.
-    if (!beginNext(lane) && --lane.running === 0) this.#lanes.delete(name);
+    if (!this.#beginNext(lane) && --lane.running === 0) this.#lanes.delete(name);
   }
 
   /** As long as somebody waits. */
@@ -73,24 +80,25 @@ export class Lanes {
     if (this.#clock.monotonic() - lane.endedMs >= PATIENCE_MS) {
       lane.allowed += FIRST;
       for (let more = FIRST; more > 0; more--) {
-        if (!beginNext(lane)) break;
+        if (!this.#beginNext(lane)) break;
         lane.running += 1;
       }
     }
     if (lane.waiting.length > 0) this.#watch(lane);
   }
-}
 
-/** False when nobody waits any more. Taken from the front without moving the rest of a long line. */
-function beginNext(lane: Lane): boolean {
-  for (;;) {
-    const begin = lane.waiting[lane.begun];
-    if (begin === undefined) return false;
-    lane.begun += 1;
-    if (lane.begun === lane.waiting.length) {
-      lane.waiting = [];
-      lane.begun = 0;
+  /** False when nobody waits any more. Taken from the front without moving the rest of a long line. */
+  #beginNext(lane: Lane): boolean {
+    for (;;) {
+      const begin = lane.waiting[lane.begun];
+      if (begin === undefined) return false;
+      this.#waiting -= 1;
+      lane.begun += 1;
+      if (lane.begun === lane.waiting.length) {
+        lane.waiting = [];
+        lane.begun = 0;
+      }
+      if (begin()) return true;
     }
-    if (begin()) return true;
   }
 }

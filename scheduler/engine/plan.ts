@@ -1,4 +1,4 @@
-import { timeOrderedUuid, type RandomSource } from '../../common/runtime/random.ts';
+import { timeOrderedIds, type IdSource, type RandomSource } from '../../common/runtime/random.ts';
 import { occurrenceOf, timetableOf, type Execution, type Job } from '../jobs/job.ts';
 import { parseTimeSpanOrUndefined } from '../jobs/retry.ts';
 import { excludedBy, nextOccurrence, type Timetable } from '../recurrence.ts';
@@ -31,9 +31,10 @@ const MAX_ENTRIES = 100;
 
 /** Decides, from a job's own choices, what becomes of its occurrences that are due. */
 export function createClaimPlan(random: RandomSource, calendars?: Calendars): ClaimPlan {
+  const newId = timeOrderedIds(random);
   return {
     asksForUnfinished: (job) => (job.definition.runs?.overlap ?? 'allow') !== 'allow',
-    occurrences: (job, at) => planOccurrences(job, { ...at, random, calendars }),
+    occurrences: (job, at) => planOccurrences(job, { ...at, newId, calendars }),
     pending: (job, execution, nowMs) => planPending(job, execution, nowMs),
   };
 }
@@ -48,12 +49,12 @@ export function isInWindow(job: Job, dueMs: number, atMs: number): boolean {
 interface Situation {
   readonly nowMs: number;
   readonly unfinished: readonly Execution[];
-  readonly random: RandomSource;
+  readonly newId: IdSource;
   readonly calendars: Calendars | undefined;
 }
 
 function planOccurrences(job: Job, situation: Situation): JobPlan | undefined {
-  const { random } = situation;
+  const { newId } = situation;
   const isEarly = (job.nextAtMs ?? 0) > situation.nowMs;
   // What overlaps, and what is in its window, is known when the time has come.
   if (isEarly && job.definition.runs !== undefined) return undefined;
@@ -87,7 +88,7 @@ function planOccurrences(job: Job, situation: Situation): JobPlan | undefined {
       continue;
     }
     made += 1;
-    const execution = occurrenceOf(job, { dueMs, repeat: made, now: nowMs, id: timeOrderedUuid(nowMs, random) });
+    const execution = occurrenceOf(job, { dueMs, repeat: made, now: nowMs, id: newId(nowMs) });
     executions.push(verdict === 'run' ? execution : { ...execution, status: 'queued', startedAtMs: undefined });
     underWay.push(...executions.slice(-1));
     if (job.definition.runs?.overlap === 'cancel') cancelled.push(...active.map(({ id }) => id));
@@ -153,7 +154,7 @@ function overlapVerdict(job: Job, active: readonly Execution[], isNewest: boolea
 function entriesOf(
   job: Job,
   postponed: readonly { readonly dueMs: number; readonly reason: PostponedReason }[],
-  { nowMs, random }: Situation,
+  { nowMs, newId }: Situation,
   isCutShort: boolean,
 ): readonly Execution[] {
   return postponed.slice(0, MAX_ENTRIES).map(({ dueMs, reason }, index) => {
@@ -163,7 +164,7 @@ function entriesOf(
       last === undefined
         ? ''
         : ` So were ${rest.length} more, the last due ${new Date(last.dueMs).toISOString()}${isCutShort ? ', and all after it' : ''}.`;
-    const execution = occurrenceOf(job, { dueMs, repeat: job.made, now: nowMs, id: timeOrderedUuid(nowMs, random) });
+    const execution = occurrenceOf(job, { dueMs, repeat: job.made, now: nowMs, id: newId(nowMs) });
     return { ...execution, status: 'postponed', reason, endedAtMs: nowMs, message: `${describeReason(reason)}${more}` };
   });
 }

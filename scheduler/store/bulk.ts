@@ -25,12 +25,15 @@ export interface BulkUpdate {
  * trip costs more than the rows), SQLite in one prepared statement a row (taking JSON apart costs more than the rows).
  */
 export interface BulkSql {
+  /** As `change`. */
   insert(
     tx: Kysely<Tables>,
     table: 'executions',
     columns: Readonly<Record<string, ColumnType>>,
     rows: readonly BulkRow[],
   ): Promise<void>;
+  /** May resolve before it is done; the transaction then fails at its end, for all who share it. */
+  change(tx: Kysely<Tables>, update: BulkUpdate, rows: readonly BulkRow[]): Promise<void>;
   /** Resolves with the ids of the rows that were there. */
   update(tx: Kysely<Tables>, update: BulkUpdate, rows: readonly BulkRow[]): Promise<ReadonlySet<string>>;
 }
@@ -63,6 +66,20 @@ function named(
   return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index] ?? null])));
 }
 
+async function updateInPostgres(
+  tx: Kysely<Tables>,
+  update: BulkUpdate,
+  rows: readonly BulkRow[],
+): Promise<ReadonlySet<string>> {
+  if (rows.length === 0) return new Set();
+  const columns = { ...update.set, ...update.add, ...update.match };
+  const { changes, conditions } = wordsOf(update, (name) => `v.${name}`);
+  const result = await sql<{ id: string }>`update ${sql.table(update.table)} as t set ${sql.raw(changes)}
+    from ${rowsOf('postgres', columns, named(Object.keys(columns), rows))}
+    where ${sql.raw(conditions)} returning t.id`.execute(tx);
+  return new Set(result.rows.map(({ id }) => id));
+}
+
 export const postgresBulk: BulkSql = {
   insert: async (tx, table, columns, rows) => {
     if (rows.length === 0) return;
@@ -72,15 +89,10 @@ export const postgresBulk: BulkSql = {
       tx,
     );
   },
-  update: async (tx, update, rows) => {
-    if (rows.length === 0) return new Set();
-    const columns = { ...update.set, ...update.add, ...update.match };
-    const { changes, conditions } = wordsOf(update, (name) => `v.${name}`);
-    const result = await sql<{ id: string }>`update ${sql.table(update.table)} as t set ${sql.raw(changes)}
-      from ${rowsOf('postgres', columns, named(Object.keys(columns), rows))}
-      where ${sql.raw(conditions)} returning t.id`.execute(tx);
-    return new Set(result.rows.map(({ id }) => id));
+  change: async (tx, update, rows) => {
+    await updateInPostgres(tx, update, rows);
   },
+  update: updateInPostgres,
 };
 
 /**
@@ -88,18 +100,25 @@ export const postgresBulk: BulkSql = {
  * journey to the thread that has the file, whatever the number of rows.
  */
 export function sqliteBulk(line: SqliteLine): BulkSql {
+  const textOf = (update: BulkUpdate): string => {
+    const { changes, conditions } = wordsOf(update, () => '?');
+    return `update ${update.table} as t set ${changes} where ${conditions}`;
+  };
   return {
     insert: async (_tx, table, columns, rows) => {
-      if (rows.length === 0) return;
       const names = Object.keys(columns);
       const places = names.map(() => '?').join(', ');
-      await line.executeRows(`insert into ${table} (${names.join(', ')}) values (${places})`, rows);
+      if (rows.length > 0) line.sendRows(`insert into ${table} (${names.join(', ')}) values (${places})`, rows);
+      await Promise.resolve();
+    },
+    change: async (_tx, update, rows) => {
+      if (rows.length > 0) line.sendRows(textOf(update), rows);
+      await Promise.resolve();
     },
     update: async (_tx, update, rows) => {
       if (rows.length === 0) return new Set();
-      const { changes, conditions } = wordsOf(update, () => '?');
       const idAt = Object.keys({ ...update.set, ...update.add }).length;
-      const unchanged = await line.executeRows(`update ${update.table} as t set ${changes} where ${conditions}`, rows);
+      const unchanged = await line.executeRows(textOf(update), rows);
       return new Set(rows.filter((_row, index) => !unchanged.has(index)).map((row) => String(row[idAt])));
     },
   };

@@ -1,12 +1,12 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import type { Execution, Job } from '../jobs/job.ts';
 import type { BulkUpdate } from './bulk.ts';
 import { fromRow, insertExecutions, readJobs, saveCalendars } from './execution-rows.ts';
 import { isClaimableHere } from './fleet-home.ts';
-import { fromJobRow, selectJobs } from './jobs.ts';
+import { fromJobRow, selectJobs, type JobRow } from './jobs.ts';
 import { lockFreeRows, type SqlStore } from './sql.ts';
 import type { Claim, Claimed, ClaimRequest } from './store.ts';
-import type { Tables } from './tables.ts';
+import type { ExecutionsTable, Tables } from './tables.ts';
 
 const START: BulkUpdate = {
   table: 'executions',
@@ -31,14 +31,19 @@ const GIVE_UP: BulkUpdate = {
 /** Everything that is due, up to a limit, in one transaction of a handful of statements, however much it is. */
 export async function claimDue(store: SqlStore, request: ClaimRequest): Promise<Claimed> {
   return await store.write(async (tx) => {
-    const nowMs = await store.now(tx);
-    const pending = await claimPending(store, tx, { ...request, nowMs });
-    const left = request.limit - pending.taken;
-    const due = await claimByCalendar(store, tx, { ...request, nowMs, limit: left });
-    const isMore = due.taken === left;
+    const step = { ...request, nowMs: await store.now(tx) };
+    const [pendingRows, dueRows] = await store.together(
+      async () => await store.fetch(selectPendingDue(store, tx, step)),
+      async () => await store.fetch(selectJobsDue(store, tx, step)),
+    );
+    const pending = await claimPending(store, tx, step, pendingRows);
+    const left = request.limit - pendingRows.length;
+    const due = await claimByCalendar(store, tx, step, dueRows.slice(0, left));
+    const isMore = dueRows.length >= left;
+    const { nowMs } = step;
     return {
       nowMs,
-      claims: [...pending.claims, ...due.claims],
+      claims: pending.concat(due.claims),
       cancelled: due.cancelled,
       nextDueMs: isMore ? nowMs : await earliestDue(store, tx, request.regionsOfOthers),
     };
@@ -47,12 +52,6 @@ export async function claimDue(store: SqlStore, request: ClaimRequest): Promise<
 
 interface ClaimStep extends ClaimRequest {
   readonly nowMs: number;
-}
-
-interface Taken {
-  readonly claims: readonly Claim[];
-  /** Rows that were looked at; as many as the limit means that there may be more. */
-  readonly taken: number;
 }
 
 /** The executions that wait for their time and may be claimed here; in the words that both the claim and its timer use. */
@@ -67,15 +66,33 @@ function selectPending(store: SqlStore, db: Kysely<Tables>, regionsOfOthers: rea
     .where(isClaimableHere(store, regionsOfOthers));
 }
 
-async function claimPending(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep): Promise<Taken> {
-  const rows = await selectPending(store, tx, step.regionsOfOthers)
+function selectPendingDue(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep) {
+  return selectPending(store, tx, step.regionsOfOthers)
     .selectAll('executions')
     .where('executions.run_at', '<=', step.nowMs)
     .orderBy('executions.run_at')
     .limit(step.limit)
-    .modifyEnd(lockFreeRows(store.dialect, 'executions'))
-    .execute();
-  if (rows.length === 0) return { claims: [], taken: 0 };
+    .modifyEnd(lockFreeRows(store.dialect, 'executions'));
+}
+
+function selectJobsDue(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep) {
+  return selectJobs(tx)
+    .where('jobs.next_at', '<=', step.nowMs + (step.aheadMs ?? 0))
+    .where('jobs.state', '=', 'enabled')
+    .where('collections.state', '=', 'Enabled')
+    .where(isClaimableHere(store, step.regionsOfOthers))
+    .orderBy('jobs.next_at')
+    .limit(step.limit)
+    .modifyEnd(lockFreeRows(store.dialect, 'jobs'));
+}
+
+async function claimPending(
+  store: SqlStore,
+  tx: Kysely<Tables>,
+  step: ClaimStep,
+  rows: readonly Selectable<ExecutionsTable>[],
+): Promise<readonly Claim[]> {
+  if (rows.length === 0) return [];
   const jobs = await readJobs(
     store,
     tx,
@@ -91,7 +108,7 @@ async function claimPending(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep
     jobs.set(job.id, plan.job);
     started.push(plan.execution);
   }
-  await store.bulk.update(
+  await store.bulk.change(
     tx,
     START,
     started.map((execution) => [
@@ -104,29 +121,20 @@ async function claimPending(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep
       execution.id,
     ]),
   );
-  await store.bulk.update(
+  await store.bulk.change(
     tx,
     GIVE_UP,
     [...changed.values()].map((job) => [job.state, job.faultedCount, job.id]),
   );
-  return { claims: toClaims(jobs, started), taken: rows.length };
+  return toClaims(jobs, started);
 }
 
 async function claimByCalendar(
   store: SqlStore,
   tx: Kysely<Tables>,
   step: ClaimStep,
-): Promise<Taken & { readonly cancelled: readonly string[] }> {
-  if (step.limit <= 0) return { claims: [], taken: 0, cancelled: [] };
-  const rows = await selectJobs(tx)
-    .where('jobs.next_at', '<=', step.nowMs + (step.aheadMs ?? 0))
-    .where('jobs.state', '=', 'enabled')
-    .where('collections.state', '=', 'Enabled')
-    .where(isClaimableHere(store, step.regionsOfOthers))
-    .orderBy('jobs.next_at')
-    .limit(step.limit)
-    .modifyEnd(lockFreeRows(store.dialect, 'jobs'))
-    .execute();
+  rows: readonly JobRow[],
+): Promise<Pick<Claimed, 'claims' | 'cancelled'>> {
   const due = rows.map((row) => fromJobRow(store, row));
   const unfinished = await readUnfinished(
     tx,
@@ -145,7 +153,7 @@ async function claimByCalendar(
   await insertExecutions(store, tx, executions);
   await cancel(store, tx, cancelled, step.nowMs);
   const jobs = new Map(plans.map((plan) => [plan.job.id, plan.job]));
-  return { claims: toClaims(jobs, executions), taken: rows.length, cancelled };
+  return { claims: toClaims(jobs, executions), cancelled };
 }
 
 function toClaims(jobs: ReadonlyMap<string, Job>, executions: readonly Execution[]): readonly Claim[] {

@@ -100,17 +100,17 @@ async function endAll(
     tx,
     batch.map(({ ended }) => ended.jobId),
   );
-  const done = await store.bulk.update(
-    tx,
-    END,
-    batch.map(({ ended }) => [
-      ended.status,
-      ended.endedAtMs ?? null,
-      ended.message,
-      ended.reason ?? null,
-      ended.id,
-      ended.attempt,
-    ]),
+  const rows = batch.map(({ ended }) => [
+    ended.status,
+    ended.endedAtMs ?? null,
+    ended.message,
+    ended.reason ?? null,
+    ended.id,
+    ended.attempt,
+  ]);
+  const [done, queued] = await store.together(
+    async () => await store.bulk.update(tx, END, rows),
+    async () => await store.fetch(selectQueued(tx)),
   );
   const settlements = new Map<string, Settlement>();
   const follow: Execution[] = [];
@@ -122,7 +122,7 @@ async function endAll(
     }
     follow.push(...ending.follow);
   }
-  await store.bulk.update(
+  await store.bulk.change(
     tx,
     SETTLE,
     [...settlements].map(([id, { finalState, lastExecutionAtMs, executions, failures, faults }]) => [
@@ -135,35 +135,29 @@ async function endAll(
     ]),
   );
   await insertExecutions(store, tx, follow);
-  const released = await releaseQueued(store, tx, batch);
+  const waiting = new Set(queued.map((row) => row.job_id));
+  const released = new Set(batch.map(({ ended }) => ended.jobId).filter((id) => waiting.has(id)));
+  await releaseQueued(store, tx, [...released]);
   return ({ id, jobId }) => (done.has(id) ? (released.has(jobId) ? 'released' : 'ended') : 'refused');
 }
 
 /**
- * The occurrence that waited for the end of the one before it may start now, unless a retry of that one comes first. Asked of
- * the rows and not of the definitions: a job that was rewritten meanwhile must not leave one waiting for ever. Resolves with
- * the ids of their jobs.
+ * Whose occurrences wait for the end of the one before. Asked of the rows and not of the definitions: a job that was rewritten
+ * meanwhile must not leave one waiting for ever.
  */
-async function releaseQueued(
-  store: SqlStore,
-  tx: Kysely<Tables>,
-  batch: readonly Ending[],
-): Promise<ReadonlySet<string>> {
-  const queued = await tx
-    .selectFrom('executions')
-    .select('job_id')
-    .where('ended_at', 'is', null)
-    .where('status', '=', 'queued')
-    .execute();
-  const waiting = new Set(queued.map((row) => row.job_id));
-  const ready = new Set(batch.map(({ ended }) => ended.jobId).filter((id) => waiting.has(id)));
-  if (ready.size === 0) return ready;
+function selectQueued(tx: Kysely<Tables>) {
+  return tx.selectFrom('executions').select('job_id').where('ended_at', 'is', null).where('status', '=', 'queued');
+}
+
+/** Occurrences that wait may start now, unless a retry of the one before comes first. */
+async function releaseQueued(store: SqlStore, tx: Kysely<Tables>, jobIds: readonly string[]): Promise<void> {
+  if (jobIds.length === 0) return;
   const nowMs = await store.now(tx);
   await tx
     .updateTable('executions')
     .set({ status: 'pending', run_at: nowMs })
     .where('ended_at', 'is', null)
-    .where('job_id', 'in', [...ready])
+    .where('job_id', 'in', jobIds)
     .where('status', '=', 'queued')
     .where((where) =>
       where.not(
@@ -178,5 +172,4 @@ async function releaseQueued(
       ),
     )
     .execute();
-  return ready;
 }

@@ -50,7 +50,7 @@ const CALENDAR: BulkUpdate = {
 
 /** Writes how far the calendars of jobs have come; nothing else of them is touched. */
 export async function saveCalendars(store: SqlStore, tx: Kysely<Tables>, jobs: readonly Job[]): Promise<void> {
-  await store.bulk.update(
+  await store.bulk.change(
     tx,
     CALENDAR,
     jobs.map((job) => [job.state, job.nextAtMs ?? null, job.made, job.id]),

@@ -122,6 +122,8 @@ export async function openPostgresDatabase(
       now,
       gather: nextTurn,
       bulk: postgresBulk,
+      fetch: async (query) => await query.execute(),
+      together: async (first, second) => [await first(), await second()],
       definitions: createDefinitions(keys),
       write: async (work) => await transact(db, work),
       tell: async (tx, news) => {

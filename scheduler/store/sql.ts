@@ -1,4 +1,4 @@
-import { sql, type Kysely, type RawBuilder } from 'kysely';
+import { sql, type CompiledQuery, type Kysely, type RawBuilder } from 'kysely';
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { BulkSql } from './bulk.ts';
 import type { Definitions } from './definitions.ts';
@@ -23,11 +23,27 @@ export interface SqlStore {
   /** Resolves when whoever was made ready by the same events has asked as well. */
   gather(): Promise<void>;
   readonly bulk: BulkSql;
+  /** Rows of a query that was made from a transaction's `tx`. */
+  fetch<Row>(query: SqlQuery<Row>): Promise<readonly Row[]>;
+  /**
+   * Both, in this order and begun inside a transaction: an embedded store has then one journey to its thread for the two,
+   * and a connection to PostgreSQL takes one after the other. At most one of them may be anything but `fetch` or `bulk`.
+   */
+  together<First, Second>(
+    first: () => Promise<First>,
+    second: () => Promise<Second>,
+  ): Promise<readonly [First, Second]>;
   readonly definitions: Definitions;
   /** The time that decides, inside a transaction: the database's own where replicas could differ. */
   now(tx: Kysely<Tables>): Promise<number>;
   /** Tells the other replicas, when the transaction commits. */
   tell(tx: Kysely<Tables>, news: StoreNews): Promise<void>;
+}
+
+/** What `fetch` takes: a query of Kysely's that gives rows. */
+export interface SqlQuery<Row> {
+  compile(): CompiledQuery;
+  execute(): Promise<Row[]>;
 }
 
 /**

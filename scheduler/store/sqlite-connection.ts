@@ -61,12 +61,19 @@ export function openSqliteConnection(file: string): SqliteConnection {
     return { kind: 'done', changes: Number(changes), insertId: Number(lastInsertRowid) };
   };
 
+  /** What has failed in this transaction while nobody waited for it. */
+  let missed: string | undefined;
+
   return {
     perform: (request) => {
+      if (request.sql === 'rollback' || request.before.includes('begin immediate')) missed = undefined;
+      if (missed !== undefined) return { kind: 'failed', message: missed };
       try {
         return perform(request);
       } catch (error) {
-        return { kind: 'failed', message: describeError(error) };
+        const message = describeError(error);
+        if (!request.isWaitedFor) missed = message;
+        return { kind: 'failed', message };
       }
     },
     close: () => {

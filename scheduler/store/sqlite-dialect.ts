@@ -74,6 +74,13 @@ export class SqliteLine implements DatabaseConnection {
     return new Set(reply.kind === 'all' ? reply.unchanged : []);
   }
 
+  /** The same, not waited for: when it fails, so does everything after it in the transaction, the commit too. */
+  sendRows(sql: string, rows: readonly BulkRow[]): void {
+    this.#handle.ask({ kind: 'rows', ...this.#around(sql), rows, isWaitedFor: false }).catch(() => {
+      // Whoever commits is told.
+    });
+  }
+
   /** Nothing is read in a stream. */
   async *streamQuery<Row>(query: CompiledQuery): AsyncIterableIterator<QueryResult<Row>> {
     yield await this.executeQuery<Row>(query);
@@ -83,14 +90,14 @@ export class SqliteLine implements DatabaseConnection {
     await this.#handle.close();
   }
 
-  #around(sql: string): Pick<SqliteRequest, 'before' | 'isInTransaction' | 'sql'> {
+  #around(sql: string): Pick<SqliteRequest, 'before' | 'isInTransaction' | 'isWaitedFor' | 'sql'> {
     const before = this.#before;
     this.#before = [];
     if (sql.startsWith('begin') || before.includes('begin immediate')) this.#isInTransaction = true;
     const isEnd = sql === 'commit' || sql === 'rollback';
     const isInTransaction = this.#isInTransaction && !isEnd && !sql.startsWith('begin');
     if (isEnd) this.#isInTransaction = false;
-    return { sql, before, isInTransaction };
+    return { sql, before, isInTransaction, isWaitedFor: true };
   }
 }
 

@@ -10,6 +10,11 @@ interface InTransaction {
    * what was sent for it after that must not be written on its own.
    */
   readonly isInTransaction: boolean;
+  /**
+   * Whether the writer waits for the reply. What fails while nobody waits fails everything after it in its transaction, the
+   * commit too.
+   */
+  readonly isWaitedFor: boolean;
 }
 
 /** What is asked of the one connection to a SQLite file. */

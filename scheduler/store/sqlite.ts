@@ -9,7 +9,7 @@ import { sqliteBulk } from './bulk.ts';
 import { createDefinitions } from './definitions.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { migrationsFor } from './migrations.ts';
-import type { SqlStore } from './sql.ts';
+import type { SqlQuery, SqlStore } from './sql.ts';
 import { SqliteLine, sqliteDialect } from './sqlite-dialect.ts';
 import { openSqliteHere, openSqliteInThread, type SqliteHandle } from './sqlite-handle.ts';
 import type { Store } from './store.ts';
@@ -70,6 +70,8 @@ export async function openSqliteDatabase(
     write: createGroupCommit({ db, gather }),
     gather,
     bulk: sqliteBulk(line),
+    fetch: async <Row>(query: SqlQuery<Row>) => (await line.executeQuery<Row>(query.compile())).rows,
+    together: async (first, second) => await Promise.all([first(), second()]),
     definitions: createDefinitions(keys),
     now: async () => await Promise.resolve(clock.now()),
     tell: async () => {},

@@ -45,10 +45,34 @@ describe("SQLite's thread", () => {
     await run(line, 'begin immediate');
     await run(line, "insert into things values ('first', 1)");
     // As SQLite does by itself when the disk is full.
-    await handle.ask({ kind: 'query', sql: 'rollback', before: [], isInTransaction: false, parameters: [] });
+    await handle.ask({ kind: 'query', sql: 'rollback', before: [], isInTransaction: false, isWaitedFor: true, parameters: [] });
     await expect(run(line, "insert into things values ('second', 2)")).rejects.toThrow('the transaction was given up');
     await run(line, 'rollback');
     expect(await run(line, 'select id from things')).toEqual([]);
+  });
+
+  it('commits nothing of a transaction in which something failed that nobody waited for', async () => {
+    const { line } = await opened();
+    const insert = 'insert into things (id, size) values (?, ?)';
+    await run(line, 'begin immediate');
+    await run(line, 'savepoint writer');
+    line.sendRows(insert, [
+      ['a', 1],
+      ['a', 2],
+    ]);
+    await run(line, 'release writer');
+    // Nor can the next writer save itself: to go back to its savepoint would undo what the first believes to be written.
+    await run(line, 'savepoint writer');
+    await expect(run(line, "insert into things values ('b', 3)")).rejects.toThrow('UNIQUE constraint failed');
+    await expect(run(line, 'rollback to writer')).rejects.toThrow('UNIQUE constraint failed');
+    await expect(run(line, 'commit')).rejects.toThrow('UNIQUE constraint failed');
+    await run(line, 'rollback');
+    expect(await run(line, 'select id from things')).toEqual([]);
+    // The transaction after it is not concerned.
+    await run(line, 'begin immediate');
+    line.sendRows(insert, [['c', 4]]);
+    await run(line, 'commit');
+    expect(await run(line, 'select id from things')).toEqual([{ id: 'c' }]);
   });
 
   it('undoes one writer and keeps the others', async () => {
