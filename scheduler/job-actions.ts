@@ -41,6 +41,8 @@ const historySchema = z.object({
         startTime: z.string(),
         endTime: z.string().optional(),
         status: z.string().optional(),
+        reason: z.string().optional(),
+        actionName: z.string().optional(),
         repeatCount: z.number(),
         retryCount: z.number(),
         message: z.string(),
@@ -125,7 +127,8 @@ export async function showHistory(
   const { value } = historySchema.parse(body);
   const rows = value.map(({ properties }) => [
     properties.startTime,
-    properties.status ?? 'completed',
+    properties.endTime ?? '-',
+    describeOutcome(properties),
     `${properties.repeatCount}`,
     `${properties.retryCount}`,
     // One line each; --json has all of it.
@@ -135,8 +138,22 @@ export async function showHistory(
     context,
     options,
     body,
-    formatTable(['START', 'STATUS', 'RUN', 'RETRY', 'MESSAGE'], rows, 'no executions yet'),
+    formatTable(['START', 'END', 'STATUS', 'RUN', 'RETRY', 'MESSAGE'], rows, 'no executions yet'),
   );
+}
+
+/** What became of it; why it was not run or was cut short; and whether it was only what is done after a failure. */
+function describeOutcome({
+  status,
+  reason,
+  actionName,
+}: {
+  readonly status?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly actionName?: string | undefined;
+}): string {
+  const notes = [...(actionName === 'ErrorAction' ? ['error action'] : []), ...(reason === undefined ? [] : [reason])];
+  return `${status ?? 'completed'}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`;
 }
 
 /** `forewarn job next` tells the rest. */

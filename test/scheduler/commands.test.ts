@@ -67,6 +67,23 @@ describe('forewarn job', () => {
     expect(await run(jobCommand, 'list', '-c', 'shop')).toBe('no jobs');
   });
 
+  it('tells in the history when a run ended, and what was only done after it had failed', async () => {
+    const { run } = shell((await runningScheduler()).url);
+    const failing =
+      'type: Http, request: { uri: "http://127.0.0.1:1/", method: GET }, retryPolicy: { retryType: none }';
+    const twice = jobFile(`action: { ${failing}, errorAction: { ${failing} } }\n`);
+    await run(jobCommand, 'put', 'twice', '-f', twice);
+    const table = await eventually(
+      async () => await run(jobCommand, 'history', 'twice'),
+      (text) => text.split('\n').length === 3,
+    );
+    const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z`;
+    expect(table).toMatch(
+      new RegExp(`^START +END +STATUS +RUN +RETRY +MESSAGE\n${time} +${time} +failed \\(error action\\) +1 +0`),
+    );
+    expect(table).toMatch(new RegExp(`\n${time} +${time} +failed +1 +0 +Http Action - `));
+  });
+
   it.each([
     ['a job that does not exist', ['show', 'none'], 'SCHEDULER_REFUSED', /was not found/],
     [
