@@ -11,6 +11,7 @@ import { actionOf, describeExecution, endingOf, type ActionOutcome, type Planned
 import { DueTimes } from './due-times.ts';
 import { Lanes } from './lanes.ts';
 import { createClaimPlan } from './plan.ts';
+import { Room, type Holding } from './room.ts';
 
 /** Performs the action of a claim. Undefined: it was interrupted and left unfinished. Never rejects. */
 export type PerformAction = (claim: Claim, signal: AbortSignal) => Promise<ActionOutcome | undefined>;
@@ -41,21 +42,11 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** Claimed in one transaction: one fsync for all of them. More would only keep the first waiting for the last. */
-const CLAIM_BATCH = 250;
-/** Executions at a time; more wait in the store. Each holds a socket or a rollout. */
-const MAX_RUNNING = 1000;
-/** Executions whose time has come and that wait for their target; more of them would only be remembered longer. */
-const MAX_WAITING = 500;
-/** These and those that are over but not yet stored: the next are claimed while the disk has the last ones. */
-const MAX_HELD = 3000;
 /**
  * So much before its time a job is claimed: a thousand that are due at one instant are then in the store already, and only
  * their requests are left to be sent. A change of a job in this last moment comes too late for that occurrence.
  */
 const CLAIM_AHEAD_MS = 500;
-/** So long it waits for room for many before it claims the few that there is room for: each claim costs an fsync. */
-const SCARCE_MS = 25;
 /** Longest sleep. Nothing is read then, only compared: it bounds the delay after the wall clock was set forward. */
 const MAX_SLEEP_MS = 30_000;
 /** Wait before the store is asked again after it failed. */
@@ -88,6 +79,7 @@ class StoreEngine implements Engine {
   readonly #stopping = new AbortController();
   readonly #dueTimes: DueTimes;
   readonly #lanes: Lanes;
+  readonly #room = new Room();
   readonly #held = new Set<Held>();
   #unsubscribe = (): void => {};
   #cancelTimer = (): void => {};
@@ -96,8 +88,6 @@ class StoreEngine implements Engine {
   #again = false;
   /** Of those that are held: how many are over, and being stored. */
   #ending = 0;
-  /** More may be due, but since then (monotonic) there is not room for as many as one claim takes. */
-  #scarceSinceMs: number | undefined;
   /** Something may be claimed that is not performed: a claim failed, perhaps after its commit, or what ran was interrupted. */
   #isUncertain = false;
 
@@ -165,9 +155,14 @@ class StoreEngine implements Engine {
     this.#cancelTimer();
     try {
       while (!this.#stopping.signal.aborted) {
-        const room = this.#room();
-        if (this.#waitsForRoom(room)) return;
-        const claimed = await this.#claim(room);
+        const room = this.#room.look(this.#holding(), this.#parts.clock.monotonic());
+        if (room.kind === 'wait') {
+          this.#armIn(room.ms, () => {
+            this.wake();
+          });
+          return;
+        }
+        const claimed = await this.#claim(room.limit);
         this.#cancel(claimed.cancelled);
         for (const claim of claimed.claims) this.#hold(claim);
         if (claimed.nextDueMs === undefined) return;
@@ -275,38 +270,12 @@ class StoreEngine implements Engine {
     this.#useRoom();
   }
 
-  /** How many may be claimed now. */
-  #room(): number {
-    const held = this.#held.size;
-    return Math.min(
-      CLAIM_BATCH,
-      MAX_RUNNING - (held - this.#ending),
-      MAX_HELD - held,
-      MAX_WAITING - this.#lanes.waiting,
-    );
-  }
-
-  /** Whether to claim later, when there is room for more; it is looked at again then, or when there is room for many. */
-  #waitsForRoom(room: number): boolean {
-    if (room === CLAIM_BATCH) {
-      this.#scarceSinceMs = undefined;
-      return false;
-    }
-    const nowMs = this.#parts.clock.monotonic();
-    this.#scarceSinceMs ??= nowMs;
-    const leftMs = this.#scarceSinceMs + SCARCE_MS - nowMs;
-    if (room > 0 && leftMs <= 0) {
-      this.#scarceSinceMs = undefined;
-      return false;
-    }
-    this.#armIn(leftMs > 0 ? leftMs : SCARCE_MS, () => {
-      this.wake();
-    });
-    return true;
+  #holding(): Holding {
+    return { held: this.#held.size, ending: this.#ending, waiting: this.#lanes.waiting };
   }
 
   #useRoom(): void {
-    if (this.#scarceSinceMs !== undefined && this.#room() === CLAIM_BATCH) this.wake();
+    if (this.#room.isWorthIt(this.#holding())) this.wake();
   }
 
   /** Never rejects. `leave`: gives up its place in its lane. */
