@@ -1,8 +1,9 @@
 import type { Express, Response } from 'express';
 import { withCertificatesRead } from '../actions/authentication/read-certificates.ts';
+import { JOB_STATES } from '../jobs/definition.ts';
 import { writeJob, type Job, type CollectionRef, type JobCollection, type JobRef } from '../jobs/job.ts';
 import { refuseJob } from '../jobs/quota.ts';
-import { badRequest, conflict, jobNotFound } from './api-error.ts';
+import { badRequest, collectionNotFound, conflict, jobNotFound } from './api-error.ts';
 import { assertCalendarsKnown } from './blackouts.ts';
 import { endpoint } from './endpoint.ts';
 import type { ApiParts } from './parts.ts';
@@ -21,14 +22,14 @@ export function addJobRoutes(app: Express, parts: ApiParts): void {
     endpoint<CollectionRef>(async (request, response) => {
       const ref = { ...request.params };
       await needCollection(store, ref);
-      const page = readPage(request, ['state'], ['enabled', 'disabled', 'completed', 'faulted']);
-      const found = (await store.jobs.listJobs(ref)).filter(
-        (job) => page.filter === undefined || job.state === page.filter,
-      );
-      const end = page.skip + page.top;
+      const page = readPage(request, ['state'], JOB_STATES);
+      const { top, skip } = page;
+      const state = JOB_STATES.find((one) => one === page.filter);
+      // One more than asked for, to know whether there is more.
+      const found = await store.jobs.listJobs(ref, { top: top + 1, skip, state });
       response.json({
-        value: found.slice(page.skip, end).map(jobView),
-        nextLink: nextLinkOf(request, page, found.length > end),
+        value: found.slice(0, top).map(jobView),
+        nextLink: nextLinkOf(request, page, found.length > top),
       });
     }),
   );
@@ -55,9 +56,9 @@ export function addJobRoutes(app: Express, parts: ApiParts): void {
     JOB,
     endpoint<JobRef>(async (request, response) => {
       const ref = request.params;
-      const collection = await needCollection(store, ref);
+      await needCollection(store, ref);
       const patch = await withCertificatesRead(request.body);
-      const stored = await store.jobs.changeJob(ref, (current, siblings) => {
+      const stored = await store.jobs.changeJob(ref, (current, siblings, collection) => {
         if (current === undefined) throw jobNotFound(ref.job);
         assertOpen(current);
         const wanted = parseJob(mergePatch(jobView(current), patch), parts.clock.now());
@@ -83,7 +84,11 @@ function addExecutionRoutes(app: Express, parts: ApiParts): void {
   app.post(
     `${JOB}/run`,
     endpoint<JobRef>(async (request, response) => {
-      await engine.runNow(await needJob(parts, request.params));
+      const job = await needJob(parts, request.params);
+      await engine.runNow(job).catch(async (error: unknown) => {
+        // It may have been deleted in this moment.
+        throw (await store.jobs.findJob(request.params))?.id === job.id ? error : jobNotFound(request.params.job);
+      });
       response.status(200).end();
     }),
   );
@@ -106,11 +111,11 @@ function addExecutionRoutes(app: Express, parts: ApiParts): void {
 
 async function putJob(parts: ApiParts, ref: JobRef, body: unknown, response: Response): Promise<void> {
   const { store, engine } = parts;
-  const collection = await needCollection(store, ref);
+  await needCollection(store, ref);
   assertName(ref.job);
   const wanted = parseJob(await withCertificatesRead(body), parts.clock.now());
   let isNew = false;
-  const stored = await store.jobs.changeJob(ref, (current, siblings) => {
+  const stored = await store.jobs.changeJob(ref, (current, siblings, collection) => {
     isNew = current === undefined;
     return change(parts, { ref, collection, current, siblings }, { ...wanted, state: wanted.state ?? 'enabled' });
   });
@@ -130,13 +135,15 @@ function change(
   { clock, random, calendars, plans }: ApiParts,
   from: {
     readonly ref: JobRef;
-    readonly collection: JobCollection;
+    /** As it is in this transaction: it may have been changed, or deleted, since the request came. */
+    readonly collection: JobCollection | undefined;
     readonly current: Job | undefined;
     readonly siblings: number;
   },
   wanted: WantedJob,
 ): Job {
   const { collection, current } = from;
+  if (collection === undefined) throw collectionNotFound(from.ref.collection, from.ref.resourceGroup);
   if (current !== undefined) assertOpen(current);
   assertCalendarsKnown(wanted.definition, calendars);
   const refusal = refuseJob(collection, wanted.definition, from.siblings, plans);

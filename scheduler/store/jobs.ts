@@ -16,7 +16,7 @@ import type { PlanCounts } from '../jobs/plans.ts';
 import { canonicalRegion } from '../replicas/regions.ts';
 import { lockName } from './names.ts';
 import { lockRows, rowsOf, type SqlStore } from './sql.ts';
-import type { JobStore } from './store.ts';
+import type { JobPage, JobStore } from './store.ts';
 import type { CollectionsTable, JobsTable, Tables } from './tables.ts';
 
 const jobStateSchema = z.enum(JOB_STATES);
@@ -67,6 +67,8 @@ export function createJobStore(store: SqlStore): JobStore {
     },
     deleteCollection: async (ref) =>
       await store.write(async (tx) => {
+        // A job that is just being written into it is written before, or not at all.
+        await lockName(store, tx, collectionKey(ref));
         const result = await tx.deleteFrom('collections').where('key', '=', collectionKey(ref)).executeTakeFirst();
         return result.numDeletedRows > 0n;
       }),
@@ -75,14 +77,15 @@ export function createJobStore(store: SqlStore): JobStore {
         // The number of siblings is what `change` judges by, so no other job may come into the collection meanwhile.
         await lockName(store, tx, collectionKey(ref));
         const current = await findJob(store, tx, ref, lockRows(store.dialect, 'jobs'));
-        const next = change(current, current === undefined ? await countJobs(tx, ref) : 0);
+        const siblings = current === undefined ? await countJobs(tx, ref) : 0;
+        const next = change(current, siblings, await findCollection(tx, ref));
         if (next === undefined) return current;
         await saveJob(store, tx, next);
         if (next.nextAtMs !== undefined) await store.tell(tx, { kind: 'due' });
         return next;
       }),
     findJob: async (ref) => await findJob(store, db, ref),
-    listJobs: async (ref) => await listJobs(store, db, ref),
+    listJobs: async (ref, page) => await listJobs(store, db, ref, page),
     countPlans: async (subscription) => await countPlans(db, subscription),
     prune: async (beforeMs) => {
       await store.write(async (tx) => {
@@ -126,11 +129,16 @@ async function countPlans(db: Kysely<Tables>, subscription: string, except = '')
   return { Free: of('Free'), Standard: of('Standard'), P10Premium: of('P10Premium'), P20Premium: of('P20Premium') };
 }
 
-async function listJobs(store: SqlStore, db: Kysely<Tables>, ref: CollectionRef): Promise<readonly Job[]> {
-  const rows = await selectJobs(db)
-    .where('jobs.collection_key', '=', collectionKey(ref))
-    .orderBy('jobs.name')
-    .execute();
+async function listJobs(
+  store: SqlStore,
+  db: Kysely<Tables>,
+  ref: CollectionRef,
+  page?: JobPage,
+): Promise<readonly Job[]> {
+  let query = selectJobs(db).where('jobs.collection_key', '=', collectionKey(ref)).orderBy('jobs.name');
+  if (page !== undefined) query = query.limit(page.top).offset(page.skip);
+  if (page?.state !== undefined) query = query.where('jobs.state', '=', page.state);
+  const rows = await query.execute();
   return rows.map((row) => fromJobRow(store, row));
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import type { AccessStore } from '../access/access-store.ts';
 import type { GrantStore } from '../coordination/leaving.ts';
 import type { EnrolmentStore } from '../enrolment/enrolment-store.ts';
+import type { JobState } from '../jobs/definition.ts';
 import type { CollectionRef, Execution, Job, JobCollection, JobRef, Settlement } from '../jobs/job.ts';
 import type { PlanCounts } from '../jobs/plans.ts';
 import type { FleetStore, Order } from '../replicas/fleet-store.ts';
@@ -112,17 +113,24 @@ export interface JobStore {
   deleteCollection(ref: CollectionRef): Promise<boolean>;
   /**
    * Creates, replaces or (when `change` returns undefined) leaves a job. `siblings` is how many jobs the collection has
-   * where this one is new, and 0 otherwise: it is for who counts before adding. What `change` throws passes through and nothing is written. Precondition: the collection exists.
+   * where this one is new, and 0 otherwise: it is for who counts before adding. `collection` is as it is at that moment, or undefined: then
+   * `change` has to throw, for a job is always in one. What it throws passes through and nothing is written.
    */
   changeJob(
     ref: JobRef,
-    change: (current: Job | undefined, siblings: number) => Job | undefined,
+    change: (current: Job | undefined, siblings: number, collection: JobCollection | undefined) => Job | undefined,
   ): Promise<Job | undefined>;
   findJob(ref: JobRef): Promise<Job | undefined>;
-  /** In ordinal order of name, as the real service lists them. */
-  listJobs(ref: CollectionRef): Promise<readonly Job[]>;
+  /** In ordinal order of name, as the real service lists them; all of them without a page. */
+  listJobs(ref: CollectionRef, page?: JobPage): Promise<readonly Job[]>;
   /** With its history. False when there was none. */
   deleteJob(ref: JobRef): Promise<boolean>;
+}
+
+export interface JobPage {
+  readonly top: number;
+  readonly skip: number;
+  readonly state: JobState | undefined;
 }
 
 /** Secrets of jobs are sealed where they are kept; these are the keys that it takes. */

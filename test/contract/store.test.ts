@@ -64,20 +64,6 @@ describe.each(storeAdapters)('jobs and executions in $name', (adapter) => {
       expect(seen).toEqual([0, 2]);
     });
 
-    it('are counted while there is something to be done for them, and only in enabled collections', async () => {
-      const { store: own } = await storeOfTest(adapter);
-      const job = await givenJob(own, own.clock.now() - 1000);
-      await givenJob(own, own.clock.now() + 60_000, { ref: { job: 'later' } });
-      const now = own.clock.now();
-      const unfinished = { jobsDue: 1, waiting: 1, due: 1, queued: 1, running: 0 };
-      await own.executions.add(execution(job, { id: 'a', status: 'pending', runAtMs: now - 1000 }));
-      await own.executions.add(execution(job, { id: 'b', status: 'pending', runAtMs: now + 60_000 }));
-      await own.executions.add(execution(job, { id: 'c', status: 'queued' }));
-      expect(await own.backlog()).toEqual(unfinished);
-      await own.jobs.changeCollection(JOB, (current) => current && { ...current, state: 'Disabled' });
-      expect(await own.backlog()).toEqual({ ...unfinished, jobsDue: 0 });
-    });
-
     it('stay as they were when the change throws', async () => {
       const job = await givenJob(store, NOW);
       const refused = store.jobs.changeJob(JOB, () => {
