@@ -10,6 +10,7 @@ import type { AgentState, CoreSettings, DurableState, Instant } from './state.ts
 /** The part of the state that the journal keeps. */
 export function durableOf(state: AgentState): DurableState {
   return {
+    ...(state.boot.hasJournal ? {} : { isPartial: true }),
     number: state.number,
     incarnation: state.incarnation,
     events: Object.values(state.events).map((entry) => ({ ...entry.promise })),
@@ -51,7 +52,7 @@ export function initialState(
     boot: {
       atMs: now.monotonicMs,
       isContinued,
-      hasJournal: durable !== undefined,
+      hasJournal: durable !== undefined && durable.isPartial !== true,
       absence: undefined,
       hasPolled: false,
       hasReconciled: !settings.hasCoordinator,

@@ -1,6 +1,15 @@
 import { subjectHash } from '../../common/agreement/names.ts';
 import { newPlan } from './plan.ts';
-import { changePromise, newPreparation, noteEvent, recordActivity, runHook, writeLog, type Draft } from './draft.ts';
+import {
+  changePromise,
+  namesOnly,
+  newPreparation,
+  noteEvent,
+  recordActivity,
+  runHook,
+  writeLog,
+  type Draft,
+} from './draft.ts';
 import { proveAgain } from './preparation.ts';
 import type { ScheduledEvent } from './event-document.ts';
 import type { EventEntry, EventPromise, Plan } from './state.ts';
@@ -25,7 +34,7 @@ export function addEvent(draft: Draft, key: string, event: ScheduledEvent): void
     // Rule 12: what starts without notice leaves nothing to promise and nothing to approve.
     promise: hasStarted ? 'none' : 'binding',
     number: 0,
-    localIntent: false,
+    localIntent: isForgotten(draft) && namesOnly(draft.state, event.resources),
     posted: false,
     approved: false,
     started: hasStarted,
@@ -62,9 +71,13 @@ export function addEvent(draft: Draft, key: string, event: ScheduledEvent): void
  * at once and stays out to the end, whatever the policy says of when.
  */
 function withoutReturn(draft: Draft, plan: Plan): Plan {
-  const { hasJournal, hasPolled, hasReconciled } = draft.state.boot;
-  const isForgotten = !hasJournal && (!hasPolled || !hasReconciled);
-  return { ...plan, isBound: isForgotten && plan.decision.consequence === 'drain' };
+  return { ...plan, isBound: isForgotten(draft) && plan.decision.consequence === 'drain' };
+}
+
+/** This VM is still to learn what it did about events before. */
+function isForgotten({ state }: Draft): boolean {
+  const { hasJournal, hasPolled, hasReconciled } = state.boot;
+  return !hasJournal && (!hasPolled || !hasReconciled);
 }
 
 /** What an entry has besides its promise when nothing has happened yet. */

@@ -11,6 +11,7 @@ import {
   hasAgreed,
   isHeld,
   isLive,
+  namesOnly,
   ownName,
   takeId,
   writeLog,
@@ -33,6 +34,11 @@ export function advanceReconciliation(draft: Draft): void {
     const id = takeId(draft);
     changeCoordinator(draft, { reconcile: { id, atMs: now.monotonicMs } });
     draft.actions.push({ kind: 'reconcile', id });
+  }
+  if (!boot.hasJournal && isReconciled(state)) {
+    // From here on what this VM has promised is what its journal says.
+    changeBoot(draft, { hasJournal: true });
+    state.revision++;
   }
   if (isReconciled(state) || isHeld(state) || Object.values(state.events).some(isLive)) return;
   if (!boot.hasPolled && now.monotonicMs - boot.atMs >= BLIND_OPEN_MS) {
@@ -75,10 +81,25 @@ export function absorbRecords(draft: Draft, id: number, records: readonly Agreem
       state.number = copy.number;
       state.revision++;
     }
+    recallIncarnation(draft, record, copy);
     adoptPromise(draft, record, copy);
   }
   changeCoordinator(draft, { isReady: true, reconcile: undefined });
   changeBoot(draft, { hasReconciled: true });
+}
+
+/**
+ * With its journal a VM has lost the incarnation by which it would tell that the documents it is shown are of another time
+ * (rule 5): its own copy of what still holds brings it back. Not otherwise: a count that began again long ago is believed.
+ */
+function recallIncarnation(draft: Draft, record: AgreementRecord, copy: MemberEntry): void {
+  const { state } = draft;
+  const { hasJournal, hasReconciled } = state.boot;
+  const isOver = record.phase === 'ended' || copy.promise === 'released' || copy.promise === 'withdrawn';
+  if (hasJournal || hasReconciled || isOver || copy.incarnation === undefined) return;
+  if (state.incarnation !== undefined && copy.incarnation <= state.incarnation) return;
+  state.incarnation = copy.incarnation;
+  state.revision++;
 }
 
 function adoptPromise(draft: Draft, record: AgreementRecord, copy: MemberEntry): void {
@@ -89,10 +110,15 @@ function adoptPromise(draft: Draft, record: AgreementRecord, copy: MemberEntry):
     if (isPrepared || copy.promise === 'binding') addLostPromise(draft, key, record, copy);
     return;
   }
+  if (entry.promise.promise === 'none') {
+    // It has started since, and leaves nothing to promise: but what was promised keeps the VM out, whatever its policy says.
+    if (isPrepared && !entry.plan.isBound) entry.plan = { ...entry.plan, isBound: true };
+    return;
+  }
   if (copy.number === entry.promise.number && copy.promise === entry.promise.promise) {
     // Whoever steps back asks again: only the answer to that says that the store would not lose it.
     if (!stepsBack(entry)) entry.reportedNumber = Math.max(entry.reportedNumber, copy.number);
-  } else if (copy.number >= entry.promise.number && entry.promise.promise !== 'none') {
+  } else if (copy.number >= entry.promise.number) {
     // The journal is older than the copy: continue above its number, and never below what was promised.
     const isStill = isLive(entry) && isPrepared && copy.hash === entry.promise.hash;
     changePromise(draft, entry, isStill ? { promise: 'prepared', offered: true } : { offered: isLive(entry) });
@@ -115,7 +141,8 @@ function addLostPromise(draft: Draft, key: string, record: AgreementRecord, copy
     hash: isSame ? copy.hash : subjectHash(record),
     promise: copy.promise === 'prepared' && isSame ? 'prepared' : 'binding',
     number: copy.number,
-    localIntent: false,
+    // Named alone it may have sent its approval and not said so yet.
+    localIntent: namesOnly(state, record.resources),
     posted: false,
     approved: record.phase === 'approved',
     started: false,

@@ -29,6 +29,7 @@ export function advanceReport(draft: Draft, key: string, entry: EventEntry): voi
     deadlineReached: promise.deadlineReached,
     localIntent: promise.localIntent,
     ...(stepsBack(entry) ? { stepsBack: true } : {}),
+    ...(state.incarnation === undefined ? {} : { incarnation: state.incarnation }),
     ...(promise.notBeforeMs === undefined ? {} : { notBeforeMs: promise.notBeforeMs }),
   });
 }

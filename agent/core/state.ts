@@ -249,6 +249,11 @@ export interface MaintenanceEntry {
 
 /** What the journal keeps: enough to come back from a crash at any moment without having forgotten a promise. */
 export interface DurableState {
+  /**
+   * Written by a VM that had no journal, before it had learnt what it may have promised: at the next boot that is still to be
+   * learnt.
+   */
+  readonly isPartial?: boolean | undefined;
   readonly number: number;
   readonly incarnation: number | undefined;
   readonly events: readonly EventPromise[];

@@ -32,6 +32,7 @@ const promiseSchema = z
 
 const durableSchema = z
   .object({
+    isPartial: z.boolean().optional(),
     number: z.int().nonnegative(),
     incarnation: z.int().nonnegative().optional(),
     events: z.array(promiseSchema),

@@ -68,15 +68,17 @@ function applyReport(record: AgreementRecord, command: ReportCommand): Transitio
     hash,
     promise: command.promise,
     deadlineReached: command.deadlineReached,
+    ...(command.incarnation === undefined ? {} : { incarnation: command.incarnation }),
   };
   const refusal = refuseMemberWrite(entry, command.vmId, command.number);
   const isRepetition = refusal === 'stale-number' && isSameEntry(entry, next);
   if (refusal !== undefined && !isRepetition) return refused(record, refusal);
+  const kept = isRepetition && entry !== undefined ? entry : next;
   const notBeforeMs = isRepetition ? record.notBeforeMs : (command.notBeforeMs ?? record.notBeforeMs);
   return accepted({
     ...record,
     everIntent: record.everIntent || command.localIntent,
-    members: { ...record.members, [name]: next },
+    members: { ...record.members, [name]: kept },
     ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
   });
 }

@@ -22,6 +22,11 @@ export interface ReportCommand extends Addressed {
    * lose it, it is refused, as a withdrawal is.
    */
   readonly stepsBack?: boolean | undefined;
+  /**
+   * Highest incarnation of the document that this VM has seen: should it lose its journal, it knows by it documents of another
+   * time. Compared by this VM only; each may be told another count.
+   */
+  readonly incarnation?: number | undefined;
   /** When the platform goes ahead by itself, as this VM has read it; not part of what is agreed on. Epoch milliseconds. */
   readonly notBeforeMs?: number | undefined;
 }

@@ -77,6 +77,8 @@ export interface MemberEntry {
   readonly promise: PromiseState;
   /** Its share of the notice ran out before its drain was proven, and its operator chose to approve all the same. */
   readonly deadlineReached: boolean;
+  /** Kept for the VM itself, as it was when it wrote this. */
+  readonly incarnation?: number | undefined;
 }
 
 /**

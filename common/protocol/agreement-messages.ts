@@ -28,6 +28,7 @@ export const commandSchema = z.discriminatedUnion('kind', [
     deadlineReached: z.boolean(),
     localIntent: z.boolean(),
     stepsBack: z.boolean().optional(),
+    incarnation: number.optional(),
     notBeforeMs: z.number().optional(),
   }),
   z.strictObject({ kind: z.literal('campaign'), ...addressed, holder: name }),
@@ -57,7 +58,14 @@ export const recordSchema = z
     term: number,
     members: z.record(
       name,
-      z.strictObject({ vmId: name, number, hash, promise: z.enum(PROMISE_STATES), deadlineReached: z.boolean() }),
+      z.strictObject({
+        vmId: name,
+        number,
+        hash,
+        promise: z.enum(PROMISE_STATES),
+        deadlineReached: z.boolean(),
+        incarnation: number.optional(),
+      }),
     ),
     notBeforeMs: z.number().optional(),
     forced: z.strictObject({ hash, by: name, reason: z.string().max(MAX_REASON), atMs: z.number() }).optional(),

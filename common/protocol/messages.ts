@@ -7,7 +7,7 @@ import { commandSchema, outcomeSchema, recordSchema } from './agreement-messages
  */
 
 /** Raised when an old agent and a new scheduler could misunderstand each other. Compared at the first message. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** Path of the scheduler's WebSocket for agents. */
 export const AGENT_PATH = '/forewarn/v1/agent';

@@ -1,6 +1,6 @@
 import { simulate, type RunResult } from './run.ts';
 import type { Bias, FaultKind, Mode } from './faults.ts';
-import type { Invariant } from './invariants.ts';
+import { RESIDUALS, type Invariant, type Residual } from './invariants.ts';
 
 export interface CampaignSummary {
   readonly mode: Mode;
@@ -10,7 +10,7 @@ export interface CampaignSummary {
   /** Runs in which another VM took over an open intent. */
   readonly takeovers: number;
   readonly posts: number;
-  readonly residuals: Readonly<Record<'R1' | 'R2' | 'R3', number>>;
+  readonly residuals: Readonly<Record<Residual, number>>;
   /** How often each kind of fault happened. */
   readonly fired: Readonly<Partial<Record<FaultKind, number>>>;
   /** Runs that broke an invariant, by invariant. */
@@ -28,7 +28,7 @@ const FAILURES_KEPT = 3;
 export function runCampaign(mode: Mode, first: number, seeds: number, bias: Bias = {}): CampaignSummary {
   const before = process.threadCpuUsage();
   const totals = { events: 0, approved: 0, takeovers: 0, posts: 0, failureCount: 0 };
-  const residuals = { R1: 0, R2: 0, R3: 0 };
+  const residuals = { R1: 0, R2: 0, R3: 0, R4: 0 };
   const fired: Partial<Record<FaultKind, number>> = {};
   const broken: Partial<Record<Invariant, number>> = {};
   const failures: string[] = [];
@@ -38,7 +38,7 @@ export function runCampaign(mode: Mode, first: number, seeds: number, bias: Bias
     totals.approved += result.approved;
     if (result.takeovers > 0) totals.takeovers++;
     totals.posts += result.posts;
-    for (const kind of ['R1', 'R2', 'R3'] as const) residuals[kind] += result.residuals[kind];
+    for (const kind of RESIDUALS) residuals[kind] += result.residuals[kind];
     for (const [kind, count] of result.fired) fired[kind] = (fired[kind] ?? 0) + count;
     if (result.violations.length === 0) continue;
     totals.failureCount++;

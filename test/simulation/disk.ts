@@ -12,6 +12,8 @@ export class Disk {
   /** Installed long ago, so that it has one. */
   #journal: DurableState | undefined = { number: 0, incarnation: undefined, events: [], maintenance: [] };
 
+  #hasLost = false;
+
   constructor(world: World, agent: { life(): number; isAlive(): boolean; tell(observation: Observation): void }) {
     this.#world = world;
     this.#agent = agent;
@@ -22,7 +24,12 @@ export class Disk {
   }
 
   lose(): void {
+    this.#hasLost = true;
     this.#journal = undefined;
+  }
+
+  get hasLost(): boolean {
+    return this.#hasLost;
   }
 
   write(revision: number, durable: DurableState): void {

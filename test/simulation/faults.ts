@@ -156,7 +156,7 @@ export function drawFaults(mode: Mode, random: RandomSource, healsAtMs: number):
   const maybe = (value: number): number => (chance(0.5) ? value : 0);
   const count = (most: number): number => Math.floor(maybe(1) * random.fraction() * (most + 1));
   const isUnbounded = mode !== 'liveness';
-  const drawn: Faults = {
+  return {
     crashes: count(4),
     staysAway: maybe(0.3),
     lostInIntent: chance(0.15) ? 0.5 : 0,
@@ -194,14 +194,4 @@ export function drawFaults(mode: Mode, random: RandomSource, healsAtMs: number):
     withoutAgent: chance(0.04) ? (isUnbounded && chance(0.3) ? 'unlisted' : 'listed') : 'none',
     healsAtMs: isUnbounded ? Number.POSITIVE_INFINITY : healsAtMs,
   };
-  return possible(drawn);
-}
-
-/**
- * What cannot be survived together, and does not happen together: a VM that has lost its journal has also lost the incarnation
- * by which it would tell documents of another time. A service is disabled only when nobody has asked for a day.
- */
-export function possible(faults: Faults): Faults {
-  const isOfAnotherTime = faults.behind > 0 || faults.restartedDocuments > 0;
-  return isOfAnotherTime ? { ...faults, lostJournals: 0 } : faults;
 }

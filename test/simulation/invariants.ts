@@ -7,6 +7,10 @@ import type { Checks, World } from './world.ts';
 export const INVARIANTS = ['S1', 'S1b', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7', 'S8', 'A1', 'L1', 'L2', 'L3'] as const;
 export type Invariant = (typeof INVARIANTS)[number];
 
+/** What is counted only. */
+export const RESIDUALS = ['R1', 'R2', 'R3', 'R4'] as const;
+export type Residual = (typeof RESIDUALS)[number];
+
 export interface Violation {
   readonly invariant: Invariant;
   readonly atMs: number;
@@ -40,11 +44,12 @@ const EDGES: Readonly<Record<AgreementPhase, readonly AgreementPhase[]>> = {
  *
  * Counted, not forbidden, because no client can prevent them: R1, VMs that the event came to name after the poster's last read;
  * R2, a balancer that forgot a drain after the last look at it; R3, an approval of an
- * earlier life of the event's id, or a promise of one that nobody but the VM itself knew to be over.
+ * earlier life of the event's id, or a promise of one that nobody but the VM itself knew to be over; R4, a promise that was in the
+ * journal that its VM lost and nowhere else, when the VM was then shown documents of another time.
  */
 export class Invariants implements Checks {
   readonly violations: Violation[] = [];
-  readonly residuals = { R1: 0, R2: 0, R3: 0 };
+  readonly residuals: Record<Residual, number> = { R1: 0, R2: 0, R3: 0, R4: 0 };
   /** Canonical names of the VMs that each approved event named when its approval was sent. */
   readonly #approved = new Map<string, ReadonlySet<string>>();
   readonly #promised = new Map<string, Set<string>>();
@@ -148,6 +153,7 @@ export class Invariants implements Checks {
       if (!known.has(name)) this.residuals.R1++;
       else if (vm.isUndone()) this.residuals.R2++;
       else if (this.lifeOf(event.id) > 1 && !this.#ended.has(event.id)) this.residuals.R3++;
+      else if (this.#isForgotten(name, event.id)) this.residuals.R4++;
       else this.violate('S1', `${by} approved while ${name} was in service`);
     }
     if (!this.#approved.has(event.id)) this.#approved.set(event.id, new Set(names.filter((name) => known.has(name))));
@@ -166,10 +172,23 @@ export class Invariants implements Checks {
     if (vm?.operator.consents === true || vm?.hasAgent === false) return;
     for (const [eventId, names] of this.#approved)
       if (names.has(name) && !this.#isPastImpact(name, eventId))
-        this.violate('S1b', `${name} entered rotation although ${eventId} was approved and is not over`);
+        this.#enters('S1b', name, eventId, `${name} entered rotation although ${eventId} was approved and is not over`);
     for (const [eventId, names] of this.#promised)
       if (names.has(name) && !this.#isPastImpact(name, eventId))
-        this.violate('S5', `${name} broke its promise for ${eventId}`);
+        this.#enters('S5', name, eventId, `${name} broke its promise for ${eventId}`);
+  }
+
+  #enters(invariant: Invariant, name: string, eventId: string, detail: string): void {
+    if (this.#isForgotten(name, eventId)) this.residuals.R4++;
+    else this.violate(invariant, detail);
+  }
+
+  /** Its journal is lost, the documents it is shown may be of another time, and nobody was told of what it promised. */
+  #isForgotten(name: string, eventId: string): boolean {
+    const { faults, coordinator, vms } = this.world ?? {};
+    const isOfAnotherTime = faults !== undefined && faults.behind + faults.restartedDocuments > 0;
+    const copy = coordinator?.record(eventId)?.members[name];
+    return isOfAnotherTime && copy === undefined && vms?.get(name)?.hasLostJournal() === true;
   }
 
   /** The weaker way back that some operators choose. */

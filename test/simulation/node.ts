@@ -95,6 +95,10 @@ export class Node implements SimulatedVm {
     return this.#traffic.connections();
   }
 
+  hasLostJournal(): boolean {
+    return this.#disk.hasLost;
+  }
+
   isUndone(): boolean {
     const { restartedAtMs } = this.#traffic;
     return restartedAtMs !== undefined && restartedAtMs >= this.#preparedAtMs - LOOK_MS;

@@ -1,6 +1,6 @@
 import type { CampaignSummary } from './campaign.ts';
 import { FAULT_KINDS } from './faults.ts';
-import { INVARIANTS } from './invariants.ts';
+import { INVARIANTS, RESIDUALS } from './invariants.ts';
 import type { Finding } from './mutants/find.ts';
 
 /** What a campaign came to, in a few lines. */
@@ -8,13 +8,12 @@ export function describeCampaign(sum: CampaignSummary, wallMs: number): string {
   const percent = (part: number, whole: number): string => `${((100 * part) / Math.max(1, whole)).toFixed(1)} %`;
   const perSecond = Math.round(sum.seeds / (wallMs / 1000));
   const perCpuSecond = Math.round(sum.seeds / sum.cpuSeconds);
-  const { R1, R2, R3 } = sum.residuals;
   return [
     `${sum.mode}: ${sum.seeds} seeds, ${perSecond} a second, ${perCpuSecond} a second of processor time`,
     `  events ${sum.events}, approved early ${sum.approved} (${percent(sum.approved, sum.events)}), approvals sent ${sum.posts}`,
     `  runs with an open intent taken over ${sum.takeovers} (${percent(sum.takeovers, sum.seeds)})`,
     `  violations: ${INVARIANTS.map((name) => `${name} ${sum.broken[name] ?? 0}`).join(', ')}`,
-    `  nobody can prevent: R1 ${R1}, R2 ${R2}, R3 ${R3}`,
+    `  nobody can prevent: ${RESIDUALS.map((name) => `${name} ${sum.residuals[name]}`).join(', ')}`,
   ].join('\n');
 }
 

@@ -34,6 +34,8 @@ export interface SimulatedVm extends Machine {
   /** Only because a balancer forgot the drain after the last look at it: nobody can know of that (R2). */
   isUndone(): boolean;
   readonly hasAgent: boolean;
+  /** Once at least. */
+  hasLostJournal(): boolean;
   readonly operator: Operator;
   /** Hit by the event: down, or frozen, for so long. */
   hit(type: EventType, durationMs: number): void;

@@ -41,6 +41,23 @@ export const MUTANTS_OF_THE_AGREEMENT: readonly Mutant[] = [
     found: { mode: 'safety', bias: { grows: true, behind: 1, lostJournals: 0 } },
   },
   {
+    name: 'a promise for other VMs counts',
+    rule: '1, hash',
+    edits: [
+      {
+        file: `${RECORD}/record.ts`,
+        text: "entry.hash === record.hash && entry.promise !== 'prepared'",
+        instead: "entry.promise !== 'prepared'",
+      },
+      {
+        file: `${RECORD}/record.ts`,
+        text: 'if (entry.hash !== record.hash && !isPast)',
+        instead: 'if (entry.hash !== record.hash && !isPast && !record.resources.includes(name))',
+      },
+    ],
+    found: { mode: 'safety', bias: { grows: true, behind: 1, lostJournals: 0 } },
+  },
+  {
     name: 'consent speaks for the others',
     rule: '1',
     edits: [

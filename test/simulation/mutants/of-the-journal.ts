@@ -69,6 +69,59 @@ export const MUTANTS_OF_THE_JOURNAL: readonly Mutant[] = [
     found: { mode: 'safety', bias: { crashes: 6, lostJournals: 1, metadataOutages: 4, lateCommands: 0.5 } },
   },
   {
+    name: 'what a VM was shown is not kept with its promise',
+    rule: '5, boot',
+    edits: [{ file: `${CORE}/reconcile.ts`, text: '    recallIncarnation(draft, record, copy);\n', instead: '' }],
+    found: { mode: 'safety', bias: { lostJournals: 0.5, restartedDocuments: 1, crashes: 6 } },
+  },
+  {
+    name: 'a journal that was begun before anything was learnt is a whole one',
+    rule: 'boot',
+    edits: [
+      {
+        file: `${CORE}/durable.ts`,
+        text: '    ...(state.boot.hasJournal ? {} : { isPartial: true }),\n',
+        instead: '',
+      },
+    ],
+    found: { mode: 'safety', first: 1500, bias: { lostJournals: 0.5, restartedDocuments: 1, crashes: 12 } },
+  },
+  {
+    name: 'an intent for one that was lost is none',
+    rule: '8',
+    edits: [
+      {
+        file: `${CORE}/reconcile.ts`,
+        text: '    localIntent: namesOnly(state, record.resources),',
+        instead: '    localIntent: false,',
+      },
+    ],
+    found: {
+      mode: 'safety',
+      bias: {
+        lostJournals: 0.8,
+        restartedDocuments: 1,
+        crashes: 8,
+        failovers: 0,
+        moreEvents: 2,
+        latePosts: 0.5,
+        withdrawals: 1,
+      },
+    },
+  },
+  {
+    name: 'a promise is reported before it is on disk',
+    rule: 'durable',
+    edits: [
+      {
+        file: `${CORE}/report.ts`,
+        text: '  if (!isDurable(draft, entry) || now.monotonicMs',
+        instead: '  if (now.monotonicMs',
+      },
+    ],
+    found: { mode: 'policies', first: 2200, bias: { crashes: 10, failedWrites: 0.7, lateCommands: 0.5, failovers: 2 } },
+  },
+  {
     name: 'an intent for one is not on disk first',
     rule: '8',
     edits: [
