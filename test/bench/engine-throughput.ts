@@ -6,7 +6,8 @@ import { callOnce, fillStore, openEngine, startReceiver, type Receiver } from '.
 import { median, type Figure } from './figures.ts';
 
 const ROUNDS = 3;
-const JOBS = 10_000;
+/** Some seconds of them: what is measured is a service that runs, not how it begins. */
+const JOBS = 40_000;
 /** The loop's connections; more make it no faster. */
 const AT_ONCE = 64;
 
@@ -20,12 +21,16 @@ interface Round {
 
 const GOAL = 0.6;
 
-/** HTTP jobs that are due, executed per second with durable history, beside a bare undici loop to the same server. */
+/**
+ * HTTP jobs that are due, executed per second with durable history, beside a bare undici loop that sends the same requests to
+ * the same server: with the headers that tell a target what it is called for.
+ */
 export async function measureEngineThroughput(): Promise<Figure> {
   const receiver = await startReceiver();
   try {
     const rounds: { ours: Round; limit: Round }[] = [];
     await bareLoop(receiver, JOBS);
+    await dueJobs(receiver, JOBS / 4);
     for (let round = 0; round < ROUNDS; round++) {
       rounds.push({ limit: await bareLoop(receiver, JOBS), ours: await dueJobs(receiver, JOBS) });
     }
@@ -39,7 +44,7 @@ export async function measureEngineThroughput(): Promise<Figure> {
       limit: `${describe(
         rounds.map(({ limit }) => limit),
         'requests/s',
-      )} (bare undici loop, same server)`,
+      )} (bare undici loop, same requests, same server)`,
       ratio: `${ratio.toFixed(2)} (goal ${GOAL})`,
       isKept: ratio >= GOAL,
     };
@@ -66,6 +71,16 @@ function stopwatch(count: number): () => Round {
   });
 }
 
+/** As the product sends them. */
+const HEADERS = {
+  'x-ms-execution-tag': '0f8fad5bd9cb469fa16570867489500e',
+  'x-ms-client-request-id': '019aa1c4-2d00-7a3f-9b1e-0e02b2c3d479',
+  'x-ms-scheduler-jobid': 'due12345',
+  'x-ms-scheduler-jobcollection': 'due-12',
+  'x-ms-scheduler-expected-execution-time': '2026-11-20T12:00:00.001Z',
+  'x-ms-scheduler-attempt': '1',
+};
+
 async function bareLoop(receiver: Receiver, count: number): Promise<Round> {
   const agent = new Agent({ connections: AT_ONCE });
   let left = count;
@@ -73,7 +88,7 @@ async function bareLoop(receiver: Receiver, count: number): Promise<Round> {
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       while (left-- > 0) {
-        const response = await request(receiver.url, { dispatcher: agent });
+        const response = await request(receiver.url, { dispatcher: agent, headers: HEADERS });
         await response.body.text();
       }
     }),
