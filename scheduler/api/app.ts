@@ -67,6 +67,8 @@ export function createApp(parts: ApiParts): Express {
     }
     const answer = toApiError(error);
     if (answer.status >= 500) parts.log.error({ path: request.path, err: describeError(error) }, 'request failed');
+    // The resource manager's own 404, as it is recorded; clients tell it from the provider's by this.
+    if (answer.code === 'ResourceNotFound') response.set('x-ms-failure-cause', 'gateway');
     response.status(answer.status).json({ error: { code: answer.code, message: answer.message } });
   });
   return app;

@@ -112,9 +112,9 @@ export interface JobStore {
   /** With all its jobs and their history. False when there was none. */
   deleteCollection(ref: CollectionRef): Promise<boolean>;
   /**
-   * Creates, replaces or (when `change` returns undefined) leaves a job. `siblings` is how many jobs the collection has
-   * where this one is new, and 0 otherwise: it is for who counts before adding. `collection` is as it is at that moment, or undefined: then
-   * `change` has to throw, for a job is always in one. What it throws passes through and nothing is written.
+   * Creates, replaces or (when `change` returns undefined) leaves a job. `siblings` is how many jobs the collection has where
+   * this one is new, and 0 otherwise: it is for who counts before adding. `collection` is as it is at that moment, or
+   * undefined: then `change` has to throw, for a job is always in one. What it throws passes through and nothing is written.
    */
   changeJob(
     ref: JobRef,

@@ -122,6 +122,7 @@ describe('job collections', () => {
     ] as const) {
       const answer = await call(method, path, method === 'get' ? undefined : {});
       expect([path, answer.status, answer.body]).toEqual([path, 404, expected]);
+      expect(answer.headers['x-ms-failure-cause']).toBe('gateway');
     }
   });
 
