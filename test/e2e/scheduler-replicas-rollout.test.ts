@@ -178,7 +178,7 @@ it.each([
 
     expect(await rollout(urls.two)).toMatchObject({ attempt: 2, vms: VMS.map((name) => ({ name, phase: 'done' })) });
     // A lease and a beat, and what a machine that does much else takes to start two tasks.
-    expect(takenOverMs).toBeLessThan(40_000);
+    expect(takenOverMs).toBeLessThan(60_000);
     const ended = ledger().filter(([what]) => what === 'end');
     expect(ended.map(([, vm, attempt]) => `${vm} ${attempt}`).toSorted()).toEqual([
       'web1 1',

@@ -2,13 +2,22 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MODES, type Mode } from '../simulation/faults.ts';
 import { soakKills } from './soak-kills.ts';
-import { soakSchedulers } from './soak-schedulers.ts';
+import { soakFleet, soakSchedulers } from './soak-schedulers.ts';
 import { soakDemo } from './demo.ts';
 import { soakDrains } from './soak-drains.ts';
 import { soakRecurrence } from './recurrence.ts';
 import { soakSimulation } from './simulate.ts';
 
-const USUAL = { seeds: 20_000, demos: 20, rounds: 50, cycles: 200, rules: 50_000, zonedJobs: 10_000, kills: 200 };
+const USUAL = {
+  seeds: 20_000,
+  demos: 20,
+  rounds: 50,
+  cycles: 200,
+  rules: 50_000,
+  zonedJobs: 10_000,
+  kills: 200,
+  fleetKills: 40,
+};
 
 const program = new Command('soak').description(
   'Long runs; each prints the seed or the command that repeats a failure.',
@@ -77,12 +86,23 @@ program
     finish(await soakSchedulers(options));
   });
 
+program
+  .command('fleet')
+  .description('kill and freeze replicas of a scheduler while fleet jobs roll over the agents of all of them')
+  .option('--seed <seed>', 'seed of the moments', count, 1)
+  .option('--kills <number>', 'how many', count, USUAL.fleetKills)
+  .option('--replicas <number>', 'how many schedulers', count, 3)
+  .action(async (options: { seed: number; kills: number; replicas: number }) => {
+    finish(await soakFleet(options));
+  });
+
 program.action(async () => {
   const isGood =
     (await soakSimulation({ modes: MODES, first: 1, seeds: USUAL.seeds })) &&
     (await soakKills('kills', { seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
     (await soakKills('leader-kills', { seed: Date.now() % 1_000_000, rounds: USUAL.rounds })) &&
     (await soakSchedulers({ seed: Date.now() % 1_000_000, kills: USUAL.kills, replicas: 3 })) &&
+    (await soakFleet({ seed: Date.now() % 1_000_000, kills: USUAL.fleetKills, replicas: 3 })) &&
     (await soakDrains({ cycles: USUAL.cycles })) &&
     soakRecurrence({ first: 1, rules: USUAL.rules, jobs: USUAL.zonedJobs }) &&
     soakDemo(USUAL.demos);

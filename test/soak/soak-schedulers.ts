@@ -1,4 +1,5 @@
 import { startPostgres } from '../support/postgres-server.ts';
+import { killFleetReplicas } from './fleet-kills.ts';
 import { killSchedulers } from './scheduler-kills.ts';
 
 /** Prints what happened on each store; resolves false when something happened that must never happen. */
@@ -31,4 +32,28 @@ export async function soakSchedulers(options: {
     }
   }
   return isGood;
+}
+
+/** The same for fleet jobs, which only several replicas on one PostgreSQL can lose. */
+export async function soakFleet(options: {
+  readonly seed: number;
+  readonly kills: number;
+  readonly replicas: number;
+}): Promise<boolean> {
+  const server = await startPostgres(['fsync=off']);
+  try {
+    const result = await killFleetReplicas({
+      ...options,
+      url: server.url,
+      report: (line) => process.stdout.write(`fleet: ${line}\n`),
+    });
+    for (const violation of result.violations) process.stdout.write(`VIOLATION ${violation}\n`);
+    process.stdout.write(
+      `fleet: ${result.kills} kills and freezes, ${result.rollouts} rollouts, ${result.takenOver} taken over, ${result.orders} orders, ` +
+        `at most ${result.mostOut} out, violations ${result.violations.length}; repeat it: npm run soak -- fleet --seed ${options.seed} --kills ${options.kills}\n`,
+    );
+    return result.violations.length === 0;
+  } finally {
+    await server.close();
+  }
 }
