@@ -35,7 +35,6 @@ export interface JobWords extends ActionWords, ErrorWords, ScheduleWords {
   readonly task?: string;
   readonly role?: string;
   readonly scope?: string;
-  readonly start?: string;
   /** What becomes of runs that were missed, and of one that is due while the last one is under way. */
   readonly missed?: string;
   readonly overlap?: string;

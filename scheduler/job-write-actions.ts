@@ -14,6 +14,7 @@ import {
 } from './job-actions.ts';
 import { jobBody, type JobWords } from './job-body.ts';
 import { nextMinute } from './schedule-actions.ts';
+import { saysTimes } from './schedule-words.ts';
 
 export interface WriteOptions extends JobOptions, JobWords {
   readonly file?: string;
@@ -49,9 +50,10 @@ export async function createJob(context: CommandContext, name: string, options: 
 }
 
 function newJob(options: WriteOptions): ReturnType<typeof jobBody> {
-  // Without a start time a job runs at once; cron's own clock begins with the next minute.
-  const start = options.cron === undefined || options.start !== undefined ? options.start : nextMinute(systemClock);
-  return jobBody({ ...withSecretsRead(options), ...(start === undefined ? {} : { start }) }, true);
+  // Without a start time a job runs at once as well. Whoever says at which times it is to run means those.
+  const start = options.start ?? (saysTimes(options) ? nextMinute(systemClock) : undefined);
+  const { properties } = jobBody(withSecretsRead(options), true);
+  return { properties: start === undefined ? properties : { ...properties, startTime: start } };
 }
 
 /** A file says all of a job. What options add to it would be passed over, so they are refused. */

@@ -61,12 +61,18 @@ function withJobOptions(command: Command): Command {
 /** When it runs: the cmdlets' start, frequency, interval, end and count, and the schedule, which they could not say. */
 function withScheduleOptions(command: Command): Command {
   return command
-    .option('--start <time>', 'first time, ISO 8601 (default: at once)')
+    .option(
+      '--start <time>',
+      'not before this time, ISO 8601 (default: at once, and then as --frequency says; with a list or --cron: as they say)',
+    )
     .option('--frequency <unit>', 'minute, hour, day, week, month or year (default: as the lists below say, or once)')
     .option('--interval <number>', 'every so many of them (default 1)')
     .option('--count <number>', 'so many times')
     .option('--end <time>', 'not after this time')
-    .option('--minutes <list>', 'at these minutes of the hour: 0,15,30,45; none takes a list away')
+    .option(
+      '--minutes <list>',
+      'at these minutes of the hour: 0,15,30,45 (default: that of --start, or 0); none takes a list away',
+    )
     .option('--hours <list>', 'at these hours of the day: 9-17')
     .option('--week-days <list>', 'on these days of the week: mon-fri')
     .option('--month-days <list>', 'on these days of the month; with = from its end: --month-days=1,-1')

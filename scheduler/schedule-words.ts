@@ -4,6 +4,7 @@ import { WEEKDAYS, type MonthlyOccurrence, type Weekday } from './recurrence/rul
 
 /** What `forewarn job create` and `update` are told of a job's calendar, as it was typed. */
 export interface ScheduleWords {
+  readonly start?: string;
   readonly frequency?: string;
   readonly interval?: string;
   readonly count?: string;
@@ -61,9 +62,12 @@ export function recurrenceOf(words: ScheduleWords, isNew: boolean): Record<strin
 }
 
 function listed(words: ScheduleWords, isNew: boolean): Record<string, unknown> {
+  const hours = numbersOf('--hours', words.hours);
+  // The scheduler takes the minute of the start. Where nobody said when that is, nine o'clock is 9:00 and not 9:37.
+  const isOnTheHour = isNew && words.start === undefined && words.minutes === undefined && Array.isArray(hours);
   const schedule = present({
-    minutes: numbersOf('--minutes', words.minutes),
-    hours: numbersOf('--hours', words.hours),
+    minutes: isOnTheHour ? [0] : numbersOf('--minutes', words.minutes),
+    hours,
     weekDays: listOf('--week-days', words.weekDays, (part) =>
       ranged(part, (text) => weekdayOf('--week-days', text), WEEKDAYS),
     ),
@@ -74,23 +78,21 @@ function listed(words: ScheduleWords, isNew: boolean): Record<string, unknown> {
   return { frequency: words.frequency ?? (isNew ? frequencyOf(schedule) : undefined), schedule };
 }
 
+/** Whether the words say at which times it runs, so that it is not meant to run at once as well. */
+export function saysTimes(words: ScheduleWords): boolean {
+  return words.cron !== undefined || LISTS.some((key) => words[key] !== undefined);
+}
+
 function frequencyOf(schedule: Record<string, unknown> | undefined): string | undefined {
   if (schedule === undefined) return undefined;
   if (schedule['weekDays'] !== undefined) return 'week';
   return schedule['monthDays'] === undefined && schedule['monthlyOccurrences'] === undefined ? 'day' : 'month';
 }
 
-/** The lists that `--cron` says itself. */
-const SAID_BY_CRON = [
-  'frequency',
-  'interval',
-  'minutes',
-  'hours',
-  'weekDays',
-  'monthDays',
-  'monthlyOccurrences',
-  'months',
-] as const;
+const LISTS = ['minutes', 'hours', 'weekDays', 'monthDays', 'monthlyOccurrences', 'months'] as const;
+
+/** What `--cron` says itself. */
+const SAID_BY_CRON = ['frequency', 'interval', ...LISTS] as const;
 
 function ofCron(words: ScheduleWords, expression: string, isNew: boolean): Record<string, unknown> {
   const other = SAID_BY_CRON.find((key) => words[key] !== undefined);

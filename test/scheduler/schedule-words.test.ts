@@ -10,7 +10,16 @@ describe('the calendar that options say', () => {
       { frequency: 'day', interval: '2', count: '5', end: '2027-01-01' },
       { frequency: 'day', interval: 2, count: 5, endTime: '2027-01-01' },
     ],
-    ['daily at some hours', { hours: '5, 17' }, { frequency: 'day', schedule: { hours: [5, 17] } }],
+    [
+      'daily at some hours, on the hour',
+      { hours: '5, 17' },
+      { frequency: 'day', schedule: { hours: [5, 17], minutes: [0] } },
+    ],
+    [
+      'daily at the minute of its start',
+      { hours: '5', start: '2027-01-01T00:07' },
+      { frequency: 'day', schedule: { hours: [5] } },
+    ],
     [
       'every quarter of an hour',
       { minutes: '0,15,30,45' },
@@ -72,7 +81,7 @@ describe('the calendar that options say', () => {
       },
       {
         frequency: 'day',
-        schedule: { hours: [2] },
+        schedule: { hours: [2], minutes: [0] },
         timeZone: 'Europe/Berlin',
         clockChanges: { gap: 'skip', overlap: 'both' },
         excludedDates: ['2026-12-24', '2026-12-25'],

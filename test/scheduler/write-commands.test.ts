@@ -82,7 +82,9 @@ describe('forewarn job create', () => {
     expect(
       await run(jobCommand, 'create', 'last', ...words, '--hours', '0', '--minutes', '5', '--month-days', '-1'),
     ).toMatch(/next run 2027-06-30T00:05:00Z$/);
-    // Without a start time cron begins with the next minute, and nothing runs at once.
+    // Without a start time nothing runs at once where it is said when it is to run.
+    const closing = ['--uri', 'http://127.0.0.1:1/', '--monthly-occurrences', 'last friday', '--hours', '18'];
+    expect(await run(jobCommand, 'create', 'closing', ...closing)).toMatch(/next run \d{4}-\d\d-\d\dT18:00:00Z$/);
     const cron = ['--cron', '0 0 1 1 *', '--time-zone', 'Europe/Berlin'];
     expect(await run(jobCommand, 'create', 'yearly', '--uri', 'http://127.0.0.1:1/', ...cron)).toMatch(
       /next run \d{4}-12-31T23:00:00Z$/,
