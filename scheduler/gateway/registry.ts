@@ -25,6 +25,9 @@ export interface LiveVm {
  */
 const SEEN_AGAIN_MS = 3_600_000;
 
+/** Web_2 comes before Web_10. */
+const NAMES = new Intl.Collator('en', { numeric: true });
+
 /**
  * The VMs of the fleet: who is connected, how they are, and (from the store) who has ever been. What changes often, health,
  * is kept in memory only: after a restart every agent says it again within one heartbeat.
@@ -35,7 +38,9 @@ export class Registry {
   readonly #live = new Map<string, LiveVm>();
   readonly #far = new Map<string, FarVm>();
   readonly #known = new Map<string, KnownVm>();
-  readonly #listeners = new Set<() => void>();
+  /** Keys of those who are known, as people order them; undefined when somebody has come. */
+  #order: readonly string[] | undefined;
+  readonly #listeners = new Set<(key?: string) => void>();
   /** Until when (epoch) each word of a VM is told, also one that only repeats itself. */
   readonly #heeded = new Map<string, number>();
   #tell: (key: string, connection: string) => void = () => {};
@@ -55,7 +60,7 @@ export class Registry {
     for (const vm of await this.#store.list()) {
       const key = vmKey(vm.identity.scope, vm.identity.name);
       const before = this.#known.get(key)?.lastSeenAtMs ?? Number.NEGATIVE_INFINITY;
-      if (!this.#live.has(key) && vm.lastSeenAtMs >= before) this.#known.set(key, vm);
+      if (!this.#live.has(key) && vm.lastSeenAtMs >= before) this.#setKnown(key, vm);
     }
   }
 
@@ -122,9 +127,12 @@ export class Registry {
 
   /** By scope and name; a connected VM was last seen now. */
   allKnown(now: number): readonly KnownVm[] {
-    return [...this.#known.entries()]
-      .toSorted(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
-      .map(([key, vm]) => (this.find(key) === undefined ? vm : { ...vm, lastSeenAtMs: now }));
+    this.#order ??= [...this.#known.keys()].toSorted((a, b) => NAMES.compare(a, b));
+    return this.#order.flatMap((key) => {
+      const vm = this.#known.get(key);
+      if (vm === undefined) return [];
+      return [this.find(key) === undefined ? vm : { ...vm, lastSeenAtMs: now }];
+    });
   }
 
   /** Replaces an older connection of the same VM, and closes it: its agent has lost it, whatever TCP says. */
@@ -150,7 +158,7 @@ export class Registry {
     this.#live.set(key, { ...current, health, healthAtMs: now });
     const isNews = JSON.stringify(health) !== JSON.stringify(current.health);
     if (isNews || now < (this.#heeded.get(key) ?? 0)) this.#tell(key, vm.connection);
-    this.#changed();
+    this.#changed(key);
   }
 
   /** Another replica waits for what this VM says: until then every word of it is told. */
@@ -170,7 +178,7 @@ export class Registry {
     } catch {
       return;
     }
-    this.#known.set(key, again);
+    this.#setKnown(key, again);
   }
 
   /** False for a connection that has been replaced: the VM is not gone then. */
@@ -181,14 +189,14 @@ export class Registry {
     this.#heeded.delete(key);
     this.#tell(key, vm.connection);
     const known = this.#known.get(key);
-    if (known !== undefined) this.#known.set(key, { ...known, lastSeenAtMs: now });
+    if (known !== undefined) this.#setKnown(key, { ...known, lastSeenAtMs: now });
     this.#changed();
     if (known !== undefined) await this.#store.put({ ...known, lastSeenAtMs: now });
     return true;
   }
 
-  /** Called after every change of who is connected and how they are. */
-  onChange(listener: () => void): void {
+  /** Called after every change of who is connected and how they are; with a key when it is only how this VM is. */
+  onChange(listener: (key?: string) => void): void {
     this.#listeners.add(listener);
   }
 
@@ -223,11 +231,16 @@ export class Registry {
       firstSeenAtMs: before?.firstSeenAtMs ?? vm.connectedAtMs,
       lastSeenAtMs: Math.max(vm.connectedAtMs, before?.lastSeenAtMs ?? 0),
     };
-    this.#known.set(key, known);
+    this.#setKnown(key, known);
     await this.#store.put(known);
   }
 
-  #changed(): void {
-    for (const listener of this.#listeners) listener();
+  #setKnown(key: string, vm: KnownVm): void {
+    if (!this.#known.has(key)) this.#order = undefined;
+    this.#known.set(key, vm);
+  }
+
+  #changed(key?: string): void {
+    for (const listener of this.#listeners) listener(key);
   }
 }

@@ -13,19 +13,26 @@ import { peersOf } from './select.ts';
 /** The VMs whose state decides about the next step of a rollout. */
 export interface BudgetGroup {
   /** Of all of them: its own and its peers. */
-  readonly keys: readonly string[];
+  readonly keys: ReadonlySet<string>;
   /** Those that share its budget without being its own. */
   readonly peers: readonly { readonly key: string; readonly name: string }[];
 }
 
-export function groupOf(state: RolloutState, known: readonly KnownVm[], now: number): BudgetGroup {
+export function groupOf(
+  state: RolloutState,
+  fleet: {
+    readonly known: (key: string) => KnownVm | undefined;
+    readonly all: readonly KnownVm[];
+    readonly now: number;
+  },
+): BudgetGroup {
   const own = new Set(state.vms.map((vm) => vm.key));
-  const chosen = known.filter(({ identity }) => own.has(vmKey(identity.scope, identity.name)));
-  const peers = peersOf(chosen, known, now).map(({ identity }) => ({
+  const vms = [...own].flatMap((key) => fleet.known(key) ?? []);
+  const peers = peersOf({ keys: own, vms }, fleet.all, fleet.now).map(({ identity }) => ({
     key: vmKey(identity.scope, identity.name),
     name: identity.name,
   }));
-  return { keys: [...own, ...peers.map(({ key }) => key)], peers };
+  return { keys: new Set([...own, ...peers.map(({ key }) => key)]), peers };
 }
 
 /** What is known of a group; `find` finds a VM whose agent is connected, `claimed` has the keys of those that others need. */

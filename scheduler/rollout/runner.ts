@@ -36,6 +36,8 @@ export interface RolloutParts {
 interface Running {
   state: RolloutState;
   reports: RolloutReport[];
+  /** As of the last decision. */
+  group: BudgetGroup;
   readonly idempotencyKey: string;
   readonly end: (outcome: ActionOutcome | undefined) => void;
 }
@@ -65,8 +67,9 @@ export class RolloutRunner {
 
   constructor(parts: RolloutParts) {
     this.#parts = parts;
-    parts.registry.onChange(() => {
-      this.wake();
+    parts.registry.onChange((key) => {
+      // In a large fleet somebody says something all the time.
+      if (key === undefined || this.#isConcerned(key)) this.wake();
     });
   }
 
@@ -109,6 +112,7 @@ export class RolloutRunner {
       this.#running.set(begun.id, {
         state: begun,
         reports: [],
+        group: this.#groupOf(begun),
         idempotencyKey: claim.execution.key,
         end: (outcome) => {
           signal.removeEventListener('abort', stop);
@@ -139,8 +143,13 @@ export class RolloutRunner {
   /** Keys of the VMs whose state decides about the next step: those that are rolled over, and who shares their budget. */
   concerned(): readonly string[] {
     const keys = new Set<string>();
-    for (const { state } of this.#running.values()) for (const key of this.#groupOf(state).keys) keys.add(key);
+    for (const { group } of this.#running.values()) for (const key of group.keys) keys.add(key);
     return [...keys];
+  }
+
+  #isConcerned(key: string): boolean {
+    for (const { group } of this.#running.values()) if (group.keys.has(key)) return true;
+    return false;
   }
 
   wake(): void {
@@ -228,7 +237,7 @@ export class RolloutRunner {
    * heard at all.
    */
   async #lookClosely({ keys }: BudgetGroup): Promise<void> {
-    await this.#parts.registry.refresh(keys);
+    await this.#parts.registry.refresh([...keys]);
     await this.#lookElsewhere();
   }
 
@@ -241,6 +250,7 @@ export class RolloutRunner {
     const before = running.state;
     const reports = [...running.reports];
     const group = this.#groupOf(before);
+    running.group = group;
     let decision = decideRollout(before, this.#observe(before, reports, group), clock.now());
     if (decision.actions.some(({ kind }) => kind === 'drain')) {
       await this.#lookClosely(group);
@@ -283,7 +293,7 @@ export class RolloutRunner {
   #groupOf(state: RolloutState): BudgetGroup {
     const { registry, clock } = this.#parts;
     const now = clock.now();
-    return groupOf(state, registry.allKnown(now), now);
+    return groupOf(state, { known: (key) => registry.known(key), all: registry.allKnown(now), now });
   }
 
   /** What is to be said to agents that are connected to other replicas; to the others it is said directly. */

@@ -1,6 +1,7 @@
 import { canonicalName } from '../../common/agreement/names.ts';
 import type { FleetSelector } from '../jobs/definition.ts';
 import type { KnownVm } from '../store/store.ts';
+import { vmKey } from '../vm-key.ts';
 
 /**
  * A VM whose agent has been silent for longer is taken to be gone for good: it neither is rolled over nor blocks the others.
@@ -20,11 +21,23 @@ export function selectVms(selector: FleetSelector, known: readonly KnownVm[], no
   );
 }
 
-/** The VMs that share a budget with `chosen` without being among them: same scope and role. */
-export function peersOf(chosen: readonly KnownVm[], known: readonly KnownVm[], now: number): readonly KnownVm[] {
-  const group = (vm: KnownVm): string => JSON.stringify([vm.identity.scope, vm.identity.role]);
-  const groups = new Set(chosen.map(group));
-  return known.filter((vm) => !chosen.includes(vm) && groups.has(group(vm)) && now - vm.lastSeenAtMs <= GONE_AFTER_MS);
+/** The VMs that share a budget with `own` (keys) without being among them: same scope and role as one of those. */
+export function peersOf(
+  own: { readonly keys: ReadonlySet<string>; readonly vms: readonly KnownVm[] },
+  known: readonly KnownVm[],
+  now: number,
+): readonly KnownVm[] {
+  const roles = new Map<string, Set<string>>();
+  for (const { identity } of own.vms) {
+    const ofScope = roles.get(identity.scope) ?? new Set();
+    roles.set(identity.scope, ofScope.add(identity.role));
+  }
+  return known.filter(
+    ({ identity, lastSeenAtMs }) =>
+      roles.get(identity.scope)?.has(identity.role) === true &&
+      now - lastSeenAtMs <= GONE_AFTER_MS &&
+      !own.keys.has(vmKey(identity.scope, identity.name)),
+  );
 }
 
 /** Names in the selector that no agent has ever answered to: most likely misspelt. */
