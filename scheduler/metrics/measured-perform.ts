@@ -22,9 +22,11 @@ export function measuredPerform(perform: PerformAction, instruments: Instruments
   return async (claim, signal) => {
     const { execution, job } = claim;
     const beganMs = clock.monotonic();
-    // A retry is late by its own time, not by that of its occurrence; a repetition waited for somebody to die.
+    // A retry and an error action are late by their own time, not by that of the occurrence; a repetition waited for a death.
+    const isFirst = execution.retry === 0 && execution.action === 'main';
+    const dueMs = isFirst ? execution.dueMs : execution.runAtMs;
     if (execution.attempt > 1) repeats.inc();
-    else lag.observe(Math.max(0, clock.now() - execution.runAtMs) / 1000);
+    else lag.observe(Math.max(0, clock.now() - dueMs) / 1000);
     if (execution.retry > 0) retries.inc();
     running.inc();
     try {

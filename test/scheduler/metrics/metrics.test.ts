@@ -27,7 +27,13 @@ async function busy(): Promise<SchedulerMetrics> {
   metrics.attach(VIEWS);
   const perform = async (work: PerformAction, change: object = {}): Promise<void> => {
     const claim = claimOf(ACTION);
-    const execution = { ...claim.execution, attempt: 1, runAtMs: clock.now() - 250, ...change };
+    const execution = {
+      ...claim.execution,
+      attempt: 1,
+      dueMs: clock.now() - 250,
+      runAtMs: clock.now() - 125,
+      ...change,
+    };
     await metrics.measurePerform(work)({ ...claim, execution }, new AbortController().signal);
   };
   await perform(async () => {
@@ -67,7 +73,7 @@ describe('the metrics of the scheduler', () => {
       'forewarn_scheduler_repeats_total 1',
       // The repetition's own lateness is another's death, which is counted elsewhere.
       'forewarn_scheduler_start_lag_seconds_count 2',
-      'forewarn_scheduler_start_lag_seconds_sum 0.5',
+      'forewarn_scheduler_start_lag_seconds_sum 0.375',
       'forewarn_scheduler_execution_duration_seconds_sum{type="Http"} 2',
       'forewarn_scheduler_store_duration_seconds_count{operation="beat"} 2',
       'forewarn_scheduler_store_failures_total{operation="write-job"} 1',
