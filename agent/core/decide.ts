@@ -165,6 +165,8 @@ function advancePromise(draft: Draft, entry: EventEntry): void {
   const { promise } = entry;
   const { approve, onFailure } = entry.plan.decision;
   const isWanted = promise.promise === 'binding' && !promise.started && entry.isPresent && approve === 'when-ready';
+  // A document that is older than one read before may tell of an event that is over: out, but no promise (rule 5, REENABLE_MS).
+  if (draft.state.lowIncarnationSinceMs !== undefined) return;
   // While a withdrawal is on its way nothing may be promised after it.
   if (!isWanted || entry.withdrawal?.number !== undefined || !isDurable(draft, entry)) return;
   const isProven = entry.preparation.step === 'proven';
