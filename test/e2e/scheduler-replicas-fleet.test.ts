@@ -1,12 +1,17 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { createDatabase } from '../support/postgres-database.ts';
+import { createDatabase, query } from '../support/postgres-database.ts';
 import { FakeAgent, openScheduler, vmIdentity, type RunningScheduler } from '../support/running-scheduler.ts';
 import { apiOf, SHOP } from '../support/scheduler-api.ts';
 
 const WITHIN = { timeout: 20_000, interval: 50 } as const;
 
 /** Two schedulers on one database; the first is the home of fleet jobs. */
-async function replicas(): Promise<{ readonly one: RunningScheduler; readonly two: RunningScheduler }> {
+async function replicas(): Promise<{
+  readonly one: RunningScheduler;
+  readonly two: RunningScheduler;
+  /** How many VMs the replicas have told each other of, of which this is true. */
+  readonly told: (condition: string) => Promise<number>;
+}> {
   const database = await createDatabase();
   const start = async (name: string, region: string): Promise<RunningScheduler> =>
     await openScheduler({
@@ -20,21 +25,17 @@ async function replicas(): Promise<{ readonly one: RunningScheduler; readonly tw
     await two.scheduler.close();
     await database.drop();
   });
-  return { one, two };
-}
-
-async function connected(url: string): Promise<readonly string[]> {
-  const { value } = (await (await fetch(`${url}/forewarn/v1/vms`)).json()) as {
-    value: { name: string; connected: boolean }[];
-  };
-  return value.filter((vm) => vm.connected).map(({ name }) => name);
+  const told = async (condition: string): Promise<number> =>
+    (await query(database.url, `select key from vms where ${condition}`)).length;
+  return { one, two, told };
 }
 
 it('a rollout counts the VMs that are connected to another replica, as they are, also those that came after it was started', async () => {
-  const { two } = await replicas();
+  const { two, told } = await replicas();
   const far = await FakeAgent.join(two.url, vmIdentity('Web_0'));
   const here = await FakeAgent.join(two.url, vmIdentity('Web_1'));
   far.send({ kind: 'heartbeat', health: { inRotation: false, healthy: true, reasons: ['out'] } });
+  await expect.poll(async () => await told(`health like '%"inRotation":false%'`), WITHIN).toBe(1);
 
   const { call } = apiOf(two.url);
   await call('put', SHOP, { location: 'eastus', properties: { sku: { name: 'Standard' } } });
@@ -61,11 +62,11 @@ it('a rollout counts the VMs that are connected to another replica, as they are,
 }, 60_000);
 
 it('a VM may leave early on the strength of those that are connected to another replica, and two not on the strength of each other', async () => {
-  const { one, two } = await replicas();
+  const { one, two, told } = await replicas();
   const first = await FakeAgent.join(one.url, vmIdentity('Web_0'));
   const second = await FakeAgent.join(two.url, vmIdentity('Web_1'));
   await FakeAgent.join(two.url, vmIdentity('Web_2'));
-  await expect.poll(async () => (await connected(two.url)).length, WITHIN).toBe(3);
+  await expect.poll(async () => await told('owner is not null'), WITHIN).toBe(3);
   const ask = async (agent: FakeAgent, id: number, minimum: number): Promise<boolean> => {
     agent.send({ kind: 'leave', id, minimum });
     return (await agent.next('mayLeave')).granted;
