@@ -43,6 +43,7 @@ export function createInstruments({ Counter, Gauge, Histogram, Registry }: typeo
       'type',
       'outcome',
     ]),
+    postponed: counter('postponed_total', 'Entries in histories of what was not run, by reason.', ['reason']),
     retries: counter('retries_total', 'Actions that were performed again because the last try had failed.'),
     repeats: counter('repeats_total', 'Actions that were begun again because whoever had begun them was gone.'),
     lag: histogram('start_lag_seconds', 'How long after its time the action of an occurrence was begun.', LAG_BUCKETS),

@@ -1,13 +1,14 @@
 import type { Clock } from '../../common/runtime/clock.ts';
 import type { AgreementStore, ExecutionStore, JobStore, ReplicaStore, Store } from '../store/store.ts';
 import type { Instruments } from './instruments.ts';
+import { notedPlan } from './noted-plan.ts';
 
 const OPERATIONS = ['claim', 'end', 'beat', 'write-job', 'write-agreement'] as const;
 type Operation = (typeof OPERATIONS)[number];
 
 /** The same store; the operations that jobs and agreements wait for are timed, and what they tell of replicas is counted. */
 export function measuredStore(store: Store, instruments: Instruments, clock: Clock): Store {
-  const { storeSeconds, storeFailures, claims, takenOver, lostLeases, replicas } = instruments;
+  const { storeSeconds, storeFailures, claims, postponed, takenOver, lostLeases, replicas } = instruments;
   const seconds = new Map(OPERATIONS.map((operation) => [operation, storeSeconds.labels({ operation })]));
   for (const operation of OPERATIONS) storeFailures.inc({ operation }, 0);
   const timed = async <Result>(operation: Operation, work: () => Promise<Result>): Promise<Result> => {
@@ -24,8 +25,10 @@ export function measuredStore(store: Store, instruments: Instruments, clock: Clo
   const executions: ExecutionStore = {
     ...store.executions,
     claimDue: async (request) => {
-      const claimed = await timed('claim', () => store.executions.claimDue(request));
+      const { plan, reasons } = notedPlan(request.plan);
+      const claimed = await timed('claim', () => store.executions.claimDue({ ...request, plan }));
       claims.inc(claimed.claims.length);
+      for (const reason of reasons()) postponed.inc({ reason });
       return claimed;
     },
     finish: async (...args) => await timed('end', () => store.executions.finish(...args)),

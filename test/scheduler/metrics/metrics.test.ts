@@ -6,7 +6,9 @@ import { createMetrics, type SchedulerMetrics } from '../../../scheduler/metrics
 import { FakeClock } from '../../support/fake-clock.ts';
 import { claimOf } from '../../support/action-target.ts';
 import { eventually, FakeAgent, runningScheduler, vmIdentity } from '../../support/running-scheduler.ts';
-import { givenJob, memoryStore } from '../../support/scheduler-store.ts';
+import { createClaimPlan } from '../../../scheduler/engine/plan.ts';
+import { seededRandom } from '../../../common/runtime/random.ts';
+import { givenJob, HTTP_JOB, JOB, memoryStore } from '../../support/scheduler-store.ts';
 import { actionTarget } from '../../support/action-target.ts';
 import { job, SHOP } from '../../support/scheduler-api.ts';
 
@@ -109,6 +111,30 @@ describe('the metrics of the scheduler', () => {
     expect(checked.stdout + checked.stderr).toBe('');
     expect(checked.status).toBe(0);
   });
+});
+
+it('what is left out is counted by reason, once, also when the store has to plan it again', async () => {
+  const metrics = await createMetrics('1', new FakeClock());
+  const real = await memoryStore();
+  const store = metrics.measureStore({
+    ...real,
+    executions: {
+      ...real.executions,
+      // As PostgreSQL does after a conflict.
+      claimDue: async (asked) => {
+        const [job] = await real.jobs.listJobs(JOB);
+        if (job !== undefined) asked.plan.occurrences(job, { nowMs: real.clock.now(), unfinished: [] });
+        return await real.executions.claimDue(asked);
+      },
+    },
+  });
+  const now = real.clock.now();
+  const hourly = { ...HTTP_JOB, recurrence: { frequency: 'hour', interval: 1 } as const };
+  const missed = { ...hourly, startTime: new Date(now).toISOString(), runs: { missed: 'skip' } as const };
+  const job = await givenJob(store, now, { definition: missed });
+  await store.jobs.changeJob(JOB, () => ({ ...job, anchorMs: now - 7_200_000, nextAtMs: now - 7_200_000 }));
+  await store.executions.claimDue({ limit: 10, plan: createClaimPlan(seededRandom(1)), regionsOfOthers: [] });
+  expect(await metrics.text()).toMatch(/^forewarn_scheduler_postponed_total\{reason="Missed"\} 2$/m);
 });
 
 describe('GET /metrics', () => {
