@@ -53,8 +53,11 @@ export function createHeartbeat(parts: HeartbeatParts): ReplicaHeartbeat {
     const live = new Set(heartbeat.live.map(({ region }) => region).filter((region) => region !== undefined));
     others = regionsOfOthers(replica.region, live);
     const names = heartbeat.live.map(({ name, region }) => (region === undefined ? name : `${name} (${region})`));
-    if (names.join() !== known) log.info({ replicas: names, regionsOfOthers: others }, 'replicas changed');
-    known = names.join();
+    const { fleetHome } = heartbeat;
+    if ([fleetHome, ...names].join() !== known) {
+      log.info({ replicas: names, regionsOfOthers: others, fleetHome }, 'replicas changed');
+    }
+    known = [fleetHome, ...names].join();
     if (heartbeat.takenOver > 0) log.warn({ executions: heartbeat.takenOver }, 'left unfinished, and to be repeated');
   };
 

@@ -28,7 +28,9 @@ export function createReplicaStore(store: SqlStore): ReplicaStore {
         await sql`delete from mail where to_owner not in (select owner from replicas)`.execute(tx);
         if (!wasKnown) await arrive(store, tx, { replica, nowMs, leaseMs });
         const live = await tx.selectFrom('replicas').selectAll().orderBy('name').execute();
+        const [home] = live.toSorted((one, other) => one.number - other.number);
         return {
+          fleetHome: home?.name ?? '',
           wasKnown,
           takenOver,
           live: live.map((row) => ({ name: row.name, region: row.region ?? undefined, startedAtMs: row.started_at })),

@@ -242,6 +242,8 @@ export interface Heartbeat {
   readonly takenOver: number;
   /** Every replica that lives, this one among them. */
   readonly live: readonly (Replica & { readonly startedAtMs: number })[];
+  /** Name of the one that claims fleet jobs. */
+  readonly fleetHome: string;
 }
 
 export interface ReplicaStore {

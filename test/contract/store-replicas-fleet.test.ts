@@ -127,7 +127,7 @@ describe('the fleet of replicas on one PostgreSQL', () => {
   it('has its jobs claimed by the replica that has lived longest, and by the next when that is gone', async () => {
     const [home, other] = [await open(), await open()];
     await home.replicas.beat(A, 500);
-    await other.replicas.beat(B, LONG_MS);
+    expect((await other.replicas.beat(B, LONG_MS)).fleetHome).toBe('a');
     await givenJob(other, NOW, { definition: FLEET });
     await givenJob(other, NOW, { ref: { job: 'http' } });
     expect((await claim(other)).map(({ job }) => job.job)).toEqual(['http']);
@@ -142,7 +142,7 @@ describe('the fleet of replicas on one PostgreSQL', () => {
     const [again] = await claim(other);
     expect(again?.execution).toMatchObject({ id: first?.execution.id, attempt: 2 });
     // Back, it is the younger one, and what it believes to perform is not its own.
-    await home.replicas.beat(A, LONG_MS);
+    expect((await home.replicas.beat(A, LONG_MS)).fleetHome).toBe('b');
     await givenJob(home, NOW, { definition: FLEET, ref: { job: 'later' } });
     expect(await claim(home)).toEqual([]);
     const id = first?.execution.id ?? '';

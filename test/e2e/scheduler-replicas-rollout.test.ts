@@ -27,7 +27,7 @@ interface Rig {
   /** While it is held, the task of a VM does not end. */
   readonly hold: (name: string) => void;
   readonly release: (name: string) => void;
-  /** The most VMs that were seen out of rotation together since the last look began. */
+  /** The most VMs whose gates were seen shut together. */
   readonly mostOut: () => number;
   readonly rollout: (url: string) => Promise<RolloutView | undefined>;
   readonly start: (maxUnavailable: number) => Promise<void>;
@@ -127,7 +127,7 @@ function watchGates(agents: readonly AgentRig[]): () => number {
   const watch = async (): Promise<void> => {
     while (!over.signal.aborted) {
       const states = await Promise.all(agents.map(async ({ gate }) => await gate()));
-      most = Math.max(most, states.filter((state) => state !== 200).length);
+      most = Math.max(most, states.filter((state) => state === 503).length);
     }
   };
   const watching = watch();
