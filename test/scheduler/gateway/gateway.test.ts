@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { subjectHash } from '../../../common/agreement/names.ts';
 import type { ReportCommand } from '../../../common/agreement/command.ts';
-import { MAX_MESSAGE_BYTES, type AgentMessage } from '../../../common/protocol/messages.ts';
+import { MAX_MESSAGE_BYTES, PROTOCOL_VERSION, type AgentMessage } from '../../../common/protocol/messages.ts';
 import type { WatchEntry } from '../../../scheduler/watch.ts';
 import { eventually, FakeAgent, IN_SERVICE, runningScheduler, vmIdentity } from '../../support/running-scheduler.ts';
 
@@ -81,7 +81,7 @@ describe('an agent that connects', () => {
     const agent = await FakeAgent.connect(url);
     agent.hello(vmIdentity('Web_0'), 99);
     expect((await agent.next('refused')).reason).toBe(
-      'this scheduler speaks protocol 3, the agent 99; install the same version of both',
+      `this scheduler speaks protocol ${PROTOCOL_VERSION}, the agent 99; install the same version of both`,
     );
     expect((await agent.closed).code).toBe(1008);
   });
