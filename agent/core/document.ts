@@ -1,8 +1,9 @@
 import { canonicalEventId, canonicalNames, subjectHash } from '../../common/agreement/names.ts';
 import type { EventDocument, ScheduledEvent } from './event-document.ts';
-import { changeBoot, isLive, noteEvent, ownName, recordActivity, runHook, type Draft } from './draft.ts';
+import { changeBoot, changePromise, isLive, noteEvent, ownName, recordActivity, runHook, type Draft } from './draft.ts';
 import { addEvent, changeEvent, creditAbsence, isAbsentFor, reviveEvent, withCredit } from './event-life.ts';
 import type { PollResult } from './observation.ts';
+import type { EventPromise } from './state.ts';
 
 /**
  * After the service was disabled and enabled again, incarnations start anew and events may not be shown for up to five
@@ -70,6 +71,10 @@ function trackIncarnation(draft: Draft, incarnation: number): boolean {
   return true;
 }
 
+function isReported({ promise }: EventPromise): boolean {
+  return promise === 'binding' || promise === 'prepared' || promise === 'consented';
+}
+
 function seeEvent(draft: Draft, event: ScheduledEvent): void {
   const key = canonicalEventId(event.eventId);
   const entry = draft.state.events[key];
@@ -82,7 +87,8 @@ function seeEvent(draft: Draft, event: ScheduledEvent): void {
   entry.status = event.status;
   entry.absence = undefined;
   entry.promise.eventId = event.eventId;
-  entry.promise.notBeforeMs = event.notBeforeMs ?? entry.promise.notBeforeMs;
+  const before = entry.promise.notBeforeMs;
+  entry.promise.notBeforeMs = event.notBeforeMs ?? before;
   entry.promise.description = event.description;
   entry.promise.source = event.source;
   entry.promise.durationSeconds = event.durationSeconds;
@@ -95,6 +101,10 @@ function seeEvent(draft: Draft, event: ScheduledEvent): void {
   const isSame = event.resources === promise.resources && event.eventType === promise.eventType;
   const hash = isSame ? promise.hash : subjectHash(event);
   if (hash !== entry.promise.hash) changeEvent(draft, entry, event, hash);
+  else if (isReported(promise) && before !== undefined && before !== promise.notBeforeMs) {
+    // No part of what is agreed on, but operators read it in the record: what was promised is said again.
+    changePromise(draft, entry, {});
+  }
   if (event.status === 'Started' && !entry.promise.started) {
     noteEvent(draft, entry, { started: true });
     recordActivity(draft, 'event.started', event.eventId, `${event.eventType} has started`);

@@ -34,7 +34,7 @@ export function addEvent(draft: Draft, key: string, event: ScheduledEvent): void
     // Rule 12: what starts without notice leaves nothing to promise and nothing to approve.
     promise: hasStarted ? 'none' : 'binding',
     number: 0,
-    localIntent: isForgotten(draft) && namesOnly(draft.state, event.resources),
+    localIntent: false,
     posted: false,
     approved: false,
     started: hasStarted,
@@ -57,6 +57,8 @@ export function addEvent(draft: Draft, key: string, event: ScheduledEvent): void
     status: event.status,
   };
   draft.state.events[key] = entry;
+  // Named alone it may have sent its approval already: nobody takes that back.
+  promise.localIntent = entry.plan.isBound && namesOnly(draft.state, event.resources);
   changePromise(draft, entry, {});
   recordActivity(draft, 'event.seen', event.eventId, describeEvent(draft, event));
   runHook(draft, key, entry, 'seen');
@@ -71,13 +73,9 @@ export function addEvent(draft: Draft, key: string, event: ScheduledEvent): void
  * at once and stays out to the end, whatever the policy says of when.
  */
 function withoutReturn(draft: Draft, plan: Plan): Plan {
-  return { ...plan, isBound: isForgotten(draft) && plan.decision.consequence === 'drain' };
-}
-
-/** This VM is still to learn what it did about events before. */
-function isForgotten({ state }: Draft): boolean {
-  const { hasJournal, hasPolled, hasReconciled } = state.boot;
-  return !hasJournal && (!hasPolled || !hasReconciled);
+  const { hasJournal, hasPolled, hasReconciled } = draft.state.boot;
+  const isForgotten = !hasJournal && (!hasPolled || !hasReconciled);
+  return { ...plan, isBound: isForgotten && plan.decision.consequence === 'drain' };
 }
 
 /** What an entry has besides its promise when nothing has happened yet. */

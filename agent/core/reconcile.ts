@@ -141,8 +141,7 @@ function addLostPromise(draft: Draft, key: string, record: AgreementRecord, copy
     hash: isSame ? copy.hash : subjectHash(record),
     promise: copy.promise === 'prepared' && isSame ? 'prepared' : 'binding',
     number: copy.number,
-    // Named alone it may have sent its approval and not said so yet.
-    localIntent: namesOnly(state, record.resources),
+    localIntent: false,
     posted: false,
     approved: record.phase === 'approved',
     started: false,
@@ -167,6 +166,9 @@ function addLostPromise(draft: Draft, key: string, record: AgreementRecord, copy
     leaseSeenAtMs: now.monotonicMs,
   };
   state.events[key] = entry;
+  // Named alone it may have sent its approval and not said so yet; one whose operator wants no drain has not come so far.
+  const mayHaveIntended = copy.promise === 'prepared' || entry.plan.decision.consequence === 'drain';
+  promise.localIntent = mayHaveIntended && namesOnly(state, record.resources);
   if (entry.promise.promise === 'prepared') {
     entry.preparation = { ...entry.preparation, step: 'proven' };
     entry.preparedAtMs = now.monotonicMs;

@@ -180,7 +180,13 @@ export class Invariants implements Checks {
 
   #enters(invariant: Invariant, name: string, eventId: string, detail: string): void {
     if (this.#isForgotten(name, eventId)) this.residuals.R4++;
+    else if (this.#isOfEarlierLife(name, eventId)) this.residuals.R3++;
     else this.violate(invariant, detail);
+  }
+
+  /** What it was shown of the event was about an earlier life of its id, while the others were at the next. */
+  #isOfEarlierLife(name: string, eventId: string): boolean {
+    return this.lifeOf(eventId) > 1 && this.world?.metadata.hasLaggedBehind(name) === true;
   }
 
   /** Its journal is lost, the documents it is shown may be of another time, and nobody was told of what it promised. */

@@ -1,5 +1,6 @@
 import type { EventDocument } from '../../agent/core/event-document.ts';
 import { parseDocument } from '../../agent/metadata/document.ts';
+import { canonicalName } from '../../common/agreement/names.ts';
 import { documentOf } from '../../emulator/platform/document.ts';
 import type { ScopeState } from '../../emulator/platform/state.ts';
 import type { World } from './world.ts';
@@ -71,6 +72,10 @@ export class Metadata {
     this.#restarted = { at: scope.incarnation, hiddenUntilMs: this.#world.time.nowMs + hiddenMs };
     this.#world.count('documents begin again');
     this.#world.trace('platform', `incarnations begin again, without events for ${hiddenMs} ms`);
+  }
+
+  hasLaggedBehind(canonical: string): boolean {
+    return [...this.#behindUntilMs.keys()].some((name) => canonicalName(name) === canonical);
   }
 
   lagBehind(vmName: string, ms: number): void {

@@ -65,6 +65,15 @@ describe('a store that has failed over', () => {
   });
 });
 
+describe('an event whose NotBefore moves', () => {
+  it('is reported again as it was promised, so that its record says the new time', () => {
+    const bench = heard();
+    bench.poll([event({ resources: names, notBeforeMs: 1_200_000 })]);
+    bench.poll([event({ resources: names, notBeforeMs: 1_200_000 })]);
+    expect(reported(bench)).toMatchObject([{ promise: 'prepared', number: 3, notBeforeMs: 1_200_000 }]);
+  });
+});
+
 describe('an event that was ended and is here again', () => {
   it('is promised for under a new number by whoever has stayed out', () => {
     const bench = heard();

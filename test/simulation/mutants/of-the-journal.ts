@@ -92,8 +92,8 @@ export const MUTANTS_OF_THE_JOURNAL: readonly Mutant[] = [
     edits: [
       {
         file: `${CORE}/reconcile.ts`,
-        text: '    localIntent: namesOnly(state, record.resources),',
-        instead: '    localIntent: false,',
+        text: 'promise.localIntent = mayHaveIntended && namesOnly(state, record.resources);',
+        instead: '',
       },
     ],
     found: {
