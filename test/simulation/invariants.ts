@@ -59,6 +59,8 @@ export class Invariants implements Checks {
   readonly #forced = new Set<string>();
   /** Events whose record was marked as over. */
   readonly #ended = new Set<string>();
+  /** VMs and events that they promised on when they were shown an older document than before. */
+  readonly #onOldDocuments = new Set<string>();
   readonly #sent = new Map<string, number>();
   readonly #reasons = new Map<string, number>();
   #interruptions = 0;
@@ -128,6 +130,13 @@ export class Invariants implements Checks {
     this.#promised.set(eventId, names.add(canonicalName(name)));
   }
 
+  /** A VM decides to promise. It can know of newer documents than the one it was shown last. */
+  decides(name: string, eventId: string): void {
+    const key = `${canonicalName(name)} ${eventId}`;
+    if (this.world?.metadata.wentBack(name) === true) this.#onOldDocuments.add(key);
+    else this.#onOldDocuments.delete(key);
+  }
+
   released(name: string, eventId: string): void {
     this.#promised.get(eventId)?.delete(canonicalName(name));
   }
@@ -186,7 +195,8 @@ export class Invariants implements Checks {
 
   /** What it was shown of the event was about an earlier life of its id, while the others were at the next. */
   #isOfEarlierLife(name: string, eventId: string): boolean {
-    return this.lifeOf(eventId) > 1 && this.world?.metadata.hasLaggedBehind(name) === true;
+    const isBehind = this.lifeOf(eventId) > 1 && this.world?.metadata.hasLaggedBehind(name) === true;
+    return isBehind && !this.#onOldDocuments.has(`${name} ${eventId}`);
   }
 
   /** Its journal is lost, the documents it is shown may be of another time, and nobody was told of what it promised. */

@@ -25,6 +25,10 @@ export class Metadata {
   readonly #unreadableUntilMs = new Map<string, number>();
   readonly #behindUntilMs = new Map<string, number>();
 
+  /** Highest incarnation that each VM was shown, and those whose last one was lower. */
+  readonly #highest = new Map<string, number>();
+  readonly #wentBack = new Set<string>();
+
   constructor(world: World) {
     this.#world = world;
   }
@@ -44,6 +48,12 @@ export class Metadata {
       return undefined;
     }
     const document = this.#restart(this.#parsed(this.#scopeFor(vmName)));
+    const highest = this.#highest.get(vmName) ?? 0;
+    if (document.incarnation < highest) this.#wentBack.add(vmName);
+    else {
+      this.#highest.set(vmName, document.incarnation);
+      this.#wentBack.delete(vmName);
+    }
     if (!isFaulty || time.nowMs >= this.#emptyUntilMs) return document;
     if (this.#empty?.incarnation !== document.incarnation)
       this.#empty = { incarnation: document.incarnation, events: [] };
@@ -76,6 +86,11 @@ export class Metadata {
 
   hasLaggedBehind(canonical: string): boolean {
     return [...this.#behindUntilMs.keys()].some((name) => canonicalName(name) === canonical);
+  }
+
+  /** Was the document that this VM read last older than one that it had read before? */
+  wentBack(vmName: string): boolean {
+    return this.#wentBack.has(vmName);
   }
 
   lagBehind(vmName: string, ms: number): void {

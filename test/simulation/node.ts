@@ -165,12 +165,8 @@ export class Node implements SimulatedVm {
     this.#link.cut();
     this.#pace.begin({
       isOver: () => life !== this.#life,
-      poll: () => {
-        this.#poll();
-      },
-      look: () => {
-        this.#look();
-      },
+      poll: this.#poll.bind(this),
+      look: this.#look.bind(this),
     });
     this.#tell({ kind: 'tick' });
   }
@@ -327,7 +323,10 @@ export class Node implements SimulatedVm {
         return;
       }
       case 'activity':
-        if (action.activity === 'promise.prepared') this.#preparedAtMs = this.#world.time.nowMs;
+        if (action.activity === 'promise.prepared') {
+          this.#preparedAtMs = this.#world.time.nowMs;
+          this.#invariants.decides(this.name, canonicalEventId(action.eventId ?? ''));
+        }
         if (action.activity === 'event.changed') this.#invariants.allowOneMore(canonicalEventId(action.eventId ?? ''));
         if (action.activity === 'event.ended' || action.activity === 'event.cancelled')
           this.#hooks.ended(action.eventId);

@@ -54,6 +54,21 @@ export const MUTANTS_OF_THE_AGENT: readonly Mutant[] = [
     found: { mode: 'safety', bias: { restartedDocuments: 1, lostJournals: 0 } },
   },
   {
+    name: 'a document older than one read before is promised on',
+    rule: '5',
+    edits: [
+      {
+        file: `${CORE}/decide.ts`,
+        text: '  if (draft.state.lowIncarnationSinceMs !== undefined) return;\n',
+        instead: '',
+      },
+    ],
+    found: {
+      mode: 'safety',
+      bias: { isCancelled: true, comesBack: true, behind: 3, lostJournals: 0, moreEvents: 0, failovers: 0 },
+    },
+  },
+  {
     name: 'a failed drain counts as drained',
     rule: '6',
     edits: [

@@ -110,6 +110,21 @@ export const MUTANTS_OF_THE_JOURNAL: readonly Mutant[] = [
     },
   },
   {
+    name: 'what has started is not kept a promise for that was lost',
+    rule: '12, boot',
+    edits: [
+      {
+        file: `${CORE}/reconcile.ts`,
+        text: '    if (isPrepared && !entry.plan.isBound) entry.plan = { ...entry.plan, isBound: true };\n',
+        instead: '',
+      },
+    ],
+    found: {
+      mode: 'policies',
+      bias: { crashes: 8, lostJournals: 1, failovers: 2, failedDrains: 0.3, coordinatorOutages: 2 },
+    },
+  },
+  {
     name: 'a promise is reported before it is on disk',
     rule: 'durable',
     edits: [
