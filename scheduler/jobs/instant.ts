@@ -54,7 +54,9 @@ export function formatInstant(instant: Instant): string {
 
 /** `formatInstant` of whole milliseconds. */
 export function formatMs(ms: number): string {
-  return formatInstant({ ms, subTicks: 0 });
+  const iso = new Date(ms).toISOString();
+  // Nine times in ten it is that already, and every execution sends one.
+  return iso.endsWith('0Z') ? formatInstant({ ms, subTicks: 0 }) : iso;
 }
 
 /**

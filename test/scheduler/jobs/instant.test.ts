@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { descendingTicks, formatInstant, parseInstantOrUndefined } from '../../../scheduler/jobs/instant.ts';
+import { descendingTicks, formatInstant, formatMs, parseInstantOrUndefined } from '../../../scheduler/jobs/instant.ts';
 
 const echo = (text: string): string | undefined => {
   const instant = parseInstantOrUndefined(text);
@@ -42,4 +43,14 @@ describe('an instant', () => {
     expect(descendingTicks(Date.parse('2016-03-30T20:39:53.802Z'))).toBe('02519429304061979999');
     expect(descendingTicks(1000) > descendingTicks(2000)).toBe(true);
   });
+});
+
+it('whole milliseconds are written as any other instant', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: -2_000_000_000_000, max: 4_000_000_000_000 }), (ms) => {
+      expect(formatMs(ms)).toBe(formatInstant({ ms, subTicks: 0 }));
+    }),
+  );
+  expect(formatMs(Date.parse('2017-02-09T23:55:45.210Z'))).toBe('2017-02-09T23:55:45.21Z');
+  expect(formatMs(Date.parse('2017-02-09T23:55:45Z'))).toBe('2017-02-09T23:55:45Z');
 });
