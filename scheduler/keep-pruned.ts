@@ -1,11 +1,9 @@
 import type { Clock } from '../common/runtime/clock.ts';
 import { describeError } from '../common/runtime/errors.ts';
 import type { Log } from '../common/runtime/log.ts';
+import { HISTORY_KEPT, HISTORY_LIFE_MS } from './store/retention.ts';
 import type { Store } from './store/store.ts';
 
-/** History is kept for 60 days and at most the last 1000 executions of a job ("Scheduler Limits and Defaults"). */
-const HISTORY_LIFE_MS = 60 * 86_400_000;
-const HISTORY_KEPT = 1000;
 /** "Completed and faulted jobs are retained for 60 days" (the same page). */
 const OVER_JOB_LIFE_MS = 60 * 86_400_000;
 /** An event that is over can come back under its id; after so long it does not. */

@@ -181,7 +181,7 @@ export interface Settlement {
   readonly failures: number;
   readonly faults: number;
   readonly lastExecutionAtMs: number;
-  /** What becomes of a job that is enabled and will never be due again; undefined: it is not over yet. */
+  /** What becomes of a job that is over with this: enabled, never due again, nothing else under way. Undefined: not with this. */
   readonly finalState: 'completed' | 'faulted' | undefined;
 }
 
@@ -205,7 +205,7 @@ export function settlementOf(ended: {
   };
 }
 
-/** Both, one after the other: a final state stays. */
+/** Both, one after the other: the last that is final decides. */
 export function addSettlements(first: Settlement | undefined, second: Settlement): Settlement {
   if (first === undefined) return second;
   return {
@@ -213,7 +213,7 @@ export function addSettlements(first: Settlement | undefined, second: Settlement
     failures: first.failures + second.failures,
     faults: first.faults + second.faults,
     lastExecutionAtMs: second.lastExecutionAtMs,
-    finalState: first.finalState ?? second.finalState,
+    finalState: second.finalState ?? first.finalState,
   };
 }
 

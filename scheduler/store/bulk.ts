@@ -32,7 +32,10 @@ export interface BulkSql {
     columns: Readonly<Record<string, ColumnType>>,
     rows: readonly BulkRow[],
   ): Promise<void>;
-  /** May resolve before it is done; the transaction then fails at its end, for all who share it. */
+  /**
+   * May resolve before it is done; when it fails, so does the transaction at its end, for all who share it: for writes that
+   * only a broken disk or a bug can fail.
+   */
   change(tx: Kysely<Tables>, update: BulkUpdate, rows: readonly BulkRow[]): Promise<void>;
   /** Resolves with the ids of the rows that were there. */
   update(tx: Kysely<Tables>, update: BulkUpdate, rows: readonly BulkRow[]): Promise<ReadonlySet<string>>;

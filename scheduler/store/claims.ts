@@ -1,6 +1,7 @@
 import type { Kysely, Selectable } from 'kysely';
 import type { Execution, Job } from '../jobs/job.ts';
 import type { BulkUpdate } from './bulk.ts';
+import { IS_OVER, releaseQueued } from './endings.ts';
 import { fromRow, insertExecutions, readJobs, saveCalendars } from './execution-rows.ts';
 import { isClaimableHere } from './fleet-home.ts';
 import { fromJobRow, selectJobs, type JobRow } from './jobs.ts';
@@ -26,18 +27,21 @@ const GIVE_UP: BulkUpdate = {
   table: 'jobs',
   set: { state: 'text', faulted_count: 'bigint' },
   match: { id: 'text' },
+  when: { state: IS_OVER },
 };
 
 /** Everything that is due, up to a limit, in one transaction of a handful of statements, however much it is. */
 export async function claimDue(store: SqlStore, request: ClaimRequest): Promise<Claimed> {
   return await store.write(async (tx) => {
     const step = { ...request, nowMs: await store.now(tx) };
-    const [pendingRows, dueRows] = await store.together(
-      async () => await store.fetch(selectPendingDue(store, tx, step)),
+    const [waiting, dueRows] = await store.together(
+      // Where rows are locked this is over before the other begins: these locks are waited for, in the order that all keep, and
+      // who waits must not hold jobs that it took out of that order.
+      async () => await readPendingDue(store, tx, step),
       async () => await store.fetch(selectJobsDue(store, tx, step)),
     );
-    const pending = await claimPending(store, tx, step, pendingRows);
-    const left = request.limit - pendingRows.length;
+    const pending = await claimPending(store, tx, step, waiting);
+    const left = request.limit - waiting.rows.length;
     const due = await claimByCalendar(store, tx, step, dueRows.slice(0, left));
     const isMore = dueRows.length >= left;
     const { nowMs } = step;
@@ -86,18 +90,25 @@ function selectJobsDue(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep) {
     .modifyEnd(lockFreeRows(store.dialect, 'jobs'));
 }
 
+/** Pending executions that are due, with their jobs. */
+interface PendingDue {
+  readonly rows: readonly Selectable<ExecutionsTable>[];
+  readonly jobs: Map<string, Job>;
+}
+
+async function readPendingDue(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep): Promise<PendingDue> {
+  const rows = await store.fetch(selectPendingDue(store, tx, step));
+  const jobIds = rows.map((row) => row.job_id);
+  return { rows, jobs: await readJobs(store, tx, jobIds) };
+}
+
 async function claimPending(
   store: SqlStore,
   tx: Kysely<Tables>,
   step: ClaimStep,
-  rows: readonly Selectable<ExecutionsTable>[],
+  { rows, jobs }: PendingDue,
 ): Promise<readonly Claim[]> {
   if (rows.length === 0) return [];
-  const jobs = await readJobs(
-    store,
-    tx,
-    rows.map((row) => row.job_id),
-  );
   const changed = new Map<string, Job>();
   const started: Execution[] = [];
   for (const row of rows) {
@@ -125,6 +136,12 @@ async function claimPending(
     tx,
     GIVE_UP,
     [...changed.values()].map((job) => [job.state, job.faultedCount, job.id]),
+  );
+  // Another occurrence may wait for the end of what has now come to nothing.
+  await releaseQueued(
+    store,
+    tx,
+    started.filter(({ status }) => status === 'postponed').map(({ jobId }) => jobId),
   );
   return toClaims(jobs, started);
 }

@@ -79,13 +79,20 @@ const END: BulkUpdate = {
   clear: ['owner'],
 };
 
-/** Adds to a job what its executions came to, and ends one that will never be due again. */
+/**
+ * A job (alias `t`) that will never be due again and has nothing of its calendar under way: another occurrence, one that waits
+ * for this one or is to be tried again, decides later what becomes of it.
+ */
+export const IS_OVER = `t.state = 'enabled' and t.next_at is null and not exists (select 1 from executions as e
+  where e.job_id = t.id and e.ended_at is null and e.action = 'main' and e.by_hand = 0)`;
+
+/** Adds to a job what its executions came to, and ends one that is over. */
 const SETTLE: BulkUpdate = {
   table: 'jobs',
   set: { state: 'text', last_execution_at: 'bigint' },
   add: { execution_count: 'bigint', failure_count: 'bigint', faulted_count: 'bigint' },
   match: { id: 'text' },
-  when: { state: `t.state = 'enabled' and t.next_at is null` },
+  when: { state: IS_OVER },
 };
 
 /** Resolves with what became of each: only those whose attempt was still the valid one are ended. */
@@ -122,6 +129,8 @@ async function endAll(
     }
     follow.push(...ending.follow);
   }
+  // What is to be tried again keeps its job from being over.
+  await insertExecutions(store, tx, follow);
   await store.bulk.change(
     tx,
     SETTLE,
@@ -134,7 +143,6 @@ async function endAll(
       id,
     ]),
   );
-  await insertExecutions(store, tx, follow);
   const waiting = new Set(queued.map((row) => row.job_id));
   const released = new Set(batch.map(({ ended }) => ended.jobId).filter((id) => waiting.has(id)));
   await releaseQueued(store, tx, [...released]);
@@ -150,7 +158,7 @@ function selectQueued(tx: Kysely<Tables>) {
 }
 
 /** Occurrences that wait may start now, unless a retry of the one before comes first. */
-async function releaseQueued(store: SqlStore, tx: Kysely<Tables>, jobIds: readonly string[]): Promise<void> {
+export async function releaseQueued(store: SqlStore, tx: Kysely<Tables>, jobIds: readonly string[]): Promise<void> {
   if (jobIds.length === 0) return;
   const nowMs = await store.now(tx);
   await tx

@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely';
 import { claimDue, earliestDue } from './claims.ts';
 import { createEndings } from './endings.ts';
 import { fromRow, insertExecutions } from './execution-rows.ts';
+import { HISTORY_KEPT, HISTORY_LIFE_MS } from './retention.ts';
 import { rowsOf, type SqlStore } from './sql.ts';
 import type { ExecutionStore, HistoryPage } from './store.ts';
 import type { Tables } from './tables.ts';
@@ -18,6 +19,9 @@ export function createExecutionStore(store: SqlStore): ExecutionStore {
     earliestDue: async (regionsOfOthers) => await earliestDue(store, db, regionsOfOthers),
     add: async (execution) => {
       await store.write(async (tx) => {
+        // The insert is not waited for everywhere (`BulkSql`): what it could fail for must not fail whoever shares the commit.
+        const job = await tx.selectFrom('jobs').select('id').where('id', '=', execution.jobId).executeTakeFirst();
+        if (job === undefined) throw new Error('the job is gone');
         await insertExecutions(store, tx, [execution]);
         await store.tell(tx, { kind: 'due' });
       });
@@ -32,7 +36,7 @@ export function createExecutionStore(store: SqlStore): ExecutionStore {
         return await handBackWhere(store, tx, sql`owner = ${store.owner} and id not in (select v.id from ${rows})`);
       }),
     finish: (ended, follow, settlement) => end({ ended, follow, settlement }),
-    history: async (jobId, page) => await history(db, jobId, page),
+    history: async (jobId, page) => await history(store, jobId, page),
     prune: async (beforeMs, keep) => {
       await store.write(async (tx) => {
         await pruneByAge(tx, beforeMs);
@@ -57,14 +61,22 @@ export async function handBackWhere(
   return count;
 }
 
-async function history(db: Kysely<Tables>, jobId: string, page: HistoryPage) {
-  let query = db
+/** What is too much or too old stays until it is pruned, once a day, and is not shown any more. */
+async function history({ db, clock }: SqlStore, jobId: string, page: HistoryPage) {
+  const over = db
     .selectFrom('executions')
-    .selectAll()
     .where('job_id', '=', jobId)
-    .where('status', 'in', page.status === undefined ? ['completed', 'failed', 'postponed'] : [page.status]);
-  query = query.orderBy('started_at', 'desc').orderBy('number', 'desc').limit(page.top).offset(page.skip);
-  const rows = await query.execute();
+    .where('status', 'in', ['completed', 'failed', 'postponed'])
+    .orderBy('started_at', 'desc')
+    .orderBy('number', 'desc');
+  const shown = page.status === undefined ? over : over.where('status', '=', page.status);
+  const rows = await shown
+    .selectAll()
+    .where('number', 'in', over.select('number').limit(HISTORY_KEPT))
+    .where('ended_at', '>=', clock.now() - HISTORY_LIFE_MS)
+    .limit(page.top)
+    .offset(page.skip)
+    .execute();
   return rows.map((row) => ({ execution: fromRow(row), number: row.number }));
 }
 

@@ -207,7 +207,7 @@ export interface ExecutionStore {
    * attempt is the valid one, it is over already, or the job is gone.
    */
   finish(ended: Execution, follow: readonly Execution[], settlement: Settlement | undefined): Promise<Finished>;
-  /** The ended executions of a job, newest start first. */
+  /** The ended executions of a job, newest start first: at most the last 1000, and none that ended more than 60 days ago. */
   history(jobId: string, page: HistoryPage): Promise<readonly HistoryEntry[]>;
   /** Forgets executions that ended before `beforeMs`, and of each job all but the newest `keep`. */
   prune(beforeMs: number, keep: number): Promise<void>;
