@@ -154,7 +154,7 @@ class StoreEngine implements Engine {
   async #claimAll(): Promise<void> {
     this.#cancelTimer();
     try {
-      while (!this.#stopping.signal.aborted) {
+      while (!this.#isClosing()) {
         const room = this.#room.look(this.#holding(), this.#parts.clock.monotonic());
         if (room.kind === 'wait') {
           this.#armIn(room.ms, () => {
@@ -164,6 +164,8 @@ class StoreEngine implements Engine {
         }
         const claimed = await this.#claim(room.limit);
         this.#cancel(claimed.cancelled);
+        // What came while it was being closed is handed back with the rest; nothing of it need have begun.
+        if (this.#isClosing()) return;
         for (const claim of claimed.claims) this.#hold(claim);
         if (claimed.nextDueMs === undefined) return;
         const claimAtMs = claimed.nextDueMs - CLAIM_AHEAD_MS;
@@ -185,14 +187,19 @@ class StoreEngine implements Engine {
     }
   }
 
+  #isClosing(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   async #claim(limit: number): ReturnType<Store['executions']['claimDue']> {
     const { executions } = this.#parts.store;
-    if (this.#isUncertain) {
-      const performed = [...this.#held].filter(({ interrupt }) => interrupt?.signal.aborted !== true);
-      await executions.handBack(new Set(performed.map(({ claim }) => claim.execution.id)));
-      this.#isUncertain = false;
-    }
     try {
+      if (this.#isUncertain) {
+        const performed = [...this.#held].filter(({ interrupt }) => interrupt?.signal.aborted !== true);
+        // Before the answer: what is interrupted until that comes makes it uncertain again.
+        this.#isUncertain = false;
+        await executions.handBack(new Set(performed.map(({ claim }) => claim.execution.id)));
+      }
       return await executions.claimDue({
         limit,
         plan: this.#plan,

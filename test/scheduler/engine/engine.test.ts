@@ -1,57 +1,12 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { silentLog } from '../../../common/runtime/log.ts';
+import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../common/runtime/random.ts';
-import { createEngine, type Engine } from '../../../scheduler/engine/engine.ts';
 import type { ActionOutcome } from '../../../scheduler/engine/ending.ts';
 import { createClaimPlan } from '../../../scheduler/engine/plan.ts';
 import type { JobDefinition } from '../../../scheduler/jobs/definition.ts';
-import type { Claim, Store } from '../../../scheduler/store/store.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { execution, givenJob, HTTP_JOB, JOB, memoryStore } from '../../support/scheduler-store.ts';
+import { execution, givenJob, HTTP_JOB, JOB } from '../../support/scheduler-store.ts';
+import { DONE, rig, type Rig } from './engine-rig.ts';
 
-const DONE: ActionOutcome = { status: 'completed', message: 'done' };
 const BROKEN: ActionOutcome = { status: 'failed', message: 'broken' };
-
-interface Rig {
-  readonly store: Store;
-  readonly clock: FakeClock;
-  readonly engine: Engine;
-  /** What was performed: seconds since the start, job, occurrence, retry, attempt. */
-  readonly performed: string[];
-  readonly claims: Claim[];
-  readonly news: string[];
-}
-
-async function rig(
-  perform: (claim: Claim, signal: AbortSignal) => Promise<ActionOutcome | undefined> = async () =>
-    await Promise.resolve(DONE),
-  change: (store: Store) => Store = (store) => store,
-): Promise<Rig> {
-  const clock = new FakeClock();
-  const store = change(await memoryStore(clock));
-  const startMs = clock.now();
-  const performed: string[] = [];
-  const claims: Claim[] = [];
-  const news: string[] = [];
-  const engine = createEngine({
-    store,
-    clock,
-    random: seededRandom(1),
-    log: silentLog,
-    publish: (entry) => news.push(entry.kind),
-    replica: { name: 'test', region: undefined },
-    perform: async (claim, signal) => {
-      const { repeat, retry, attempt } = claim.execution;
-      performed.push(`${(clock.now() - startMs) / 1000}s ${claim.job.job} #${repeat}.${retry} a${attempt}`);
-      claims.push(claim);
-      return await perform(claim, signal);
-    },
-  });
-  onTestFinished(async () => {
-    await engine.close();
-  });
-  return { store, clock, engine, performed, claims, news };
-}
 
 const recurring = (change: Partial<NonNullable<JobDefinition['recurrence']>> = {}): JobDefinition => ({
   ...HTTP_JOB,
@@ -69,37 +24,6 @@ describe('the engine', () => {
     expect(performed).toEqual(['30s Nightly #1.0 a1']);
     expect(await store.jobs.findJob(JOB)).toMatchObject({ state: 'completed', executionCount: 1, nextAtMs: undefined });
     expect(news).toEqual(['job.started', 'job.completed']);
-  });
-
-  it('begins anew what it gave up while the store was out of reach, also when nobody else has taken it over', async () => {
-    let isReachable = true;
-    const { clock, store, engine, performed } = await rig(
-      async (_claim, signal) =>
-        await new Promise((resolve) => {
-          signal.addEventListener('abort', () => {
-            resolve(undefined);
-          });
-        }),
-      (given) => ({
-        ...given,
-        isShared: true,
-        replicas: {
-          ...given.replicas,
-          beat: async (...beat) => {
-            if (!isReachable) throw new Error('connection refused');
-            return await given.replicas.beat(...beat);
-          },
-        },
-      }),
-    );
-    await givenJob(store, clock.now());
-    await engine.start();
-    await clock.advance(1000);
-    isReachable = false;
-    await clock.advance(10_500);
-    isReachable = true;
-    await clock.advance(1000);
-    expect(performed).toEqual(['0s Nightly #1.0 a1', '12s Nightly #1.0 a2']);
   });
 
   it('sleeps through long waits and wakes in time', async () => {
