@@ -157,7 +157,9 @@ class FaultPlan {
       this.#event.named.length > 1 &&
       !this.#isOneAway &&
       node.hasPromised() &&
-      random.fraction() < faults.staysAway;
+      random.fraction() < faults.staysAway &&
+      // A store that fails over may forget what it had promised, and it is not there to say it again.
+      faults.failovers === 0;
     node.kill({ isVmDown: false, losesJournal });
     this.#isOneAway ||= isLong;
     if (isLong && random.fraction() < 0.5) {
