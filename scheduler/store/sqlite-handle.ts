@@ -1,5 +1,7 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { describeError, EXIT_FAILURE } from '../../common/runtime/errors.ts';
+import type { Log } from '../../common/runtime/log.ts';
 import { openSqliteConnection } from './sqlite-connection.ts';
 import { CLOSE, isReply, type SqliteReply, type SqliteRequest } from './sqlite-requests.ts';
 
@@ -25,25 +27,51 @@ export function openSqliteHere(file: string): SqliteHandle {
   };
 }
 
+/** What the thread may be given besides the file. */
+export interface ThreadParts {
+  readonly log: Log;
+  /** Ends the process unless told otherwise. */
+  readonly exit?: (status: number) => void;
+}
+
 /**
  * In a thread of its own: a write waits for the disk for milliseconds, in which requests go on being sent and answered. Rejects
- * with what SQLite says. Only a bug ends the thread, and that ends the process too.
+ * with what SQLite says.
+ *
+ * Only a bug or a want of memory ends the thread. The process then ends too, at once and by the status of a failure, on which
+ * systemd starts it anew: without the thread nothing can be stored, so nothing may be claimed, accepted or agreed to. What
+ * anybody was told is stored is in the file; what was under way is repeated by the next start, as after kill -9.
  */
-export async function openSqliteInThread(file: string): Promise<SqliteHandle> {
+export async function openSqliteInThread(file: string, { log, exit = endProcess }: ThreadParts): Promise<SqliteHandle> {
   const here = import.meta.filename;
   const worker = new Worker(path.join(path.dirname(here), `sqlite-thread${path.extname(here)}`), {
     workerData: file,
     env: {},
   });
   const waiting: ((message: unknown) => void)[] = [];
+  let isOpen = false;
   worker.on('message', (message: unknown) => {
     const answer = waiting.shift();
     // It keeps the process alive while somebody waits for it.
     if (waiting.length === 0) worker.unref();
     answer?.(message);
   });
+  const onEnd = (why: string): void => {
+    if (isOpen) {
+      log.error(
+        { file, err: why },
+        'the thread that has the store open has ended, and with it this process; start it again',
+      );
+      exit(EXIT_FAILURE);
+    }
+    isOpen = false;
+    for (const answer of waiting.splice(0)) answer({ kind: 'failed', message: `its thread has ended: ${why}` });
+  };
   worker.on('error', (error) => {
-    throw error;
+    onEnd(describeError(error));
+  });
+  worker.on('exit', (status) => {
+    onEnd(`exit status ${status}`);
   });
   const answered = async (): Promise<SqliteSuccess> => {
     worker.ref();
@@ -62,13 +90,20 @@ export async function openSqliteInThread(file: string): Promise<SqliteHandle> {
     await worker.terminate();
     throw error;
   }
+  isOpen = true;
   return {
     ask: async (request) => await send(request),
     close: async () => {
+      // It ends because it is told to.
+      isOpen = false;
       await send(CLOSE);
       await worker.terminate();
     },
   };
+}
+
+function endProcess(status: number): void {
+  process.exit(status);
 }
 
 function successOf(reply: SqliteReply): SqliteSuccess {

@@ -2,6 +2,7 @@ import { Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { nextTurn, systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
+import { createLog, type Log } from '../../common/runtime/log.ts';
 import { systemRandom, type RandomSource } from '../../common/runtime/random.ts';
 import { NO_KEYS, type KeyRing } from '../secrets/key-ring.ts';
 import { assembleStore } from './assemble.ts';
@@ -18,6 +19,8 @@ import type { Tables } from './tables.ts';
 export interface SqliteOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
+  /** The scheduler's own unless told otherwise. */
+  readonly log?: Log;
   /** Keep the secrets of jobs; none unless told otherwise. */
   readonly keys?: KeyRing;
   /** See `SingleConnection`; a turn of the event loop unless told otherwise. */
@@ -48,9 +51,9 @@ export async function openSqliteStore(
 /** The database behind the store, with its tables up to date; `db.destroy()` closes it. */
 export async function openSqliteDatabase(
   file: string,
-  { clock, random, keys = NO_KEYS, gather = nextTurn }: SqliteOptions,
+  { clock, random, log, keys = NO_KEYS, gather = nextTurn }: SqliteOptions,
 ): Promise<SqlStore> {
-  const line = new SqliteLine(await openHandle(file));
+  const line = new SqliteLine(await openHandle(file, log ?? createLog('scheduler', 'error')));
   const db = new Kysely<Tables>({ dialect: sqliteDialect(line) });
   const migrator = new Migrator({
     db,
@@ -78,9 +81,9 @@ export async function openSqliteDatabase(
   };
 }
 
-async function openHandle(file: string): Promise<SqliteHandle> {
+async function openHandle(file: string, log: Log): Promise<SqliteHandle> {
   try {
-    return file === ':memory:' ? openSqliteHere(file) : await openSqliteInThread(file);
+    return file === ':memory:' ? openSqliteHere(file) : await openSqliteInThread(file, { log });
   } catch (error) {
     const isLocked = describeError(error).includes('locked');
     throw unusable(

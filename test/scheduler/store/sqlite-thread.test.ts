@@ -2,15 +2,17 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CompiledQuery } from 'kysely';
 import { nextTurn } from '../../../common/runtime/clock.ts';
+import { silentLog } from '../../../common/runtime/log.ts';
 import { SqliteLine } from '../../../scheduler/store/sqlite-dialect.ts';
 import { openSqliteInThread, type SqliteHandle } from '../../../scheduler/store/sqlite-handle.ts';
+import type { SqliteRequest } from '../../../scheduler/store/sqlite-requests.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const run = async (line: SqliteLine, sql: string): Promise<unknown[]> =>
   (await line.executeQuery(CompiledQuery.raw(sql))).rows;
 
 async function opened(): Promise<{ readonly handle: SqliteHandle; readonly line: SqliteLine }> {
-  const handle = await openSqliteInThread(path.join(temporaryFolder(), 'thread.db'));
+  const handle = await openSqliteInThread(path.join(temporaryFolder(), 'thread.db'), { log: silentLog });
   onTestFinished(async () => {
     await handle.close();
   });
@@ -45,7 +47,14 @@ describe("SQLite's thread", () => {
     await run(line, 'begin immediate');
     await run(line, "insert into things values ('first', 1)");
     // As SQLite does by itself when the disk is full.
-    await handle.ask({ kind: 'query', sql: 'rollback', before: [], isInTransaction: false, isWaitedFor: true, parameters: [] });
+    await handle.ask({
+      kind: 'query',
+      sql: 'rollback',
+      before: [],
+      isInTransaction: false,
+      isWaitedFor: true,
+      parameters: [],
+    });
     await expect(run(line, "insert into things values ('second', 2)")).rejects.toThrow('the transaction was given up');
     await run(line, 'rollback');
     expect(await run(line, 'select id from things')).toEqual([]);
@@ -102,5 +111,29 @@ describe("SQLite's thread", () => {
     await nextTurn();
     expect(isDone).toBe(false);
     expect(await counting).toEqual([{ count: 1_000_000 }]);
+  });
+
+  it('takes the process with it when it ends by a bug, after one line that says so; who waited is told', async () => {
+    const lines: string[] = [];
+    const exits: number[] = [];
+    const handle = await openSqliteInThread(path.join(temporaryFolder(), 'bug.db'), {
+      log: { ...silentLog, error: (fields, message) => lines.push(`${message}: ${String(fields['err'])}`) },
+      exit: (status) => exits.push(status),
+    });
+    await expect(handle.ask({ kind: 'query' } as SqliteRequest)).rejects.toThrow('its thread has ended');
+    expect(exits).toEqual([1]);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('start it again: Cannot read properties');
+  });
+
+  it('ends without a word when it is closed', async () => {
+    const exits: number[] = [];
+    const handle = await openSqliteInThread(path.join(temporaryFolder(), 'closed.db'), {
+      log: silentLog,
+      exit: (status) => exits.push(status),
+    });
+    await handle.close();
+    await nextTurn();
+    expect(exits).toEqual([]);
   });
 });
