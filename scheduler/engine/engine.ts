@@ -261,10 +261,7 @@ class StoreEngine implements Engine {
       this.#begin(held, () => {});
       return;
     }
-    const leave = (): void => {
-      this.#lanes.leave(lane);
-    };
-    this.#lanes.enter(lane, () => {
+    this.#lanes.enter(lane, (leave) => {
       if (!this.#held.has(held)) return false;
       this.#begin(held, leave);
       return true;
@@ -278,7 +275,7 @@ class StoreEngine implements Engine {
   }
 
   #holding(): Holding {
-    return { held: this.#held.size, ending: this.#ending, waiting: this.#lanes.waiting };
+    return { held: this.#held.size, ending: this.#ending };
   }
 
   #useRoom(): void {

@@ -5,12 +5,22 @@ const FIRST = 64;
 /** A lane none of whose executions has ended for so long is slow: it gets as many again beside them. */
 const PATIENCE_MS = 25;
 
-/** Begins an execution. False: it is no longer wanted, and takes no place. */
-type Begin = () => boolean;
+/** One that has been under way for so long is long, work that is asked after perhaps: its place goes to another. */
+const LONG_MS = 1000;
+
+/** Begins an execution, which calls `leave` once when it is over. False: it is no longer wanted, and never will. */
+type Begin = (leave: () => void) => boolean;
+
+/** Of an execution in its lane. */
+interface Place {
+  readonly sinceMs: number;
+}
 
 interface Lane {
+  readonly name: string;
   allowed: number;
-  running: number;
+  /** Of those that are under way and not long, the oldest first. */
+  readonly places: Set<Place>;
   endedMs: number;
   /** Begin what waits, in its order. `begun`: how many of them have. */
   waiting: Begin[];
@@ -26,41 +36,51 @@ interface Lane {
 export class Lanes {
   readonly #clock: Clock;
   readonly #lanes = new Map<string, Lane>();
-  #waiting = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** How many wait in all lanes. */
-  get waiting(): number {
-    return this.#waiting;
-  }
-
-  /** Calls `begin` once, now or when there is room in the lane; each that began is followed by a call of `leave`. */
+  /** Calls `begin` once, now or when there is room in the lane. */
   enter(name: string, begin: Begin): void {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
       const endedMs = this.#clock.monotonic();
-      lane = { allowed: FIRST, running: 0, endedMs, waiting: [], begun: 0, isWatched: false };
+      lane = { name, allowed: FIRST, places: new Set(), endedMs, waiting: [], begun: 0, isWatched: false };
       this.#lanes.set(name, lane);
     }
-    if (lane.running < lane.allowed) {
-      lane.running += 1;
-      if (!begin()) this.leave(name);
+    if (lane.places.size < lane.allowed) {
+      this.#begin(lane, begin);
+      this.#forget(lane);
       return;
     }
     lane.waiting.push(begin);
-    this.#waiting += 1;
     this.#watch(lane);
   }
 
-  leave(name: string): void {
-    const lane = this.#lanes.get(name);
-    if (lane === undefined) return;
+  #begin(lane: Lane, begin: Begin): boolean {
+    const place: Place = { sinceMs: this.#clock.monotonic() };
+    lane.places.add(place);
+    const isWanted = begin(() => {
+      this.#leave(lane, place);
+    });
+    if (!isWanted) lane.places.delete(place);
+    return isWanted;
+  }
+
+  #leave(lane: Lane, place: Place): void {
+    // Not there any more: it was long.
+    if (!lane.places.delete(place)) return;
     lane.endedMs = this.#clock.monotonic();
-    // The place goes to the next in line.
-    if (!this.#beginNext(lane) && --lane.running === 0) this.#lanes.delete(name);
+    this.#beginNext(lane);
+    this.#forget(lane);
+  }
+
+  /** One that holds nobody is as new when it is next entered. */
+  #forget(lane: Lane): void {
+    if (lane.places.size === 0 && lane.waiting.length === 0 && this.#lanes.get(lane.name) === lane) {
+      this.#lanes.delete(lane.name);
+    }
   }
 
   /** As long as somebody waits. */
@@ -77,14 +97,18 @@ export class Lanes {
     await nextTurn();
     lane.isWatched = false;
     if (lane.waiting.length === 0) return;
-    if (this.#clock.monotonic() - lane.endedMs >= PATIENCE_MS) {
+    const nowMs = this.#clock.monotonic();
+    for (const place of lane.places) {
+      if (nowMs - place.sinceMs < LONG_MS) break;
+      lane.places.delete(place);
+      this.#beginNext(lane);
+    }
+    if (nowMs - lane.endedMs >= PATIENCE_MS) {
       lane.allowed += FIRST;
-      for (let more = FIRST; more > 0; more--) {
-        if (!this.#beginNext(lane)) break;
-        lane.running += 1;
-      }
+      for (let more = FIRST; more > 0 && this.#beginNext(lane); more--);
     }
     if (lane.waiting.length > 0) this.#watch(lane);
+    else this.#forget(lane);
   }
 
   /** False when nobody waits any more. Taken from the front without moving the rest of a long line. */
@@ -92,13 +116,12 @@ export class Lanes {
     for (;;) {
       const begin = lane.waiting[lane.begun];
       if (begin === undefined) return false;
-      this.#waiting -= 1;
       lane.begun += 1;
       if (lane.begun === lane.waiting.length) {
         lane.waiting = [];
         lane.begun = 0;
       }
-      if (begin()) return true;
+      if (this.#begin(lane, begin)) return true;
     }
   }
 }

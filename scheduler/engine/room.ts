@@ -1,9 +1,10 @@
 /** Claimed in one transaction: one fsync for all of them. More would only keep the first waiting for the last. */
 const CLAIM_BATCH = 250;
-/** Executions at a time; more wait in the store. Each holds a socket or a rollout. */
+/**
+ * Executions at a time, with those that wait for their time or their target; more wait in the store. Each holds a socket or a
+ * rollout, or is about to. No less for those that wait: a slow target would then hold up all others the sooner.
+ */
 const MAX_RUNNING = 1000;
-/** Executions whose time has come and that wait for their target; more of them would only be remembered longer. */
-const MAX_WAITING = 500;
 /** These and those that are over but not yet stored: the next are claimed while the disk has the last ones. */
 const MAX_HELD = 3000;
 /** So long it waits for room for many before it claims the few that there is room for: each claim costs an fsync. */
@@ -14,8 +15,6 @@ export interface Holding {
   readonly held: number;
   /** Of those: how many are over, and being stored. */
   readonly ending: number;
-  /** Of those: how many wait for their target. */
-  readonly waiting: number;
 }
 
 /** Decides how many may be claimed, and when it is worth the fsync. */
@@ -42,6 +41,6 @@ export class Room {
   }
 }
 
-function roomIn({ held, ending, waiting }: Holding): number {
-  return Math.min(CLAIM_BATCH, MAX_RUNNING - (held - ending), MAX_HELD - held, MAX_WAITING - waiting);
+function roomIn({ held, ending }: Holding): number {
+  return Math.min(CLAIM_BATCH, MAX_RUNNING - (held - ending), MAX_HELD - held);
 }

@@ -6,32 +6,34 @@ function lanesOf(count: number) {
   const clock = new FakeClock();
   const lanes = new Lanes(clock);
   const begun: number[] = [];
+  const leaves: (() => void)[] = [];
   for (let index = 0; index < count; index++) {
-    lanes.enter('a', () => {
+    lanes.enter('a', (leave) => {
       begun.push(index);
+      leaves.push(leave);
       return true;
     });
   }
-  return { clock, lanes, begun };
+  return { clock, lanes, begun, leaves };
 }
 
 describe('a lane', () => {
   it('begins sixty-four at once, and one more whenever one is over', () => {
-    const { lanes, begun } = lanesOf(100);
+    const { begun, leaves } = lanesOf(100);
     expect(begun).toHaveLength(64);
-    for (let index = 0; index < 10; index++) lanes.leave('a');
+    for (const leave of leaves.slice(0, 10)) leave();
     expect(begun).toEqual(Array.from({ length: 74 }, (_none, index) => index));
   });
 
   it('begins as many again when none is over for 25 ms, and again', async () => {
-    const { clock, lanes, begun } = lanesOf(200);
+    const { clock, begun, leaves } = lanesOf(200);
     await clock.advance(24);
     expect(begun).toHaveLength(64);
     await clock.advance(1);
     expect(begun).toHaveLength(128);
     // One that ends shows that the target is not that slow.
     await clock.advance(20);
-    lanes.leave('a');
+    leaves[0]?.();
     await clock.advance(24);
     expect(begun).toHaveLength(129);
     await clock.advance(100);
@@ -41,22 +43,51 @@ describe('a lane', () => {
   it('passes over those that are no longer wanted, however many', () => {
     const lanes = new Lanes(new FakeClock());
     const begun: string[] = [];
+    const leaves: (() => void)[] = [];
     const enter = (name: string, isWanted: boolean): void => {
-      lanes.enter('a', () => {
-        if (isWanted) begun.push(name);
+      lanes.enter('a', (leave) => {
+        if (isWanted) {
+          begun.push(name);
+          leaves.push(leave);
+        }
         return isWanted;
       });
     };
     for (let index = 0; index < 64; index++) enter('first', true);
     for (let index = 0; index < 100_000; index++) enter('dropped', false);
     enter('last', true);
-    lanes.leave('a');
+    leaves[0]?.();
     expect(begun).toHaveLength(65);
     expect(begun.at(-1)).toBe('last');
-    for (let index = 0; index < 64; index++) lanes.leave('a');
+    for (const leave of leaves.slice(1)) leave();
     // It is empty, and as new.
     for (let index = 0; index < 65; index++) enter('new', true);
     expect(begun.filter((name) => name === 'new')).toHaveLength(64);
+  });
+
+  it('gives the places of those that have been under way for a second to others, though some end all the time', async () => {
+    const { clock, lanes, begun, leaves } = lanesOf(63);
+    const quick: (() => void)[] = [];
+    let most = 0;
+    const enter = (): void => {
+      lanes.enter('a', (leave) => {
+        quick.push(leave);
+        most = Math.max(most, quick.length);
+        return true;
+      });
+    };
+    for (let index = 0; index < 400; index++) enter();
+    for (let step = 0; step < 120; step++) {
+      await clock.advance(10);
+      for (const leave of quick.splice(0)) leave();
+    }
+    expect(begun).toHaveLength(63);
+    expect(most).toBe(64);
+    // When they are over at last they have no place to give.
+    for (let index = 0; index < 100; index++) enter();
+    const before = quick.length;
+    for (const leave of leaves) leave();
+    expect(quick.length).toBe(before);
   });
 
   it('holds up no other', () => {
