@@ -30,6 +30,9 @@ const GIVE_UP: BulkUpdate = {
   when: { state: IS_OVER },
 };
 
+/** A job whose last occurrence was left out is over, unless one before that is still under way: which was not asked for all. */
+const CLOSE: BulkUpdate = { table: 'jobs', set: { state: 'text' }, match: { id: 'text' }, when: { state: IS_OVER } };
+
 /** Everything that is due, up to a limit, in one transaction of a handful of statements, however much it is. */
 export async function claimDue(store: SqlStore, request: ClaimRequest): Promise<Claimed> {
   return await store.write(async (tx) => {
@@ -169,6 +172,11 @@ async function claimByCalendar(
   );
   await insertExecutions(store, tx, executions);
   await cancel(store, tx, cancelled, step.nowMs);
+  await store.bulk.change(
+    tx,
+    CLOSE,
+    plans.filter(({ job }) => job.state !== 'enabled').map(({ job }) => [job.state, job.id]),
+  );
   const jobs = new Map(plans.map((plan) => [plan.job.id, plan.job]));
   return { claims: toClaims(jobs, executions), cancelled };
 }

@@ -44,7 +44,7 @@ export async function insertExecutions(
 
 const CALENDAR: BulkUpdate = {
   table: 'jobs',
-  set: { state: 'text', next_at: 'bigint', made: 'bigint' },
+  set: { next_at: 'bigint', made: 'bigint' },
   match: { id: 'text' },
 };
 
@@ -53,7 +53,7 @@ export async function saveCalendars(store: SqlStore, tx: Kysely<Tables>, jobs: r
   await store.bulk.change(
     tx,
     CALENDAR,
-    jobs.map((job) => [job.state, job.nextAtMs ?? null, job.made, job.id]),
+    jobs.map((job) => [job.nextAtMs ?? null, job.made, job.id]),
   );
 }
 

@@ -127,6 +127,33 @@ describe.each(storeAdapters)('executions in $name', (adapter) => {
     },
   );
 
+  it('that are still under way keep their job from being over when its last occurrence is left out', async () => {
+    await givenJob(store, store.clock.now() - 1000);
+    const [first] = await claim({
+      ...plan,
+      occurrences: (job) => ({
+        job: { ...job, made: 1 },
+        executions: [execution(job, { startedAtMs: store.clock.now() })],
+        cancelled: [],
+      }),
+    });
+    const leaveOut: ClaimPlan = {
+      ...plan,
+      occurrences: (job) => ({
+        job: { ...job, nextAtMs: undefined, state: 'completed' },
+        executions: [],
+        cancelled: [],
+      }),
+    };
+    await claim(leaveOut);
+    expect(await store.jobs.findJob(JOB)).toMatchObject({ state: 'enabled', nextAtMs: undefined });
+    await end(first, true);
+    expect(await store.jobs.findJob(JOB)).toMatchObject({ state: 'faulted' });
+    await givenJob(store, store.clock.now() - 1000, { ref: { job: 'idle' } });
+    await claim(leaveOut);
+    expect(await store.jobs.findJob({ ...JOB, job: 'idle' })).toMatchObject({ state: 'completed' });
+  });
+
   describe('of a job with overlap: queue', () => {
     const QUEUE: JobDefinition = {
       ...HTTP_JOB,
