@@ -52,6 +52,14 @@ export function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
+/**
+ * Ends the process at once, with nothing closed: for what has failed in such a way that going on could do harm, and that has
+ * been logged. systemd starts a service anew after a status other than 0.
+ */
+export function endProcess(status: number): void {
+  process.exit(status);
+}
+
 /** Resolves when `signal` aborts. */
 export async function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { describeError, EXIT_FAILURE } from '../../common/runtime/errors.ts';
+import { endProcess } from '../../common/runtime/lifecycle.ts';
 import type { Log } from '../../common/runtime/log.ts';
 import { openSqliteConnection } from './sqlite-connection.ts';
 import { CLOSE, isReply, type SqliteReply, type SqliteRequest } from './sqlite-requests.ts';
@@ -100,10 +101,6 @@ export async function openSqliteInThread(file: string, { log, exit = endProcess 
       await worker.terminate();
     },
   };
-}
-
-function endProcess(status: number): void {
-  process.exit(status);
 }
 
 function successOf(reply: SqliteReply): SqliteSuccess {
