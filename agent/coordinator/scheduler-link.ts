@@ -74,7 +74,10 @@ export class SchedulerLink implements Agreements, Coordinator {
   #at = 0;
   #heardAtMs = 0;
   #isClosed = false;
+  /** What was said of it last, so that it is said once. */
   #trouble = '';
+  /** Why the scheduler refused this connection; undefined when it did not. */
+  #refusal: string | undefined;
   #cancelTimer: () => void = () => {};
 
   constructor(options: SchedulerLinkOptions) {
@@ -94,6 +97,7 @@ export class SchedulerLink implements Agreements, Coordinator {
       ...(trusted === undefined ? {} : { ca: [...rootCertificates, trusted] }),
     });
     this.#socket = socket;
+    this.#refusal = undefined;
     this.#heardAtMs = this.#options.clock.monotonic();
     let reason = 'the scheduler closed the connection';
     socket.on('open', () => {
@@ -170,8 +174,10 @@ export class SchedulerLink implements Agreements, Coordinator {
   /** Whether the key holds is the scheduler's to say: another of ours may, or a token may help. */
   async #refused(message: Extract<SchedulerMessage, { kind: 'refused' }>): Promise<void> {
     const { credentials, log } = this.#options;
+    this.#refusal = message.reason;
+    if (message.reason !== this.#trouble)
+      log.error({ url: this.#url(), reason: message.reason }, 'the scheduler refuses this VM');
     this.#trouble = message.reason;
-    log.error({ reason: message.reason }, 'the scheduler refuses this VM');
     if (message.isAboutKey !== true) return;
     this.#showsToken = !((await credentials.key?.tryOther()) ?? false);
   }
@@ -290,7 +296,8 @@ export class SchedulerLink implements Agreements, Coordinator {
     }
   }
 
-  #lost(reason: string): void {
+  #lost(cause: string): void {
+    const reason = this.#refusal ?? cause;
     const { clock, random, log, events } = this.#options;
     this.#cancelTimer();
     const wasWelcome = this.#isWelcome;

@@ -107,6 +107,16 @@ export type HelloProof = z.output<typeof proofSchema>;
 /** One piece of work that the scheduler wants of one VM. A higher attempt makes reports of a lower one void. */
 const workIdentity = { workId: name, attempt: z.int().positive() };
 
+/**
+ * As much of a `hello` as an agent of every version says: read before anything else, so that one of another version is told
+ * that it is, and not that its message was not understood. Never changes.
+ */
+export const anyHelloSchema = z.object({
+  kind: z.literal('hello'),
+  protocol: z.int(),
+  identity: z.object({ scope: name, name }).optional().catch(undefined),
+});
+
 export const agentMessageSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('hello'),
@@ -141,11 +151,14 @@ export const agentMessageSchema = z.discriminatedUnion('kind', [
 export type AgentMessage = z.output<typeof agentMessageSchema>;
 
 export const schedulerMessageSchema = z.discriminatedUnion('kind', [
-  /** The first message on every connection: what the agent must sign to prove who it is. */
-  z.strictObject({ kind: z.literal('challenge'), nonce: z.string().max(128) }),
+  /**
+   * The first message on every connection: what the agent must sign to prove who it is. Whatever else a scheduler of another
+   * version says in it, or in `refused`, is passed over, so that the two can tell each other what is wrong.
+   */
+  z.object({ kind: z.literal('challenge'), nonce: z.string().max(128) }),
   z.strictObject({ kind: z.literal('welcome'), protocol: z.int(), now: z.number() }),
   /** The scheduler will not talk to this agent; it closes the connection after this. */
-  z.strictObject({
+  z.object({
     kind: z.literal('refused'),
     reason: z.string(),
     /** It is the agent's key or token that is not accepted; another of its keys may be. */

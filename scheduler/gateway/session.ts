@@ -2,7 +2,6 @@ import type { WebSocket } from 'ws';
 import type { AgreementCommand, Transition } from '../../common/agreement/command.ts';
 import type { AgreementRecord } from '../../common/agreement/record.ts';
 import {
-  agentMessageSchema,
   PROTOCOL_VERSION,
   type AgentMessage,
   type HelloProof,
@@ -18,6 +17,7 @@ import type { RolloutReport } from '../rollout.ts';
 import { vmKey } from '../vm-key.ts';
 import type { WatchHub } from '../watch.ts';
 import type { Coordination } from '../coordination/coordination.ts';
+import { parseMessage, type Claimed } from './parse-message.ts';
 import type { LiveVm, Registry } from './registry.ts';
 
 /**
@@ -67,6 +67,8 @@ export class Session {
   readonly #parts: SessionParts;
   readonly #nonce: string;
   #vm: LiveVm | undefined;
+  /** For the log: whom the agent says it speaks for. */
+  #claimed: Claimed | undefined;
   /** By which the agent has proven itself; undefined when it had to prove nothing. */
   #publicKey: string | undefined;
   #queue: Promise<void> = Promise.resolve();
@@ -111,6 +113,11 @@ export class Session {
       return;
     }
     const message = parseMessage(text);
+    if (message.kind === 'other-protocol') {
+      this.#claimed ??= message.claimed;
+      this.refuse('other-protocol', message.reason);
+      return;
+    }
     if (message.kind === 'invalid') {
       this.refuse('bad-message', `a message was not understood: ${message.reason}`);
       return;
@@ -131,7 +138,8 @@ export class Session {
 
   refuse(refusal: ConnectionRefusal, reason: string): void {
     this.#parts.refused(refusal);
-    this.#parts.log.warn({ vm: this.#vm?.identity.name, refusal, reason }, 'agent refused');
+    const { scope, name } = this.#vm?.identity ?? this.#claimed ?? {};
+    this.#parts.log.warn({ vm: name, scope, refusal, reason }, 'agent refused');
     this.send({ kind: 'refused', reason, ...(refusal === 'bad-proof' ? { isAboutKey: true } : {}) });
     this.#socket.close(POLICY_VIOLATION, reason.slice(0, 100));
   }
@@ -180,13 +188,7 @@ export class Session {
   async #greet(hello: Extract<AgentMessage, { kind: 'hello' }>): Promise<void> {
     const { registry, clock, log, watch, enrolment } = this.#parts;
     const { identity } = hello;
-    if (hello.protocol !== PROTOCOL_VERSION) {
-      this.refuse(
-        'other-protocol',
-        `this scheduler speaks protocol ${PROTOCOL_VERSION}, the agent ${hello.protocol}; install the same version of both`,
-      );
-      return;
-    }
+    this.#claimed = identity;
     const admission = await enrolment.admit(identity, hello.proof, this.#nonce);
     if (admission.kind === 'refused') {
       this.refuse('bad-proof', admission.reason);
@@ -304,24 +306,4 @@ export class Session {
       detail: activity.detail,
     });
   }
-}
-
-type Parsed =
-  | { readonly kind: 'valid'; readonly message: AgentMessage }
-  | { readonly kind: 'invalid'; readonly reason: string };
-
-function parseMessage(text: string): Parsed {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return { kind: 'invalid', reason: 'it is no JSON' };
-  }
-  const result = agentMessageSchema.safeParse(value);
-  if (result.success) return { kind: 'valid', message: result.data };
-  const issue = result.error.issues[0];
-  return {
-    kind: 'invalid',
-    reason: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}`.slice(0, 300),
-  };
 }

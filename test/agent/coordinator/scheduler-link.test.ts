@@ -6,7 +6,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { CoordinatorEvents } from '../../../agent/coordinator/coordinator.ts';
 import { SchedulerLink } from '../../../agent/coordinator/scheduler-link.ts';
 import { AGENT_PATH, agentMessageSchema, HEARTBEAT_MS, type AgentMessage } from '../../../common/protocol/messages.ts';
-import { silentLog } from '../../../common/runtime/log.ts';
+import { silentLog, type LogFields } from '../../../common/runtime/log.ts';
 import { seededRandom } from '../../../common/runtime/random.ts';
 import { NO_CREDENTIALS } from '../../support/no-credentials.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -22,6 +22,8 @@ class Scheduler {
   socket: WebSocket | undefined;
   connections = 0;
   answers: (message: AgentMessage) => unknown = () => undefined;
+  /** What a scheduler of another version says to every hello. */
+  refusal: string | undefined;
 
   async open(): Promise<string> {
     this.sockets.on('connection', (socket) => {
@@ -31,7 +33,10 @@ class Scheduler {
       socket.on('message', (data: Buffer) => {
         const message = agentMessageSchema.parse(JSON.parse(data.toString()));
         this.received.push(message);
-        if (message.kind === 'hello') this.send({ kind: 'welcome', protocol: 1, now: 0 });
+        if (message.kind === 'hello' && this.refusal !== undefined) {
+          this.send({ kind: 'refused', reason: this.refusal, surprise: true });
+          socket.close(1008, this.refusal);
+        } else if (message.kind === 'hello') this.send({ kind: 'welcome', protocol: 1, now: 0 });
         const answer = this.answers(message);
         if (answer !== undefined) this.send(answer);
       });
@@ -61,11 +66,14 @@ describe('the link to the scheduler', () => {
   let clock: FakeClock;
   let link: SchedulerLink;
   let seen: string[];
+  let said: { message: string; fields: LogFields }[];
 
   beforeEach(async () => {
     scheduler = new Scheduler();
     clock = new FakeClock();
     seen = [];
+    said = [];
+    const say = (fields: LogFields, message: string): void => void said.push({ message, fields });
     const events: CoordinatorEvents = {
       connected: () => void seen.push('connected'),
       disconnected: () => void seen.push('disconnected'),
@@ -80,7 +88,7 @@ describe('the link to the scheduler', () => {
       events,
       clock,
       random: seededRandom(1),
-      log: silentLog,
+      log: { ...silentLog, warn: say, error: say },
     });
   });
   afterEach(async () => {
@@ -173,5 +181,21 @@ describe('the link to the scheduler', () => {
     scheduler.sockets.clients.forEach((socket) => socket.pause());
     await clock.advance(4 * HEARTBEAT_MS);
     await expect.poll(() => seen).toContain('disconnected');
+  });
+
+  it('says once why a scheduler refuses it, however often it tries again, and has no answers then', async () => {
+    scheduler.refusal = 'this scheduler speaks protocol 5, the agent 4; install the same version of both';
+    link.open();
+    await expect.poll(() => said.length).toBe(1);
+    while (scheduler.connections < 4) {
+      await clock.advance(1000);
+      // The connection is made and refused in real time.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(said.map(({ message, fields }) => [message, fields['reason']])).toEqual([
+      ['the scheduler refuses this VM', scheduler.refusal],
+    ]);
+    expect(await link.submit(COMMAND)).toBeUndefined();
+    expect(seen).toEqual([]);
   });
 });

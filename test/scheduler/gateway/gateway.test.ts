@@ -86,6 +86,19 @@ describe('an agent that connects', () => {
     expect((await agent.closed).code).toBe(1008);
   });
 
+  it('of another version is told that it is, whatever else its hello says; counted, and it agrees with nobody', async () => {
+    const { url } = await runningScheduler();
+    const agent = await FakeAgent.connect(url);
+    const { role: _role, ...identity } = vmIdentity('Web_0');
+    agent.socket.send(JSON.stringify({ kind: 'hello', protocol: 5, identity, surprise: true }));
+    expect((await agent.next('refused')).reason).toContain(`speaks protocol ${PROTOCOL_VERSION}, the agent 5`);
+    await agent.closed;
+    expect(await (await fetch(`${url}/forewarn/v1/health`)).json()).toMatchObject({
+      refusals: { 'other-protocol': 1 },
+    });
+    expect(await vms(url)).toEqual([]);
+  });
+
   it('replaces its own older connection', async () => {
     const { url } = await runningScheduler();
     const older = await FakeAgent.join(url, vmIdentity('Web_0'));
