@@ -1,5 +1,8 @@
 import type { Clock } from '../../common/runtime/clock.ts';
 
+/** Looks at the wall clock as often, which may have been set forward. What waits here is due soon, where that was not set back. */
+const MAX_SLEEP_MS = 1000;
+
 /** Calls back when an instant of the wall clock has come: one timer for all that wait for the same one. */
 export class DueTimes {
   readonly #clock: Clock;
@@ -25,7 +28,7 @@ export class DueTimes {
   }
 
   #arm(atMs: number): void {
-    this.#clock.after(Math.max(1, atMs - this.#clock.now()), () => {
+    this.#clock.after(Math.min(MAX_SLEEP_MS, Math.max(1, atMs - this.#clock.now())), () => {
       // A timer may be early by a millisecond, and the wall clock may have been set back.
       if (this.#clock.now() < atMs) {
         this.#arm(atMs);

@@ -29,3 +29,17 @@ it('a wall clock that is set back makes it wait for its instant all the same', a
   await clock.advance(1000);
   expect(isCalled).toBe(true);
 });
+
+it('a wall clock that was set back and is set right again does not keep it waiting for longer than a second', async () => {
+  const clock = new FakeClock();
+  const dueTimes = new DueTimes(clock);
+  let isCalled = false;
+  dueTimes.at(clock.now() + 500, () => {
+    isCalled = true;
+  });
+  clock.jump(-3_600_000);
+  await clock.advance(500);
+  clock.jump(3_600_000);
+  await clock.advance(1000);
+  expect(isCalled).toBe(true);
+});
