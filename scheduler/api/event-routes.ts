@@ -20,15 +20,18 @@ const MAX_LISTED = 200;
 /** Among how many of the newest records an event is looked for: as many as an agent is sent at most. */
 const MAX_SEARCHED = 1000;
 
-const text = z.string().trim().min(1);
+const text = z.string().trim().min(1, { error: 'expected some text' });
+
+const MAX_NAME = 256;
+const shortName = text.max(MAX_NAME, { error: `expected at most ${MAX_NAME} characters` });
 
 /** `force` must be said: nobody approves an event for VMs that have not promised by leaving something out. */
 const approveSchema = z.strictObject({
   force: z.literal(true),
-  reason: text.max(MAX_REASON),
+  reason: text.max(MAX_REASON, { error: `expected at most ${MAX_REASON} characters` }),
   /** Who says so, where the scheduler asks nobody who they are. */
-  by: text.max(256).optional(),
-  scope: text.max(256).optional(),
+  by: shortName.optional(),
+  scope: shortName.optional(),
 });
 
 /** The events that VMs agree on, and an operator's word about one. Times are epoch milliseconds. */
@@ -123,7 +126,7 @@ function eventView(parts: ApiParts, { record, updatedAtMs }: StoredRecord): Reco
         ? null
         : { by: forced.by, reason: forced.reason, at: forced.atMs, holds: forced.hash === record.hash },
     vms: promisesOf(about, record),
-    awaited: describeAwaited(record, about.unmanaged, name),
+    awaited: describeAwaited(record, about),
     why: explain(record, about),
     updatedAt: updatedAtMs,
   };

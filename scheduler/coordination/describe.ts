@@ -70,26 +70,37 @@ function describePhase(before: AgreementRecord, after: AgreementRecord, name: (c
   }
 }
 
-/** Why an event is not approved yet, one sentence fragment each; empty when nothing is awaited. */
-export function describeAwaited(
-  record: AgreementRecord,
-  unmanaged: ReadonlySet<string>,
-  name: (canonical: string) => string,
-): readonly string[] {
-  if (record.phase !== 'preparing') return [];
-  return awaitedBy(record, unmanaged).map((awaited) => describeOne(awaited, name));
+/** Who is who for a sentence about a record. Names are canonical. */
+export interface People {
+  /** VMs without an agent. */
+  readonly unmanaged: ReadonlySet<string>;
+  /** Turns a canonical name into the one that people know. */
+  readonly name: (canonical: string) => string;
+  /** Is the agent of this VM connected, to this scheduler or another on the same store? */
+  readonly isConnected: (canonical: string) => boolean;
 }
 
-function describeOne(awaited: Awaited, name: (canonical: string) => string): string {
+/** Why an event is not approved yet, one sentence fragment each; empty when nothing is awaited. */
+export function describeAwaited(record: AgreementRecord, people: People): readonly string[] {
+  if (record.phase !== 'preparing') return [];
+  return awaitedBy(record, people.unmanaged).map((awaited) => describeOne(awaited, people));
+}
+
+function describeOne(awaited: Awaited, people: People): string {
+  const name = people.name(awaited.name);
+  const isConnected = people.isConnected(awaited.name);
   switch (awaited.kind) {
     case 'unknown':
-      return `${name(awaited.name)} has not reported: no agent there, or it is not connected`;
-    case 'not-prepared':
-      return awaited.promise === 'binding'
-        ? `${name(awaited.name)} is still draining`
-        : `${name(awaited.name)} has not promised (${awaited.promise})`;
+      return isConnected
+        ? `${name} has not reported: its agent is connected, but has not told of this event`
+        : `${name} has not reported: no agent there, or it is not connected`;
+    case 'not-prepared': {
+      const state =
+        awaited.promise === 'binding' ? `${name} is still draining` : `${name} has not promised (${awaited.promise})`;
+      return isConnected ? state : `${state}, and its agent is not connected`;
+    }
     case 'dissent':
-      return `${name(awaited.name)} sees the event with other VMs or of another type`;
+      return `${name} sees the event with other VMs or of another type`;
     default:
       return awaited satisfies never;
   }

@@ -1,16 +1,10 @@
 import type { AgreementRecord } from '../../common/agreement/record.ts';
 import { isForced } from '../../common/agreement/record.ts';
-import { describeAwaited } from './describe.ts';
+import { describeAwaited, type People } from './describe.ts';
 
 /** What an explanation is made of, besides the record. */
-export interface ExplainParts {
+export interface ExplainParts extends People {
   readonly now: number;
-  /** Canonical names of VMs without an agent. */
-  readonly unmanaged: ReadonlySet<string>;
-  /** Turns a canonical name into the one that people know. */
-  readonly name: (canonical: string) => string;
-  /** Is the agent of this VM (canonical name) connected, to this scheduler or another on the same store? */
-  readonly isConnected: (canonical: string) => boolean;
 }
 
 /** Why an event is where it is, and what comes next: one or two sentences for an operator who wonders why nothing happens. */
@@ -39,7 +33,7 @@ const PAST = ' NotBefore has passed: the platform begins without an approval.';
 
 function explainPreparing(record: AgreementRecord, parts: ExplainParts): string {
   const { now, name } = parts;
-  const awaited = describeAwaited(record, parts.unmanaged, name);
+  const awaited = describeAwaited(record, parts);
   if (awaited.length > 0) {
     const isAhead = record.notBeforeMs !== undefined && !isPastNotBefore(record, now);
     const others = isAhead ? '; at NotBefore the platform begins all the same' : '';

@@ -125,7 +125,10 @@ describe('forewarn events approve', () => {
     const force = async (...words: string[]): Promise<string> =>
       await events(url, 'approve', EVENT, '--force', ...words);
     await expect(force()).rejects.toThrow('--reason <text>');
-    await expect(force('--reason', '  ')).rejects.toThrow("The field 'reason' is not valid");
+    await expect(force('--reason', '  ')).rejects.toThrow(
+      'The field \'reason\' is not valid: expected some text, got "".',
+    );
+    await expect(force('--reason', 'a'.repeat(501))).rejects.toThrow('expected at most 500 characters, got');
     await expect(events(url, 'approve', EVENT, '--reason', 'x')).rejects.toThrow('--force');
     await expect(force('--reason', 'x')).rejects.toThrow('cannot be found: no agent has reported it');
     for (const scope of ['shop', 'other']) {

@@ -40,8 +40,14 @@ describe('why an event is where it is', () => {
     [
       'somebody drains, somebody is unknown',
       record({ notBeforeMs: 200_000 }, { a: 'binding' }),
-      {},
+      { isConnected: (canonical) => canonical === 'a' },
       'Waits, because A is still draining, and B has not reported: no agent there, or it is not connected; at NotBefore the platform begins all the same.',
+    ],
+    [
+      'somebody who is connected has not seen it, somebody who drains was lost',
+      record({}, { a: 'binding' }),
+      { isConnected: (canonical) => canonical === 'b' },
+      'Waits, because A is still draining, and its agent is not connected, and B has not reported: its agent is connected, but has not told of this event.',
     ],
     [
       'NotBefore is over',

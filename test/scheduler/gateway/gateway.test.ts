@@ -243,7 +243,7 @@ describe('a connected agent', () => {
         eventId: 'A1B2',
         phase: 'preparing',
         leader: null,
-        awaited: ['Web_1 has not reported: no agent there, or it is not connected'],
+        awaited: ['Web_1 has not reported: its agent is connected, but has not told of this event'],
       },
     ]);
     await second.command(report('Web_1', { promise: 'binding' }));
