@@ -134,6 +134,12 @@ function absorb(draft: Draft, observation: Observation): void {
 /** A disk that is full may be emptied; trying more often than this would only fill the log. */
 const PERSIST_RETRY_MS = 1000;
 
+/**
+ * A look at the balancers that takes so much longer than the one before it counts for nothing: the VM may have stood still in it, and
+ * a balancer may have forgotten the drain since it answered. Balancers that are always slow are compared with themselves.
+ */
+const UNUSUAL_READ_MS = 1000;
+
 /** A released event is kept for so long after its release, so that its record can still be ended by this VM. */
 const END_WITHIN_MS = 60_000;
 
@@ -186,8 +192,14 @@ function absorbReadOfDrain(
   read: { readonly token: number; readonly clear: boolean; readonly detail: string },
 ): void {
   const { state } = draft;
-  if (state.rotation.readToken !== read.token) return;
-  state.rotation.readToken = undefined;
+  const { rotation } = state;
+  if (rotation.readToken !== read.token) return;
+  rotation.readToken = undefined;
+  const tookMs = draft.now.monotonicMs - rotation.readAtMs;
+  const isOld = tookMs > (rotation.readTookMs ?? 0) + UNUSUAL_READ_MS;
+  rotation.readTookMs = tookMs;
+  // It may be of the time before this VM stood still; it is asked for again.
+  if (isOld) return;
   for (const entry of Object.values(state.events)) if (isLive(entry)) absorbDrainRead(entry, read);
   for (const entry of Object.values(state.maintenance)) if (!entry.isReleased) absorbDrainRead(entry, read);
 }

@@ -69,6 +69,8 @@ export function initialState(
       isStarting: false,
       isRestoring: false,
       readToken: undefined,
+      readAtMs: 0,
+      readTookMs: undefined,
       retryAtMs: 0,
       trouble: '',
     },

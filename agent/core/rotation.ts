@@ -37,6 +37,7 @@ function keepOut(draft: Draft): void {
   }
   if (rotation.state === 'out' && rotation.readToken === undefined && isReadWanted(draft.state)) {
     rotation.readToken = takeId(draft);
+    rotation.readAtMs = nowMs;
     draft.actions.push({ kind: 'drain.read', token: rotation.readToken });
   }
 }

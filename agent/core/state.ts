@@ -98,6 +98,9 @@ export interface Rotation {
   isRestoring: boolean;
   /** Token of the read that is under way. */
   readToken: number | undefined;
+  /** When it was asked for (monotonic), and how long the one before it took. */
+  readAtMs: number;
+  readTookMs: number | undefined;
   retryAtMs: number;
   /** What a balancer complained of last, so that it is said once. */
   trouble: string;

@@ -21,8 +21,11 @@ import type { SimulatedVm, World } from './world.ts';
 
 /** Answers come after this long at the most when nothing is wrong. */
 const QUICK_MS = 40;
-/** A look at a balancer takes up to 200 ms to be told, and a promise may come 250 ms after that. */
-const LOOK_MS = 450;
+/**
+ * A look at a balancer takes 200 ms to be told, up to 1000 ms more when the VM stands still in it (more is not believed), and
+ * a promise may come 250 ms after that; by a clock that may go wrong.
+ */
+const LOOK_MS = 1500;
 
 /**
  * One VM: the agent's own decisions, with a simulated journal, balancer, application and network around them. The gate closes

@@ -77,6 +77,45 @@ describe('a drain', () => {
     expect(bench.hooks()).toContain('ready');
   });
 
+  it('is looked at anew when the look took unusually long: the VM may have stood still in it', () => {
+    const bench = inRotation();
+    bench.isCooperative = false;
+    bench.poll([event()]);
+    bench.observe({ kind: 'persisted', revision: bench.state.revision });
+    bench.observe({ kind: 'turned-away', ok: true, detail: '' });
+    bench.pass(2000);
+    bench.observe({ kind: 'hook', key: 'E1', phase: 'prepare', ok: true, detail: '' });
+    const answer = (afterMs: number): void => {
+      const token = bench.state.rotation.readToken ?? -1;
+      bench.pass(afterMs);
+      bench.observe({ kind: 'drain-read', token, clear: true, detail: '' });
+      bench.observe({ kind: 'persisted', revision: bench.state.revision });
+    };
+    for (let read = 0; read < 2; read++) answer(200);
+    bench.observe({ kind: 'hook', key: 'E1', phase: 'ready', ok: true, detail: '' });
+    // Frozen for 16 s, in which a balancer may have been restarted.
+    answer(16_000);
+    expect(bench.promise()).toBe('binding');
+    answer(200);
+    expect(bench.promise()).toBe('prepared');
+  });
+
+  it('is proven by looks that are always slow', () => {
+    const bench = inRotation();
+    bench.isCooperative = false;
+    bench.poll([event()]);
+    bench.observe({ kind: 'persisted', revision: bench.state.revision });
+    bench.observe({ kind: 'turned-away', ok: true, detail: '' });
+    bench.pass(2000);
+    bench.observe({ kind: 'hook', key: 'E1', phase: 'prepare', ok: true, detail: '' });
+    for (let read = 0; read < 3; read++) {
+      const token = bench.state.rotation.readToken ?? -1;
+      bench.pass(4000);
+      bench.observe({ kind: 'drain-read', token, clear: true, detail: '' });
+    }
+    expect(bench.hooks()).toContain('ready');
+  });
+
   it('does not count before the balancers have had time to notice', () => {
     const bench = inRotation({ detectionMs: 5000 });
     bench.poll([event()]);
