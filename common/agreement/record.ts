@@ -2,14 +2,16 @@
  * The record of one event: what its VMs have promised and how far its approval has come. Exactly one exists per (scope,
  * event); the coordinator that stores it applies `applyCommand` under compare-and-set and decides nothing itself.
  *
- *                          reopen (resources changed)
- *                        ┌─────────────┐
- *                        ▼             │
  *   (none) ──report──▶ preparing ──intend──▶ intent ──approve──▶ approved
- *                        │  ▲             │                         │
- *               withdraw │  └─reopen──────┼──────────┐              │
- *                        ▼                ▼          │              ▼
- *                     aborted ──────────▶ └───────▶ ended ◀─────────┘
+ *                       │    ▲  ▲               │  │                  │
+ *              withdraw │    │  └────reopen─────┘  │                  │
+ *                       ▼    │  (other VMs named)  │                  │
+ *                    aborted │                     │ end              │ end
+ *                       │    └─reopen─┐            │                  │
+ *                       │ (id is back)│            │                  │
+ *                       └────end───▶ ended ◀───────┴──────────────────┘
+ *
+ * `preparing` ends as well: NotBefore has passed, or the event was taken back.
  *
  * The platform cannot refuse an approval that comes late, so safety rests on the promises alone: once every VM that the
  * event names has promised to stay out of rotation until the event has ended, a late approval harms nobody. The lease only
