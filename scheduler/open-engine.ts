@@ -44,8 +44,6 @@ export function openEngine(
 function performer(actions: Actions, rollouts: RolloutRunner): PerformAction {
   return (claim, signal) => {
     const { action } = claim.job.definition;
-    return action.type === 'Fleet'
-      ? rollouts.perform(action, claim, signal)
-      : actions.perform(action, claim, signal);
+    return action.type === 'Fleet' ? rollouts.perform(action, claim, signal) : actions.perform(action, claim, signal);
   };
 }
