@@ -5,6 +5,12 @@ const CORE = 'agent/core';
 /** Rules that each VM keeps by itself. */
 export const MUTANTS_OF_THE_AGENT: readonly Mutant[] = [
   {
+    name: 'a look that took unusually long counts',
+    rule: '10',
+    edits: [{ file: `${CORE}/decide.ts`, text: '  if (isOld) return;\n', instead: '' }],
+    found: { mode: 'liveness', first: 1100, bias: { pauses: 10, balancerRestarts: 10 } },
+  },
+  {
     name: 'a failed read is an empty document',
     rule: '5',
     edits: [
