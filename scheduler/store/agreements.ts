@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
-import type { AgreementRecord } from '../../common/agreement/record.ts';
+import type { AgreementRecord, PromiseState } from '../../common/agreement/record.ts';
 import { canonicalEventId } from '../../common/agreement/names.ts';
 import { recordSchema } from '../../common/protocol/agreement-messages.ts';
 import type { SqlStore } from './sql.ts';
@@ -9,7 +9,7 @@ import type { AgreementsTable, Tables } from './tables.ts';
 export interface AgreementOptions {
   /** With a standby that is told later, a withdrawal could be lost at a fail-over: see `AgreementStore.mayWithdraw`. */
   readonly mayWithdraw: boolean;
-  /** Intents and withdrawals wait until a standby has applied them. */
+  /** Intents, and whatever takes a promise back, wait until a standby has applied them. */
   readonly awaitStandby: boolean;
 }
 
@@ -66,10 +66,15 @@ export function createAgreementStore(store: SqlStore, options: AgreementOptions)
   };
 }
 
-/** An intent must not be forgotten (a withdrawal could follow), nor a withdrawal (its promise would count again). */
+/**
+ * An intent must not be forgotten (a withdrawal could follow), nor a withdrawal or a step back (the promise before it would count
+ * again, and its VM is in service). A lower promise may be such a step; that it is only a first one costs little.
+ */
 function isUnsafeToLose(record: AgreementRecord): boolean {
-  return record.everIntent || Object.values(record.members).some((member) => member.promise === 'withdrawn');
+  return record.everIntent || Object.values(record.members).some(({ promise }) => TAKEN_BACK.has(promise));
 }
+
+const TAKEN_BACK: ReadonlySet<PromiseState> = new Set(['withdrawn', 'binding', 'consented']);
 
 async function compareAndSet(
   tx: Kysely<Tables>,

@@ -7,8 +7,8 @@ import type { Tables } from './tables.ts';
 
 /**
  * Refuses to start where the server contradicts the setting. With asynchronous replication a fail-over forgets the last
- * commits. Two of them must not be forgotten: an intent (a VM could then withdraw while its approval is under way) and a
- * withdrawal (a VM in service would count as out). So either those wait for the standby, or nobody may withdraw.
+ * commits. Two of them must not be forgotten: an intent (a VM could then withdraw while its approval is under way) and what
+ * takes a promise back (a VM in service would count as out). So either those wait for the standby, or nobody may withdraw.
  */
 export async function checkReplication(db: Kysely<Tables>, replication: Replication): Promise<void> {
   const standbys = (await sql<{ count: number }>`select count(*) as count from pg_stat_replication`.execute(db)).rows[0]

@@ -1,8 +1,8 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { subjectHash } from '../../common/agreement/names.ts';
-import type { AgreementRecord } from '../../common/agreement/record.ts';
+import type { AgreementRecord, PromiseState } from '../../common/agreement/record.ts';
 import { systemClock, type Clock } from '../../common/runtime/clock.ts';
-import type { Log, LogFields } from '../../common/runtime/log.ts';
+import { silentLog, type Log, type LogFields } from '../../common/runtime/log.ts';
 import { systemRandom } from '../../common/runtime/random.ts';
 import { openStore } from '../../scheduler/store/open.ts';
 import type { Store } from '../../scheduler/store/store.ts';
@@ -25,6 +25,11 @@ const INTENT: AgreementRecord = {
   term: 1,
   members: {},
 };
+
+function ofOne(eventId: string, promise: PromiseState): AgreementRecord {
+  const web0 = { vmId: 'id', number: 1, hash: INTENT.hash, promise, deadlineReached: false };
+  return { ...INTENT, eventId, phase: 'preparing', intent: undefined, everIntent: false, members: { web_0: web0 } };
+}
 
 it('a store whose standby is gone says so, once, and takes no intent for written until a standby has it', async () => {
   const server = await startPostgres();
@@ -92,4 +97,31 @@ it('a store whose standby is gone says so, once, and takes no intent for written
   await query(url, 'select pg_reload_conf()');
   await expect.poll(waiting, WITHIN).toEqual([]);
   expect((await late.agreements.read('shop', 'E1'))?.record.phase).toBe('intent');
+});
+
+it('also where the database waits for nobody, what takes a promise back waits for the standby', async () => {
+  const server = await startPostgres();
+  onTestFinished(async () => {
+    await server.close();
+  });
+  const { url } = await createDatabase(server.url);
+  await query(url, `alter database "${new URL(url).pathname.slice(1)}" set synchronous_commit = local`);
+  await query(url, "alter system set synchronous_standby_names = 'elsewhere'");
+  await query(url, 'select pg_reload_conf()');
+  await expect
+    .poll(async () => await query(url, 'show synchronous_standby_names'), WITHIN)
+    .toEqual([{ synchronous_standby_names: 'elsewhere' }]);
+  const hurried = { ...systemClock, after: (ms: number, callback: () => void) => systemClock.after(ms / 50, callback) };
+  const store = await openStore(
+    { kind: 'postgres', url, connections: 4, replication: 'synchronous' },
+    { clock: hurried, random: systemRandom, log: silentLog },
+  );
+  onTestFinished(async () => {
+    await store.close();
+  });
+  expect(await store.agreements.write(ofOne('E2', 'prepared'), 0, 1)).toBe(true);
+  await expect(store.agreements.write(ofOne('E2', 'binding'), 1, 1)).rejects.toThrow(
+    /Client was closed|Connection terminated/,
+  );
+  expect((await store.agreements.read('shop', 'E2'))?.record.members['web_0']?.promise).toBe('prepared');
 });
