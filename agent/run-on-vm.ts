@@ -108,7 +108,7 @@ export async function runOnVm(
   const done = runLoops(tools, { shell, connections, metadata, watch, application, tick, health });
   return {
     state: () => shell.state(),
-    status: () => describe(tools, shell, { watch, application }),
+    status: () => describe(tools, shell, { watch, application, refusal: link?.refusal() }),
     operator,
     watch,
     lastTickMs: () => tick.lastMs,
@@ -153,12 +153,17 @@ async function runLoops(
 function describe(
   tools: AgentTools,
   shell: Shell,
-  about: { readonly watch: SelfWatch; readonly application: { readonly isUp: boolean } },
+  about: {
+    readonly watch: SelfWatch;
+    readonly application: { readonly isUp: boolean };
+    readonly refusal: string | undefined;
+  },
 ): AgentStatus {
   const isSimple = tools.settings.coordinator?.kind === 'first-in-resources';
   const warnings = [
     ...(isSimple ? [FIRST_IN_RESOURCES] : []),
     ...(about.application.isUp ? [] : ['the application does not answer its probe, so the gate answers 503']),
+    ...(about.refusal === undefined ? [] : [`the scheduler refuses this VM: ${about.refusal}`]),
     ...about.watch.warnings().map((warning) => warning.detail),
   ];
   return statusOf(shell.state(), tools.clock.monotonic(), { warnings, dryRun: tools.isDryRun });

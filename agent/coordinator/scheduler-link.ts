@@ -78,6 +78,7 @@ export class SchedulerLink implements Agreements, Coordinator {
   #trouble = '';
   /** Why the scheduler refused this connection; undefined when it did not. */
   #refusal: string | undefined;
+  #lastRefusal: string | undefined;
   #cancelTimer: () => void = () => {};
 
   constructor(options: SchedulerLinkOptions) {
@@ -175,6 +176,7 @@ export class SchedulerLink implements Agreements, Coordinator {
   async #refused(message: Extract<SchedulerMessage, { kind: 'refused' }>): Promise<void> {
     const { credentials, log } = this.#options;
     this.#refusal = message.reason;
+    this.#lastRefusal = message.reason;
     if (message.reason !== this.#trouble)
       log.error({ url: this.#url(), reason: message.reason }, 'the scheduler refuses this VM');
     this.#trouble = message.reason;
@@ -207,6 +209,11 @@ export class SchedulerLink implements Agreements, Coordinator {
       if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.ping();
       this.#beatLater();
     });
+  }
+
+  /** Why the scheduler does not want this VM; undefined when it does, or when nobody was there to say so. */
+  refusal(): string | undefined {
+    return this.#lastRefusal;
   }
 
   /** Says at once what has changed, so that whoever waits for this VM does not wait for the next heartbeat. */
@@ -276,6 +283,7 @@ export class SchedulerLink implements Agreements, Coordinator {
   #welcome(): void {
     const { events, log } = this.#options;
     this.#isWelcome = true;
+    this.#lastRefusal = undefined;
     this.#failures = 0;
     this.#trouble = '';
     log.info({ url: this.#url() }, 'connected to the scheduler');
@@ -298,6 +306,7 @@ export class SchedulerLink implements Agreements, Coordinator {
 
   #lost(cause: string): void {
     const reason = this.#refusal ?? cause;
+    this.#lastRefusal = this.#refusal;
     const { clock, random, log, events } = this.#options;
     this.#cancelTimer();
     const wasWelcome = this.#isWelcome;

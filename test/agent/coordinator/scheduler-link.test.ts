@@ -197,5 +197,14 @@ describe('the link to the scheduler', () => {
     ]);
     expect(await link.submit(COMMAND)).toBeUndefined();
     expect(seen).toEqual([]);
+    expect(link.refusal()).toBe(scheduler.refusal);
+    scheduler.refusal = undefined;
+    await expect
+      .poll(async () => {
+        await clock.advance(1000);
+        return seen;
+      })
+      .toContain('connected');
+    expect(link.refusal()).toBeUndefined();
   });
 });
