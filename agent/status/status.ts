@@ -64,7 +64,8 @@ export function statusOf(
   return {
     ...settings.identity,
     inRotation: state.rotation.state === 'in',
-    reasons: reasonsOut(state),
+    // An agent that was restarted alone serves on while it has yet to learn what keeps others out after a boot.
+    reasons: state.rotation.state === 'in' ? [] : reasonsOut(state),
     rotation: state.rotation.state,
     reconciled: {
       metadata: state.boot.hasPolled,

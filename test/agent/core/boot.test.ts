@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PLAIN_POLICY } from '../../../agent/core/policy.ts';
+import { statusOf } from '../../../agent/status/status.ts';
 import { Bench, event, lastDurable, prepared, recordOf } from './bench.ts';
 
 describe('boot', () => {
@@ -82,6 +83,8 @@ describe('boot', () => {
     bench.observe({ kind: 'tick' });
     bench.fail();
     expect(bench.isIn()).toBe(true);
+    // What it has yet to learn is no reason to be out.
+    expect(statusOf(bench.state, 0, { warnings: [], dryRun: false })).toMatchObject({ inRotation: true, reasons: [] });
   });
 
   it('leaves rotation for an event that it meets after such a restart, and for a promise that it had given', () => {
