@@ -2,6 +2,7 @@ import { sql, type Kysely, type Selectable } from 'kysely';
 import type { AgreementRecord, PromiseState } from '../../common/agreement/record.ts';
 import { canonicalEventId } from '../../common/agreement/names.ts';
 import { recordSchema } from '../../common/protocol/agreement-messages.ts';
+import { UserError } from '../../common/runtime/errors.ts';
 import type { SqlStore } from './sql.ts';
 import type { AgreementStore, StoredRecord } from './store.ts';
 import type { AgreementsTable, Tables } from './tables.ts';
@@ -108,6 +109,28 @@ async function compareAndSet(
   return updated.numUpdatedRows === 1n;
 }
 
+/**
+ * A record that cannot be read is an error and never "no record": nobody may approve past it. Throws a `UserError`, for the likely
+ * reason is a newer scheduler that wrote it.
+ */
 function fromRow(row: Selectable<AgreementsTable>): StoredRecord {
-  return { record: recordSchema.parse(JSON.parse(row.record)), version: row.version, updatedAtMs: row.updated_at };
+  const parsed = recordSchema.safeParse(parseJson(row.record));
+  if (parsed.success) return { record: parsed.data, version: row.version, updatedAtMs: row.updated_at };
+  const { path = [], message = '' } = parsed.error.issues[0] ?? {};
+  const where = path.length === 0 ? '' : `${path.map(String).join('.')}: `;
+  throw new UserError(
+    'STORE_RECORD',
+    `the store's record of event ${row.event_id} of scope ${row.scope} cannot be read (${where}${message})`,
+    {
+      hint: 'if a newer version of Forewarn has used this store, install that one again: agreements are never guessed',
+    },
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
