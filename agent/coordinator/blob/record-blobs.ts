@@ -152,7 +152,11 @@ async function textOf(stream: NodeJS.ReadableStream | undefined): Promise<string
 function parseRecord(text: string, name: string): AgreementRecord {
   const parsed = storedSchema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data.record;
-  throw new Error(`the blob ${name} is not a record of an agreement: ${z.prettifyError(parsed.error)}`);
+  const { path = [], message = '' } = parsed.error.issues[0] ?? {};
+  const where = path.length === 0 ? '' : `${path.map(String).join('.')}: `;
+  throw new Error(
+    `the blob ${name} is no record of an agreement that this version of Forewarn can read (${where}${message}); install the same version on all VMs`,
+  );
 }
 
 function parseJson(text: string): unknown {
