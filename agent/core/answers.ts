@@ -1,7 +1,7 @@
-import { LEASE_RETRY_MS, type AgreementRecord } from '../../common/agreement/record.ts';
+import { LEASE_JITTER, LEASE_RETRY_MS, type AgreementRecord } from '../../common/agreement/record.ts';
 import type { Outcome } from '../../common/agreement/command.ts';
 import { absorbIntendAnswer } from './approval.ts';
-import { changeCoordinator, type Draft } from './draft.ts';
+import { changeCoordinator, ownName, type Draft } from './draft.ts';
 import { absorbRecord } from './reconcile.ts';
 import { absorbReportAnswer } from './report.ts';
 import { absorbWithdrawAnswer } from './withdrawal.ts';
@@ -22,7 +22,7 @@ export function absorbAnswer(
   if (entry === undefined) return;
   // There was one, or nothing but a report would have been sent: the store has failed over, and begins anew.
   if (outcome?.kind === 'refused' && outcome.reason === 'no-record') entry.reportedNumber = 0;
-  const retryAtMs = draft.now.monotonicMs + LEASE_RETRY_MS;
+  const retryAtMs = draft.now.monotonicMs + retryPauseMs(draft, id);
   switch (waiting.kind) {
     case 'report':
       absorbReportAnswer(draft, entry, waiting.number, outcome);
@@ -43,4 +43,14 @@ export function absorbAnswer(
       // approve, reopen, end: the record tells what is left to do; a lost term is campaigned for again.
       if (outcome?.kind !== 'accepted') entry.lead = { term: undefined, renewedAtMs: 0, retryAtMs };
   }
+}
+
+/**
+ * Candidates that were refused at the same moment do not ask again at the same moment. No chance is needed for that: the pause
+ * depends on the VM's name and on the number of the command that was refused.
+ */
+function retryPauseMs(draft: Draft, commandId: number): number {
+  let mixed = commandId * 7;
+  for (const letter of ownName(draft.state)) mixed += (letter.codePointAt(0) ?? 0) * 13;
+  return LEASE_RETRY_MS * (1 + ((LEASE_JITTER - 1) * (mixed % 101)) / 100);
 }

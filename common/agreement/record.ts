@@ -91,6 +91,8 @@ export interface MemberEntry {
 export const LEASE_MS = 10_000;
 export const LEASE_RENEW_MS = 6000;
 export const LEASE_RETRY_MS = 1500;
+/** A candidate that was refused asks again after up to so many times the retry, each after another pause. */
+export const LEASE_JITTER = 1.2;
 
 /** Why the event may not be approved yet; empty when it may. */
 export type Awaited =

@@ -65,6 +65,28 @@ describe('a store that has failed over', () => {
   });
 });
 
+describe('a candidate that is refused', () => {
+  it('asks again after 1.5 to 1.8 s, not always the same', () => {
+    const bench = heard();
+    const pauses: number[] = [];
+    for (let step = 0; step < 400 && pauses.length < 20; step++) {
+      bench.pass(100);
+      const campaign = bench.actions.find((action) => action.kind === 'submit' && action.command.kind === 'campaign');
+      bench.actions = [];
+      if (campaign?.kind !== 'submit') continue;
+      const outcome = { kind: 'refused', reason: 'lease-held' } as const;
+      bench.observe({ kind: 'answer', id: campaign.id, outcome, record: undefined });
+      pauses.push((bench.state.events['E1']?.lead.retryAtMs ?? 0) - bench.nowMs);
+    }
+    expect(pauses).toHaveLength(20);
+    for (const pause of pauses) {
+      expect(pause).toBeGreaterThanOrEqual(1500);
+      expect(pause).toBeLessThanOrEqual(1800);
+    }
+    expect(new Set(pauses.map(Math.round)).size).toBeGreaterThan(3);
+  });
+});
+
 describe('an event whose NotBefore moves', () => {
   it('is reported again as it was promised, so that its record says the new time', () => {
     const bench = heard();
