@@ -1,4 +1,4 @@
-import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
+import { given, numberOf, usage } from './option-values.ts';
 import { recurrenceOf, type ScheduleWords } from './schedule-words.ts';
 
 /** What an action is told of; secrets are read from files already. */
@@ -193,20 +193,4 @@ function headersOf(option: string, lines: readonly string[] | undefined): Record
       throw usage(`${option}: expected a header like "Accept: text/plain", got ${JSON.stringify(line)}`);
     }),
   );
-}
-
-function numberOf(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d{1,10}$/.test(text)) return Number(text);
-  throw usage(`${option}: expected a whole number, got ${JSON.stringify(text)}`);
-}
-
-function usage(message: string): UserError {
-  return new UserError('JOB_OPTIONS', message, { exitStatus: EXIT_USAGE });
-}
-
-/** Without the fields that nobody gave; undefined when that leaves none. */
-function given(fields: Record<string, unknown>): Record<string, unknown> | undefined {
-  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return present.length === 0 ? undefined : Object.fromEntries(present);
 }

@@ -1,4 +1,4 @@
-import { EXIT_USAGE, UserError } from '../common/runtime/errors.ts';
+import { given, numberOf, usage } from './option-values.ts';
 import { importCron, type ImportedRecurrence } from './recurrence/cron.ts';
 import { WEEKDAYS, type MonthlyOccurrence, type Weekday } from './recurrence/rule.ts';
 
@@ -49,13 +49,13 @@ const NTH = ['first', 'second', 'third', 'fourth', 'fifth'];
  */
 export function recurrenceOf(words: ScheduleWords, isNew: boolean): Record<string, unknown> | undefined {
   const rule = words.cron === undefined ? listed(words, isNew) : ofCron(words, words.cron, isNew);
-  return present({
+  return given({
     ...rule,
     interval: numberOf('--interval', words.interval) ?? rule['interval'],
     count: numberOf('--count', words.count),
     endTime: words.end,
     timeZone: words.timeZone,
-    clockChanges: present({ gap: words.clockGap, overlap: words.clockOverlap }) ?? rule['clockChanges'],
+    clockChanges: given({ gap: words.clockGap, overlap: words.clockOverlap }) ?? rule['clockChanges'],
     excludedDates: textsOf('--exclude', words.exclude),
     blackouts: textsOf('--blackouts', words.blackouts),
   });
@@ -65,7 +65,7 @@ function listed(words: ScheduleWords, isNew: boolean): Record<string, unknown> {
   const hours = numbersOf('--hours', words.hours);
   // The scheduler takes the minute of the start. Where nobody said when that is, nine o'clock is 9:00 and not 9:37.
   const isOnTheHour = isNew && words.start === undefined && words.minutes === undefined && Array.isArray(hours);
-  const schedule = present({
+  const schedule = given({
     minutes: isOnTheHour ? [0] : numbersOf('--minutes', words.minutes),
     hours,
     weekDays: listOf('--week-days', words.weekDays, (part) =>
@@ -185,20 +185,4 @@ function occurrenceOf(part: string): MonthlyOccurrence {
   if (occurrence === 0)
     throw usage(`${option}: expected days like friday:1, "first friday" or "last friday", got ${JSON.stringify(part)}`);
   return { day: weekdayOf(option, named), occurrence };
-}
-
-function numberOf(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d{1,10}$/.test(text)) return Number(text);
-  throw usage(`${option}: expected a whole number, got ${JSON.stringify(text)}`);
-}
-
-function usage(message: string): UserError {
-  return new UserError('JOB_OPTIONS', message, { exitStatus: EXIT_USAGE });
-}
-
-/** Without the fields that nobody gave; undefined when that leaves none. */
-function present(fields: Record<string, unknown>): Record<string, unknown> | undefined {
-  const some = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return some.length === 0 ? undefined : Object.fromEntries(some);
 }

@@ -1,4 +1,5 @@
 import type * as Prometheus from 'prom-client';
+import { metricMakers } from '../../common/runtime/metric-makers.ts';
 
 /** From an idle web server to one whose clients keep their connections for minutes. */
 const DRAIN_BUCKETS = [0.5, 1, 2, 5, 10, 20, 40, 60, 120, 300, 600, 900];
@@ -12,20 +13,8 @@ export type Instruments = ReturnType<typeof createInstruments>;
  * Every metric of the agent with its help. Names of events and VMs are never labels: there is no end to them, and who wants one
  * event asks `forewarn agent events` or the log. What is about approvals says so in its name.
  */
-export function createInstruments({ Counter, Gauge, Histogram, Registry }: typeof Prometheus) {
-  const registry = new Registry();
-  const registers = [registry];
-  const name = (rest: string): string => `forewarn_agent_${rest}`;
-  const gauge = <Label extends string = never>(rest: string, help: string, labelNames: readonly Label[] = []) =>
-    new Gauge<Label>({ name: name(rest), help, labelNames, registers });
-  const counter = <Label extends string = never>(rest: string, help: string, labelNames: readonly Label[] = []) =>
-    new Counter<Label>({ name: name(rest), help, labelNames, registers });
-  const histogram = <Label extends string = never>(
-    rest: string,
-    help: string,
-    buckets: number[],
-    labelNames: readonly Label[] = [],
-  ) => new Histogram<Label>({ name: name(rest), help, buckets, labelNames, registers });
+export function createInstruments(prometheus: typeof Prometheus) {
+  const { registry, gauge, counter, histogram } = metricMakers(prometheus, 'forewarn_agent');
   return {
     registry,
     lastPoll: gauge('last_successful_poll_timestamp_seconds', 'When events were last read successfully.'),

@@ -1,4 +1,5 @@
 import type * as Prometheus from 'prom-client';
+import { metricMakers } from '../../common/runtime/metric-makers.ts';
 
 /** From a request to a server next door to work of a day (`LONG_WORK_MS`). */
 const WORK_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600, 86_400];
@@ -13,20 +14,8 @@ export type Instruments = ReturnType<typeof createInstruments>;
  * Every metric of the scheduler with its help. Names of jobs, collections and VMs are never labels: there is no end to them, and
  * who wants one job asks for its history.
  */
-export function createInstruments({ Counter, Gauge, Histogram, Registry }: typeof Prometheus) {
-  const registry = new Registry();
-  const registers = [registry];
-  const name = (rest: string): string => `forewarn_scheduler_${rest}`;
-  const gauge = <Label extends string = never>(rest: string, help: string, labelNames: readonly Label[] = []) =>
-    new Gauge<Label>({ name: name(rest), help, labelNames, registers });
-  const counter = <Label extends string = never>(rest: string, help: string, labelNames: readonly Label[] = []) =>
-    new Counter<Label>({ name: name(rest), help, labelNames, registers });
-  const histogram = <Label extends string = never>(
-    rest: string,
-    help: string,
-    buckets: number[],
-    labelNames: readonly Label[] = [],
-  ) => new Histogram<Label>({ name: name(rest), help, buckets, labelNames, registers });
+export function createInstruments(prometheus: typeof Prometheus) {
+  const { registry, gauge, counter, histogram } = metricMakers(prometheus, 'forewarn_scheduler');
   return {
     registry,
     build: gauge('build_info', 'Version of the scheduler.', ['version']),

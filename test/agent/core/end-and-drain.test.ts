@@ -60,15 +60,21 @@ describe('the end of an event', () => {
   });
 });
 
+/** A VM that is out and has prepared; what it asks is answered by the test. */
+function aboutToProve(): Bench {
+  const bench = inRotation();
+  bench.isCooperative = false;
+  bench.poll([event()]);
+  bench.observe({ kind: 'persisted', revision: bench.state.revision });
+  bench.observe({ kind: 'turned-away', ok: true, detail: '' });
+  bench.pass(2000);
+  bench.observe({ kind: 'hook', key: 'E1', phase: 'prepare', ok: true, detail: '' });
+  return bench;
+}
+
 describe('a drain', () => {
   it('is not proven by one clear read, nor by two with traffic between', () => {
-    const bench = inRotation();
-    bench.isCooperative = false;
-    bench.poll([event()]);
-    bench.observe({ kind: 'persisted', revision: bench.state.revision });
-    bench.observe({ kind: 'turned-away', ok: true, detail: '' });
-    bench.pass(2000);
-    bench.observe({ kind: 'hook', key: 'E1', phase: 'prepare', ok: true, detail: '' });
+    const bench = aboutToProve();
     for (const clear of [true, false, true]) {
       bench.observe({ kind: 'drain-read', token: bench.state.rotation.readToken ?? -1, clear, detail: '' });
       expect(bench.hooks()).not.toContain('ready');
@@ -78,13 +84,7 @@ describe('a drain', () => {
   });
 
   it('is looked at anew when the look took unusually long: the VM may have stood still in it', () => {
-    const bench = inRotation();
-    bench.isCooperative = false;
-    bench.poll([event()]);
-    bench.observe({ kind: 'persisted', revision: bench.state.revision });
-    bench.observe({ kind: 'turned-away', ok: true, detail: '' });
-    bench.pass(2000);
-    bench.observe({ kind: 'hook', key: 'E1', phase: 'prepare', ok: true, detail: '' });
+    const bench = aboutToProve();
     const answer = (afterMs: number): void => {
       const token = bench.state.rotation.readToken ?? -1;
       bench.pass(afterMs);
@@ -101,13 +101,7 @@ describe('a drain', () => {
   });
 
   it('is proven by looks that are always slow', () => {
-    const bench = inRotation();
-    bench.isCooperative = false;
-    bench.poll([event()]);
-    bench.observe({ kind: 'persisted', revision: bench.state.revision });
-    bench.observe({ kind: 'turned-away', ok: true, detail: '' });
-    bench.pass(2000);
-    bench.observe({ kind: 'hook', key: 'E1', phase: 'prepare', ok: true, detail: '' });
+    const bench = aboutToProve();
     for (let read = 0; read < 3; read++) {
       const token = bench.state.rotation.readToken ?? -1;
       bench.pass(4000);
