@@ -15,8 +15,11 @@ export interface WatchEntry {
   readonly detail: string;
 }
 
+/** What the scheduler itself did; a detail that takes work is made only where somebody listens. */
+type OwnEntry = Omit<WatchEntry, 'at' | 'source' | 'detail'> & { readonly detail: string | (() => string) };
+
 /** Puts something that the scheduler itself did on the timeline, now. */
-export type Publish = (entry: Omit<WatchEntry, 'at' | 'source'>) => void;
+export type Publish = (entry: OwnEntry) => void;
 
 /** The timeline: whoever listens now hears what happens from now on. */
 export interface WatchHub {
@@ -34,7 +37,9 @@ export function createWatchHub(clock: Clock): WatchHub {
   };
   return {
     publish: (entry) => {
-      relay({ at: clock.now(), source: 'scheduler', ...entry });
+      if (listeners.size === 0) return;
+      const detail = typeof entry.detail === 'string' ? entry.detail : entry.detail();
+      relay({ at: clock.now(), source: 'scheduler', ...entry, detail });
     },
     relay,
     subscribe: (listener) => {

@@ -200,6 +200,18 @@ export function headerLines({ names, headers }: Answer): readonly string[] {
   return lines;
 }
 
+type Headers = Pick<Answer, 'names' | 'headers'>;
+
+/** Whether the same lines were sent in the same order; headers that came twice never count as the same. */
+export function hasSameHeaders(one: Headers, other: Headers): boolean {
+  if (one.names.length !== other.names.length) return false;
+  return one.names.every((name, index) => {
+    const key = name.toLowerCase();
+    const value = one.headers[key];
+    return name === other.names[index] && typeof value === 'string' && value === other.headers[key];
+  });
+}
+
 /** The first value of a header, whose name is in lower case. */
 export function headerOf(answer: Answer, name: string): string | undefined {
   const value = answer.headers[name];

@@ -5,7 +5,7 @@ import { formatMs } from '../jobs/instant.ts';
 import type { Claim } from '../store/store.ts';
 import type { ActionOutcome } from '../engine/ending.ts';
 import type { Authenticator, Credentials } from './authentication/authenticator.ts';
-import { addressOf, exchange, headerLines, type Answer, type OutgoingRequest } from './exchange.ts';
+import { addressOf, exchange, hasSameHeaders, headerLines, type Answer, type OutgoingRequest } from './exchange.ts';
 import { describeFailure } from './http-failure.ts';
 import { pollDelayMs, progressOf, statusUrlOf, type StatusUrl } from './long-work.ts';
 import { redirectOf } from './redirect.ts';
@@ -184,8 +184,19 @@ function outcomeOf({ answer, isSuccess }: Held, host: string): ActionOutcome {
     status: isSuccess ? 'completed' : 'failed',
     message:
       `Http Action - Response from host '${host}': '${statusName(answer.statusCode)}' ` +
-      `Response Headers: ${headerLines(answer).join('').slice(0, KEPT_HEADER_CHARACTERS)} Body: ${answer.text.slice(0, KEPT_BODY_CHARACTERS)}`,
+      `Response Headers: ${headerText(answer)} Body: ${answer.text.slice(0, KEPT_BODY_CHARACTERS)}`,
   };
+}
+
+/** The newest headers that were written down: in a burst a server says the same to everybody. */
+let written: { readonly answer: Pick<Answer, 'names' | 'headers'>; readonly text: string } | undefined;
+
+function headerText(answer: Answer): string {
+  if (written === undefined || !hasSameHeaders(written.answer, answer)) {
+    const text = headerLines(answer).join('').slice(0, KEPT_HEADER_CHARACTERS);
+    written = { answer: { names: answer.names, headers: answer.headers }, text };
+  }
+  return written.text;
 }
 
 /**

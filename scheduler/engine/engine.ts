@@ -69,6 +69,8 @@ interface Held {
   /** Once it is performed: aborts when the action is to stop; what it then reports is not stored. */
   interrupt?: AbortController;
   work?: Promise<void>;
+  /** It is over, and being stored. */
+  isEnding?: boolean;
 }
 
 class StoreEngine implements Engine {
@@ -282,64 +284,58 @@ class StoreEngine implements Engine {
     if (this.#room.isWorthIt(this.#holding())) this.wake();
   }
 
-  /** Never rejects. `leave`: gives up its place in its lane. */
+  /**
+   * Never rejects. `leave`: gives up its place in its lane. All in one: thousands of these wait at a time, and each function that
+   * waits is remembered too.
+   */
   async #execute(held: Held, signal: AbortSignal, leave: () => void): Promise<void> {
+    const { clock, publish, perform, log } = this.#parts;
     const { claim } = held;
     try {
-      const outcome = await this.#perform(claim, signal, leave);
+      publish({ kind: 'job.started', detail: () => describeExecution(claim) });
+      let outcome: ActionOutcome | undefined;
+      try {
+        outcome = await perform(actionOf(claim), signal);
+      } finally {
+        leave();
+      }
       if (outcome === undefined || signal.aborted) return;
-      await this.#end(claim, outcome, signal);
+      const nowMs = clock.now();
+      const ending = endingOf(claim, outcome, { nowMs, newId: () => this.#newId(nowMs) });
+      held.isEnding = true;
+      this.#ending += 1;
+      this.#useRoom();
+      const finished = await this.#finish(ending, signal);
+      // Also where it was refused: an answer that was lost may have been a yes.
+      if (ending.follow.length > 0 || finished !== 'ended') this.wake();
+      if (finished !== undefined && finished !== 'refused') publishEnd(publish, claim, outcome);
     } catch (error) {
       // The claim stays in the store; the next start takes it over.
-      this.#parts.log.error(
-        { execution: claim.execution.id, err: describeError(error) },
-        'execution could not be ended',
-      );
+      log.error({ execution: claim.execution.id, err: describeError(error) }, 'execution could not be ended');
     } finally {
+      if (held.isEnding === true) this.#ending -= 1;
       this.#held.delete(held);
       this.#useRoom();
     }
   }
 
-  async #perform(claim: Claim, signal: AbortSignal, leave: () => void): Promise<ActionOutcome | undefined> {
-    try {
-      this.#parts.publish({ kind: 'job.started', detail: describeExecution(claim) });
-      return await this.#parts.perform(actionOf(claim), signal);
-    } finally {
-      leave();
-    }
-  }
-
-  async #end(claim: Claim, outcome: ActionOutcome, signal: AbortSignal): Promise<void> {
-    const { clock, publish } = this.#parts;
-    const nowMs = clock.now();
-    const ending = endingOf(claim, outcome, { nowMs, newId: () => this.#newId(nowMs) });
-    const finished = await this.#store(ending, signal);
-    // Also where it was refused: an answer that was lost may have been a yes.
-    if (ending.follow.length > 0 || finished !== 'ended') this.wake();
-    if (finished === undefined || finished === 'refused') return;
-    publish({
-      kind: outcome.status === 'failed' ? 'job.failed' : 'job.completed',
-      detail: `${describeExecution(claim)}: ${outcome.message.slice(0, 300)}`,
-    });
+  #finish(ending: PlannedEnding, signal: AbortSignal): Promise<Finished | undefined> {
+    return this.#parts.store.executions
+      .finish(ending.ended, ending.follow, ending.settlement)
+      .catch((error: unknown) => this.#finishLater(ending, signal, error));
   }
 
   /** The action was performed and must not be performed again only because the disk was full for a while. */
-  async #store(ending: PlannedEnding, signal: AbortSignal): Promise<Finished | undefined> {
-    const { store, clock, log } = this.#parts;
-    this.#ending += 1;
-    this.#useRoom();
-    try {
-      for (;;) {
-        try {
-          return await store.executions.finish(ending.ended, ending.follow, ending.settlement);
-        } catch (error) {
-          log.error({ err: describeError(error) }, 'the end of an execution could not be stored; trying again');
-          if (!(await clock.sleep(STORE_RETRY_MS, signal))) return undefined;
-        }
-      }
-    } finally {
-      this.#ending -= 1;
-    }
+  async #finishLater(ending: PlannedEnding, signal: AbortSignal, error: unknown): Promise<Finished | undefined> {
+    const { clock, log } = this.#parts;
+    log.error({ err: describeError(error) }, 'the end of an execution could not be stored; trying again');
+    return (await clock.sleep(STORE_RETRY_MS, signal)) ? await this.#finish(ending, signal) : undefined;
   }
+}
+
+function publishEnd(publish: Publish, claim: Claim, outcome: ActionOutcome): void {
+  publish({
+    kind: outcome.status === 'failed' ? 'job.failed' : 'job.completed',
+    detail: () => `${describeExecution(claim)}: ${outcome.message.slice(0, 300)}`,
+  });
 }

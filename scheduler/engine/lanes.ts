@@ -72,7 +72,9 @@ export class Lanes {
     // Not there any more: it was long.
     if (!lane.places.delete(place)) return;
     lane.endedMs = this.#clock.monotonic();
-    this.#beginNext(lane);
+    // It was slow once, when it or this process was just starting perhaps; now it answers sooner than it could be taken for slow.
+    if (lane.allowed > FIRST && lane.endedMs - place.sinceMs < PATIENCE_MS) lane.allowed -= 1;
+    if (lane.places.size < lane.allowed) this.#beginNext(lane);
     this.#forget(lane);
   }
 

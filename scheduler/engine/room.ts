@@ -1,10 +1,10 @@
 /** Claimed in one transaction: one fsync for all of them. More would only keep the first waiting for the last. */
-const CLAIM_BATCH = 250;
+const CLAIM_BATCH = 500;
 /**
  * Executions at a time, with those that wait for their time or their target; more wait in the store. Each holds a socket or a
  * rollout, or is about to. No less for those that wait: a slow target would then hold up all others the sooner.
  */
-const MAX_RUNNING = 1000;
+const MAX_RUNNING = 1500;
 /** These and those that are over but not yet stored: the next are claimed while the disk has the last ones. */
 const MAX_HELD = 3000;
 /** So long it waits for room for many before it claims the few that there is room for: each claim costs an fsync. */

@@ -20,18 +20,21 @@ export interface BulkUpdate {
   readonly when?: Readonly<Record<string, string>>;
 }
 
+/** Where rows go. */
+export interface BulkInsert {
+  readonly table: 'executions';
+  readonly columns: Readonly<Record<string, ColumnType>>;
+  /** Columns that are the same in all rows. No text from outside. */
+  readonly same?: Readonly<Record<string, string | number>>;
+}
+
 /**
  * Many rows at a time, the way each database does it fastest: PostgreSQL in one statement over one JSON parameter (a round
  * trip costs more than the rows), SQLite in one prepared statement a row (taking JSON apart costs more than the rows).
  */
 export interface BulkSql {
   /** As `change`. */
-  insert(
-    tx: Kysely<Tables>,
-    table: 'executions',
-    columns: Readonly<Record<string, ColumnType>>,
-    rows: readonly BulkRow[],
-  ): Promise<void>;
+  insert(tx: Kysely<Tables>, insert: BulkInsert, rows: readonly BulkRow[]): Promise<void>;
   /**
    * May resolve before it is done; when it fails, so does the transaction at its end, for all who share it: for writes that
    * only a broken disk or a bug can fail.
@@ -61,6 +64,10 @@ function wordsOf(update: BulkUpdate, value: (column: string) => string): { chang
   return { changes: changes.join(', '), conditions: conditions.join(' and ') };
 }
 
+function literalsOf(same: Readonly<Record<string, string | number>>): readonly string[] {
+  return Object.values(same).map((value) => (typeof value === 'number' ? `${value}` : `'${value}'`));
+}
+
 /** What PostgreSQL takes apart by name. */
 function named(
   columns: readonly string[],
@@ -84,11 +91,12 @@ async function updateInPostgres(
 }
 
 export const postgresBulk: BulkSql = {
-  insert: async (tx, table, columns, rows) => {
+  insert: async (tx, { table, columns, same = {} }, rows) => {
     if (rows.length === 0) return;
     const keys = Object.keys(columns);
-    const names = sql.join(keys.map((name) => sql.ref(name)));
-    await sql`insert into ${sql.table(table)} (${names}) select ${names} from ${rowsOf('postgres', columns, named(keys, rows))}`.execute(
+    const names = sql.raw([...keys, ...Object.keys(same)].join(', '));
+    const values = sql.raw([...keys, ...literalsOf(same)].join(', '));
+    await sql`insert into ${sql.table(table)} (${names}) select ${values} from ${rowsOf('postgres', columns, named(keys, rows))}`.execute(
       tx,
     );
   },
@@ -108,10 +116,11 @@ export function sqliteBulk(line: SqliteLine): BulkSql {
     return `update ${update.table} as t set ${changes} where ${conditions}`;
   };
   return {
-    insert: async (_tx, table, columns, rows) => {
-      const names = Object.keys(columns);
-      const places = names.map(() => '?').join(', ');
-      if (rows.length > 0) line.sendRows(`insert into ${table} (${names.join(', ')}) values (${places})`, rows);
+    insert: async (_tx, { table, columns, same = {} }, rows) => {
+      const keys = Object.keys(columns);
+      const names = [...keys, ...Object.keys(same)].join(', ');
+      const values = [...keys.map(() => '?'), ...literalsOf(same)].join(', ');
+      if (rows.length > 0) line.sendRows(`insert into ${table} (${names}) values (${values})`, rows);
       await Promise.resolve();
     },
     change: async (_tx, update, rows) => {

@@ -34,12 +34,44 @@ export async function insertExecutions(
   tx: Kysely<Tables>,
   executions: readonly Execution[],
 ): Promise<void> {
+  const others = executions.filter((execution) => !isFirstTry(execution));
   await store.bulk.insert(
     tx,
-    'executions',
-    COLUMNS,
-    executions.map((execution) => toRow(execution, store.owner)),
+    { table: 'executions', columns: COLUMNS },
+    others.map((execution) => toRow(execution, store.owner)),
   );
+  const first = others.length === 0 ? executions : executions.filter(isFirstTry);
+  await store.bulk.insert(
+    tx,
+    { table: 'executions', columns: COLUMNS_OF_FIRST_TRY, same: { ...FIRST_TRY, owner: store.owner } },
+    first.map(({ id, jobId, dueMs, repeat, runAtMs, startedAtMs = null, key }) => [
+      id,
+      jobId,
+      dueMs,
+      repeat,
+      runAtMs,
+      startedAtMs,
+      key,
+    ]),
+  );
+}
+
+/** The usual claim: what is the same in all of these is in the statement and not sent with each of them. */
+const COLUMNS_OF_FIRST_TRY = {
+  id: 'text',
+  job_id: 'text',
+  due_at: 'bigint',
+  repeat_number: 'bigint',
+  run_at: 'bigint',
+  started_at: 'bigint',
+  idempotency_key: 'text',
+} as const satisfies Partial<typeof COLUMNS>;
+const FIRST_TRY = { retry_number: 0, attempt: 1, status: 'running', message: '', by_hand: 0, action: 'main' } as const;
+
+function isFirstTry(execution: Execution): boolean {
+  const { status, retry, attempt, action, byHand, message, reason, endedAtMs } = execution;
+  const isPlain = !byHand && message === '' && reason === undefined && endedAtMs === undefined;
+  return isPlain && status === 'running' && retry === 0 && attempt === 1 && action === 'main';
 }
 
 const CALENDAR: BulkUpdate = {

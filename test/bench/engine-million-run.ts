@@ -9,17 +9,19 @@ const done = new Promise<void>((resolve) => {
   allDone = resolve;
 });
 const beganMs = performance.now();
-const rig = await openEngine({ kind: 'sqlite', file }, async () => {
-  performed += 1;
-  return await Promise.resolve({ status: 'completed', message: 'done' });
-});
-const finish = rig.store.executions.finish.bind(rig.store.executions);
 let ended = 0;
-rig.store.executions.finish = async (...parameters) => {
-  const isEnded = await finish(...parameters);
-  if (++ended === Number(due)) allDone();
-  return isEnded;
-};
+const rig = await openEngine(
+  { kind: 'sqlite', file },
+  {
+    perform: async () => {
+      performed += 1;
+      return await Promise.resolve({ status: 'completed', message: 'done' });
+    },
+    ended: () => {
+      if (++ended === Number(due)) allDone();
+    },
+  },
+);
 const before = process.cpuUsage();
 await rig.engine.start();
 const startMs = performance.now() - beganMs;

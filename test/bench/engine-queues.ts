@@ -69,14 +69,12 @@ function stopwatch(): { one(): void; start(): void; readonly rate: Promise<numbe
 async function forewarn(url: string, target: string): Promise<number> {
   const settings = { kind: 'postgres' as const, url, connections: 10, replication: 'none' as const };
   await fillStore(settings, [{ prefix: 'due', count: JOBS, definition: callOnce(target), dueMs: () => 1 }]);
-  const rig = await openEngine(settings);
   const watch = stopwatch();
-  const finish = rig.store.executions.finish.bind(rig.store.executions);
-  rig.store.executions.finish = async (...parameters) => {
-    const isEnded = await finish(...parameters);
-    watch.one();
-    return isEnded;
-  };
+  const rig = await openEngine(settings, {
+    ended: () => {
+      watch.one();
+    },
+  });
   watch.start();
   await rig.engine.start();
   const rate = await watch.rate;

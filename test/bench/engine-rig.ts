@@ -51,8 +51,17 @@ export interface EngineRig {
   close(): Promise<void>;
 }
 
-/** The engine over a store, with the HTTP action as in the product unless `perform` says otherwise. */
-export async function openEngine(settings: StoreSettings, perform?: PerformAction): Promise<EngineRig> {
+/** `perform`: as in the product unless it is given. `ended`: called once for each execution whose end is durable. */
+interface EngineOptions {
+  readonly perform?: PerformAction;
+  readonly ended?: () => void;
+}
+
+/** The engine over a store. */
+export async function openEngine(
+  settings: StoreSettings,
+  { perform, ended = () => {} }: EngineOptions = {},
+): Promise<EngineRig> {
   const store = await openStore(settings, { clock: systemClock, random: systemRandom, log: silentLog });
   const actions = createActions({
     settings: DEFAULT_ACTION_SETTINGS,
@@ -67,7 +76,9 @@ export async function openEngine(settings: StoreSettings, perform?: PerformActio
     clock: store.clock,
     random: systemRandom,
     log: silentLog,
-    publish: () => {},
+    publish: ({ kind }) => {
+      if (kind === 'job.completed' || kind === 'job.failed') ended();
+    },
     replica: { name: 'bench', region: undefined },
     laneOf: ({ job }) => (job.definition.action.type === 'Fleet' ? undefined : actions.laneOf(job.definition.action)),
     perform:

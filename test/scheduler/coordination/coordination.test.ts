@@ -219,7 +219,7 @@ describe('coordination', () => {
       clock,
       log: silentLog,
       unmanaged: new Set(),
-      publish: ({ kind, vm, detail }) => said.push(`${kind} ${vm ?? ''}: ${detail}`),
+      publish: ({ kind, vm, detail }) => said.push(`${kind} ${vm ?? ''}: ${String(detail)}`),
       push: () => {},
       nameOf: (_record, canonical) => canonical,
     });

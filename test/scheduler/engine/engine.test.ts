@@ -223,12 +223,12 @@ describe('the engine', () => {
       running--;
       return DONE;
     });
-    for (let index = 0; index < 1120; index++)
+    for (let index = 0; index < 1620; index++)
       await givenJob(given.store, given.clock.now(), { ref: { job: `j${index}` } });
     await given.store.jobs.changeCollection(JOB, (current) => current && { ...current, sku: 'P20Premium' });
     await given.engine.start();
     await given.clock.advance(10_000);
-    expect(most).toBe(1000);
-    expect(given.performed).toHaveLength(1120);
+    expect(most).toBe(1500);
+    expect(given.performed).toHaveLength(1620);
   });
 });

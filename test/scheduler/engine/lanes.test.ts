@@ -40,6 +40,21 @@ describe('a lane', () => {
     expect(begun).toHaveLength(200);
   });
 
+  it('comes back to sixty-four once its target answers quickly', async () => {
+    const { clock, begun, leaves } = lanesOf(400);
+    await clock.advance(25);
+    expect(begun).toHaveLength(128);
+    // These took long, so each makes room for another.
+    for (const leave of leaves.slice(0, 10)) leave();
+    expect(begun).toHaveLength(138);
+    // These did not: as many as were added end before one more begins.
+    await clock.advance(5);
+    for (const leave of leaves.slice(64, 128)) leave();
+    expect(begun).toHaveLength(138);
+    leaves[128]?.();
+    expect(begun).toHaveLength(139);
+  });
+
   it('passes over those that are no longer wanted, however many', () => {
     const lanes = new Lanes(new FakeClock());
     const begun: string[] = [];

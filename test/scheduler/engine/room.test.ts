@@ -6,22 +6,22 @@ const EMPTY: Holding = { held: 0, ending: 0 };
 describe('room for claims', () => {
   it('is a batch at a time, at once, as long as little is held', () => {
     const room = new Room();
-    expect(room.look(EMPTY, 0)).toEqual({ kind: 'claim', limit: 250 });
-    expect(room.look({ held: 750, ending: 0 }, 1)).toEqual({ kind: 'claim', limit: 250 });
+    expect(room.look(EMPTY, 0)).toEqual({ kind: 'claim', limit: 500 });
+    expect(room.look({ held: 1000, ending: 0 }, 1)).toEqual({ kind: 'claim', limit: 500 });
   });
 
   it('that is scarce is waited for, and taken after 25 ms however little it is', () => {
     const room = new Room();
-    const scarce = { held: 990, ending: 0 };
+    const scarce = { held: 1490, ending: 0 };
     expect(room.look(scarce, 100)).toEqual({ kind: 'wait', ms: 25 });
     expect(room.look(scarce, 110)).toEqual({ kind: 'wait', ms: 15 });
     expect(room.look(scarce, 125)).toEqual({ kind: 'claim', limit: 10 });
     expect(room.look(scarce, 126)).toEqual({ kind: 'wait', ms: 25 });
   });
 
-  it('is none while a thousand run or wait, for however long', () => {
+  it('is none while fifteen hundred run or wait, for however long', () => {
     for (const full of [
-      { held: 1000, ending: 0 },
+      { held: 1500, ending: 0 },
       { held: 3000, ending: 2900 },
     ]) {
       const room = new Room();
@@ -33,8 +33,8 @@ describe('room for claims', () => {
   it('is worth a claim early only when it was scarce and a whole batch fits again', () => {
     const room = new Room();
     expect(room.isWorthIt(EMPTY)).toBe(false);
-    room.look({ held: 1000, ending: 0 }, 0);
-    expect(room.isWorthIt({ held: 751, ending: 0 })).toBe(false);
-    expect(room.isWorthIt({ held: 751, ending: 1 })).toBe(true);
+    room.look({ held: 1500, ending: 0 }, 0);
+    expect(room.isWorthIt({ held: 1001, ending: 0 })).toBe(false);
+    expect(room.isWorthIt({ held: 1001, ending: 1 })).toBe(true);
   });
 });
