@@ -104,7 +104,7 @@ export const MUTANTS_OF_THE_AGENT: readonly Mutant[] = [
     edits: [
       { file: `${CORE}/decide.ts`, text: '  if (isProven && !isProofFresh(draft, entry)) return;\n', instead: '' },
     ],
-    found: { mode: 'safety', bias: { balancerRestarts: 12, emptyDocuments: 3, failedWrites: 0.3 } },
+    found: { mode: 'safety', bias: { balancerRestarts: 30, emptyDocuments: 6, failedWrites: 0.3 } },
   },
   {
     name: 'a withdrawal is the VM’s own affair',
