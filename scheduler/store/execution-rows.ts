@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Execution, Job } from '../jobs/job.ts';
 import type { BulkRow, BulkUpdate } from './bulk.ts';
 import { fromJobRow, selectJobs } from './jobs.ts';
-import { lockRows, rowsOf, type ColumnType, type SqlStore } from './sql.ts';
+import { idRows, lockRows, type ColumnType, type SqlStore } from './sql.ts';
 import type { ExecutionsTable, Tables } from './tables.ts';
 
 const statusSchema = z.enum(['pending', 'queued', 'running', 'completed', 'failed', 'postponed']);
@@ -97,11 +97,7 @@ export async function readJobs(
 ): Promise<Map<string, Job>> {
   const wanted = [...new Set(jobIds)];
   if (wanted.length === 0) return new Map();
-  const ids = rowsOf(
-    store.dialect,
-    { id: 'text' },
-    wanted.map((id) => ({ id })),
-  );
+  const ids = idRows(store.dialect, wanted);
   const rows = await selectJobs(tx)
     .where(sql<boolean>`jobs.id in (select v.id from ${ids})`)
     .orderBy('jobs.id')

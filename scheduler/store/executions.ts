@@ -3,7 +3,7 @@ import { claimDue, earliestDue } from './claims.ts';
 import { createEndings } from './endings.ts';
 import { fromRow, insertExecutions } from './execution-rows.ts';
 import { HISTORY_KEPT, HISTORY_LIFE_MS } from './retention.ts';
-import { rowsOf, type SqlStore } from './sql.ts';
+import { idRows, type SqlStore } from './sql.ts';
 import type { ExecutionStore, HistoryPage } from './store.ts';
 import type { Tables } from './tables.ts';
 
@@ -28,11 +28,7 @@ export function createExecutionStore(store: SqlStore): ExecutionStore {
     },
     handBack: async (performed) =>
       await store.write(async (tx) => {
-        const rows = rowsOf(
-          store.dialect,
-          { id: 'text' },
-          [...performed].map((id) => ({ id })),
-        );
+        const rows = idRows(store.dialect, performed);
         return await handBackWhere(store, tx, sql`owner = ${store.owner} and id not in (select v.id from ${rows})`);
       }),
     finish: (ended, follow, settlement) => end({ ended, follow, settlement }),

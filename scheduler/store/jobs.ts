@@ -15,7 +15,7 @@ import {
 import type { PlanCounts } from '../jobs/plans.ts';
 import { canonicalRegion } from '../replicas/regions.ts';
 import { lockName } from './names.ts';
-import { lockRows, rowsOf, type SqlStore } from './sql.ts';
+import { idRows, lockRows, type SqlStore } from './sql.ts';
 import type { JobPage, JobStore } from './store.ts';
 import type { CollectionsTable, JobsTable, Tables } from './tables.ts';
 
@@ -184,11 +184,7 @@ async function countJobs(db: Kysely<Tables>, ref: CollectionRef): Promise<number
  */
 export async function lockJobs(store: SqlStore, tx: Kysely<Tables>, jobIds: readonly string[]): Promise<void> {
   if (store.dialect === 'sqlite' || jobIds.length === 0) return;
-  const ids = rowsOf(
-    store.dialect,
-    { id: 'text' },
-    jobIds.map((id) => ({ id })),
-  );
+  const ids = idRows(store.dialect, jobIds);
   await tx
     .selectFrom('jobs')
     .select('id')

@@ -70,6 +70,12 @@ export function rowsOf(
   return sql`(select ${sql.join(picked)} from json_each(${json})) as v`;
 }
 
+/** Ids as such rows: `v.id`. */
+export function idRows(dialect: SqlDialect, ids: Iterable<string>): RawBuilder<unknown> {
+  const rows = Array.from(ids, (id) => ({ id }));
+  return rowsOf(dialect, { id: 'text' }, rows);
+}
+
 /** Appended to a reading whose rows the transaction is going to change. An embedded store has one writer at a time anyway. */
 export function lockRows(dialect: SqlDialect, table: string): RawBuilder<unknown> {
   return dialect === 'postgres' ? sql`for no key update of ${sql.ref(table)}` : sql``;

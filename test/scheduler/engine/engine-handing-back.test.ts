@@ -1,29 +1,36 @@
 import { describe, expect, it } from 'vitest';
+import type { Claim, Store } from '../../../scheduler/store/store.ts';
 import { givenJob } from '../../support/scheduler-store.ts';
 import { rig } from './engine-rig.ts';
+
+/** An action that ends only when it is told to. */
+async function untilInterrupted(_claim: Claim, signal: AbortSignal): Promise<undefined> {
+  return await new Promise((resolve) => {
+    signal.addEventListener('abort', () => {
+      resolve(undefined);
+    });
+  });
+}
+
+/** Heartbeats that arrive only while the store can be reached. */
+function replicasOf({ replicas }: Store, isReachable: () => boolean): Store['replicas'] {
+  return {
+    ...replicas,
+    beat: async (...beat) => {
+      if (!isReachable()) throw new Error('connection refused');
+      return await replicas.beat(...beat);
+    },
+  };
+}
 
 describe('the engine', () => {
   it('begins anew what it gave up while the store was out of reach, also when nobody else has taken it over', async () => {
     let isReachable = true;
-    const { clock, store, engine, performed } = await rig(
-      async (_claim, signal) =>
-        await new Promise((resolve) => {
-          signal.addEventListener('abort', () => {
-            resolve(undefined);
-          });
-        }),
-      (given) => ({
-        ...given,
-        isShared: true,
-        replicas: {
-          ...given.replicas,
-          beat: async (...beat) => {
-            if (!isReachable) throw new Error('connection refused');
-            return await given.replicas.beat(...beat);
-          },
-        },
-      }),
-    );
+    const { clock, store, engine, performed } = await rig(untilInterrupted, (given) => ({
+      ...given,
+      isShared: true,
+      replicas: replicasOf(given, () => isReachable),
+    }));
     await givenJob(store, clock.now());
     await engine.start();
     await clock.advance(1000);
@@ -38,41 +45,27 @@ describe('the engine', () => {
     let answer = (): void => {};
     let isSlow = false;
     let isReachable = true;
-    const { clock, store, engine, performed } = await rig(
-      async (_claim, signal) =>
-        await new Promise((resolve) => {
-          signal.addEventListener('abort', () => {
-            resolve(undefined);
-          });
-        }),
-      (given) => ({
-        ...given,
-        isShared: true,
-        executions: {
-          ...given.executions,
-          claimDue: async (request) => {
-            if (!isReachable) throw new Error('connection refused');
-            return await given.executions.claimDue(request);
-          },
-          handBack: async (held) => {
-            if (isSlow) {
-              isSlow = false;
-              await new Promise<void>((resolve) => {
-                answer = resolve;
-              });
-            }
-            return await given.executions.handBack(held);
-          },
+    const { clock, store, engine, performed } = await rig(untilInterrupted, (given) => ({
+      ...given,
+      isShared: true,
+      executions: {
+        ...given.executions,
+        claimDue: async (request) => {
+          if (!isReachable) throw new Error('connection refused');
+          return await given.executions.claimDue(request);
         },
-        replicas: {
-          ...given.replicas,
-          beat: async (...beat) => {
-            if (!isReachable) throw new Error('connection refused');
-            return await given.replicas.beat(...beat);
-          },
+        handBack: async (held) => {
+          if (isSlow) {
+            isSlow = false;
+            await new Promise<void>((resolve) => {
+              answer = resolve;
+            });
+          }
+          return await given.executions.handBack(held);
         },
-      }),
-    );
+      },
+      replicas: replicasOf(given, () => isReachable),
+    }));
     await givenJob(store, clock.now());
     await engine.start();
     await clock.advance(1000);
