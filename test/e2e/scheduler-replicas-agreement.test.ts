@@ -1,8 +1,6 @@
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createDatabase } from '../support/postgres-database.ts';
-import { startForewarn, type RunningProgram } from '../support/program.ts';
+import { startReplica } from '../support/start-replica.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { emulate, letGo, startAgent, type AgentRig } from './agent-rig.ts';
 import { leaderOf, promiseOf, WITHIN } from './agreement-rig.ts';
@@ -13,21 +11,9 @@ it('agents of two schedulers agree across them, and through the death of the one
   onTestFinished(async () => {
     await database.drop();
   });
-  const start = async (name: string): Promise<RunningProgram> => {
-    const config = path.join(folder, `${name}.yaml`);
-    writeFileSync(
-      config,
-      `listen: 127.0.0.1:0\naccess: { loopback: open }\nreplica: { name: ${name} }\nstore: { postgres: { url: "${database.url}" } }\n`,
-    );
-    const program = await startForewarn(['scheduler', '--config', config]);
-    onTestFinished(async () => {
-      await program.stop('SIGKILL');
-    });
-    return program;
-  };
   const emulator = await emulate(['web1', 'web2']);
-  const one = await start('one');
-  const two = await start('two');
+  const one = await startReplica(folder, 'one', database.url);
+  const two = await startReplica(folder, 'two', database.url);
   const urls = [one, two].map(({ ready }) => `"http://${String(ready['listen'])}"`);
   const agent = async (name: string, addresses: readonly (string | undefined)[]): Promise<AgentRig> =>
     await startAgent(emulator, name, { folder, extra: `scheduler: { url: [${addresses.join(', ')}] }` });

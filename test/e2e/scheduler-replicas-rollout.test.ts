@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createDatabase } from '../support/postgres-database.ts';
-import { startForewarn, type RunningProgram } from '../support/program.ts';
+import type { RunningProgram } from '../support/program.ts';
 import { apiOf, SHOP } from '../support/scheduler-api.ts';
+import { startReplica } from '../support/start-replica.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { emulate, letGo, startAgent, type AgentRig } from './agent-rig.ts';
 
@@ -40,22 +41,9 @@ async function rig(): Promise<Rig> {
   onTestFinished(async () => {
     await database.drop();
   });
-  const startScheduler = async (name: string): Promise<RunningProgram> => {
-    const config = path.join(folder, `${name}.yaml`);
-    writeFileSync(
-      config,
-      `listen: 127.0.0.1:0\naccess: { loopback: open }\nreplica: { name: ${name} }\nstore: { postgres: { url: "${database.url}" } }\n`,
-    );
-    const program = await startForewarn(['scheduler', '--config', config]);
-    onTestFinished(async () => {
-      program.child.kill('SIGCONT');
-      await program.stop('SIGKILL');
-    });
-    return program;
-  };
   const emulator = await emulate(VMS);
-  const one = await startScheduler('one');
-  const two = await startScheduler('two');
+  const one = await startReplica(folder, 'one', database.url);
+  const two = await startReplica(folder, 'two', database.url);
   const urls = { one: `http://${String(one.ready['listen'])}`, two: `http://${String(two.ready['listen'])}` };
 
   mkdirSync(path.join(folder, 'tasks.d'));
