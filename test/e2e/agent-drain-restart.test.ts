@@ -17,6 +17,8 @@ const WITHIN = { timeout: 20_000, interval: 50 } as const;
 
 /** As often as no balancer asks. */
 const PROBE_EVERY_MS = 200;
+/** A probe that comes while no agent runs waits for the next, which a busy machine takes many seconds to start. */
+const PATIENCE_MS = 20_000;
 
 /** An agent that is started again whenever it ends, on a socket that outlives it, as systemd does both. */
 interface Service {
@@ -73,9 +75,11 @@ describe.skipIf(!runsActivate)('an agent whose gate is a socket of systemd (need
     await expect.poll(async () => await probeGate(service.address), WITHIN).toBe(200);
 
     const inRotation = new Map<number, number>();
-    const stopIn = probeEvery(service.address, inRotation);
+    const { stop: stopIn, betweenProbes } = probeEvery(service.address, inRotation);
     for (const signal of ['SIGTERM', 'SIGKILL', 'SIGTERM'] as const) {
       const before = service.pid();
+      // A probe that is just being answered dies with the process; those that wait for one are what the socket is for.
+      if (signal === 'SIGKILL') await betweenProbes();
       process.kill(before, signal);
       await expect.poll(() => service.pid() !== before, WITHIN).toBe(true);
       const answered = [...inRotation.values()].reduce((sum, count) => sum + count, 0);
@@ -90,8 +94,9 @@ describe.skipIf(!runsActivate)('an agent whose gate is a socket of systemd (need
     emulator.operations.schedule({ type: 'Reboot', resources: ['web1'], noticeMs: 60_000 });
     await expect.poll(async () => await probeGate(service.address), WITHIN).toBe(503);
     const out = new Map<number, number>();
-    const stopOut = probeEvery(service.address, out);
+    const { stop: stopOut, betweenProbes: betweenThose } = probeEvery(service.address, out);
     const before = service.pid();
+    await betweenThose();
     process.kill(before, 'SIGKILL');
     await expect.poll(() => service.pid() !== before, WITHIN).toBe(true);
     await expect.poll(() => emulator.operations.events()[0]?.state, WITHIN).not.toBe('scheduled');
@@ -101,19 +106,30 @@ describe.skipIf(!runsActivate)('an agent whose gate is a socket of systemd (need
   }, 90_000);
 });
 
-/** Counts what probes are told; the returned function stops and waits for the last. */
-function probeEvery(address: string, counts: Map<number, number>): () => Promise<void> {
+/** Counts what probes are told, one after the other. `stop` waits for the last; `betweenProbes` until none is under way. */
+function probeEvery(
+  address: string,
+  counts: Map<number, number>,
+): { stop: () => Promise<void>; betweenProbes: () => Promise<void> } {
   const stopped = new AbortController();
+  let probe: Promise<number> | undefined;
   const run = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
-      const status = await probeGate(address);
+      probe = probeGate(address, PATIENCE_MS);
+      const status = await probe;
+      probe = undefined;
       counts.set(status, (counts.get(status) ?? 0) + 1);
       await sleep(PROBE_EVERY_MS);
     }
   };
   const running = run();
-  return async () => {
-    stopped.abort();
-    await running;
+  return {
+    stop: async () => {
+      stopped.abort();
+      await running;
+    },
+    betweenProbes: async () => {
+      await probe;
+    },
   };
 }
