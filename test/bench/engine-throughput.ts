@@ -5,9 +5,10 @@ import { Agent, request } from 'undici';
 import { callOnce, fillStore, openEngine, startReceiver, type Receiver } from './engine-rig.ts';
 import { median, type Figure } from './figures.ts';
 
-const ROUNDS = 3;
-/** Some seconds of them: what is measured is a service that runs, not how it begins. */
-const JOBS = 40_000;
+/** The machine's own speed changes from second to second: many short rounds, each with its limit beside it. */
+const ROUNDS = 11;
+/** A second of them: what is measured is a service that runs, not how it begins. */
+const JOBS = 20_000;
 /** So many come first in each round and are not counted: threads and their code are made in them. */
 const LEAD = 10_000;
 /** The loop's connections; more make it no faster. */
@@ -31,12 +32,16 @@ export async function measureEngineThroughput(): Promise<Figure> {
   const receiver = await startReceiver();
   try {
     const rounds: { ours: Round; limit: Round }[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      rounds.push({ limit: await bareLoop(receiver, JOBS), ours: await dueJobs(receiver, JOBS) });
+    for (let round = -1; round < ROUNDS; round++) {
+      const both = { limit: await bareLoop(receiver, JOBS), ours: await dueJobs(receiver, JOBS) };
+      // The first is for the code to become quick, on both sides.
+      if (round >= 0) rounds.push(both);
     }
-    const ratio = median(rounds.map(({ ours, limit }) => ours.perSecond / limit.perSecond));
+    const ratios = rounds.map(({ ours, limit }) => ours.perSecond / limit.perSecond).toSorted((a, b) => a - b);
+    const ratio = median(ratios);
+    const [least = ratio] = ratios;
     return {
-      name: `HTTP jobs executed per second, history durable (${JOBS} due, SQLite, fsync)`,
+      name: `HTTP jobs executed per second, history durable (${JOBS} due, SQLite, fsync; median of ${ROUNDS} rounds)`,
       ours: describe(
         rounds.map(({ ours }) => ours),
         'jobs/s',
@@ -45,7 +50,7 @@ export async function measureEngineThroughput(): Promise<Figure> {
         rounds.map(({ limit }) => limit),
         'requests/s',
       )} (bare undici loop, same requests, same server)`,
-      ratio: `${ratio.toFixed(2)} (goal ${GOAL})`,
+      ratio: `${ratio.toFixed(2)} (goal ${GOAL}; from ${least.toFixed(2)} to ${(ratios.at(-1) ?? ratio).toFixed(2)})`,
       isKept: ratio >= GOAL,
     };
   } finally {
