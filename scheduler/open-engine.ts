@@ -42,8 +42,10 @@ export function openEngine(
 }
 
 function performer(actions: Actions, rollouts: RolloutRunner): PerformAction {
-  return (claim, signal) => {
+  return (claim, interrupt) => {
     const { action } = claim.job.definition;
-    return action.type === 'Fleet' ? rollouts.perform(action, claim, signal) : actions.perform(action, claim, signal);
+    return action.type === 'Fleet'
+      ? rollouts.perform(action, claim, interrupt.signal)
+      : actions.perform(action, claim, interrupt);
   };
 }

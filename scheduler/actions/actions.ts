@@ -2,6 +2,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 import type { JobAction, JobErrorAction } from '../jobs/definition.ts';
 import type { CollectionRef } from '../jobs/job.ts';
 import type { ActionOutcome } from '../engine/ending.ts';
+import type { Interrupt } from '../engine/interrupt.ts';
 import type { Claim } from '../store/store.ts';
 import { createAuthenticator } from './authentication/authenticator.ts';
 import { createTokenSource } from './authentication/tokens.ts';
@@ -15,8 +16,8 @@ import { createStorageQueuePerformer } from './storage-queue/storage-queue.ts';
 export type OutgoingAction = Exclude<JobAction, { readonly type: 'Fleet' }> | JobErrorAction;
 
 export interface Actions {
-  /** Undefined: `signal` aborted, and it was left unfinished. Never rejects. */
-  perform(action: OutgoingAction, claim: Claim, signal: AbortSignal): Promise<ActionOutcome | undefined>;
+  /** Undefined: it was interrupted and left unfinished. Never rejects. */
+  perform(action: OutgoingAction, claim: Claim, interrupt: Interrupt): Promise<ActionOutcome | undefined>;
   /** The server that a request goes to; undefined for what goes over connections of other kinds. */
   laneOf(action: OutgoingAction): string | undefined;
   close(): Promise<void>;
@@ -63,20 +64,20 @@ export function createActions(parts: ActionParts): Actions {
     clock,
   });
   return {
-    perform: (action, claim, signal) => {
+    perform: (action, claim, interrupt) => {
       switch (action.type) {
         case 'Http':
         case 'Https':
-          return http.perform(action, claim, signal);
+          return http.perform(action, claim, interrupt);
         case 'StorageQueue':
-          return storageQueue.perform(action.queueMessage, claim, signal);
+          return storageQueue.perform(action.queueMessage, claim, interrupt.signal);
         case 'ServiceBusQueue': {
           const { queueName: path } = action.serviceBusQueueMessage;
-          return serviceBus.perform(action.serviceBusQueueMessage, { kind: 'Queue', path }, claim, signal);
+          return serviceBus.perform(action.serviceBusQueueMessage, { kind: 'Queue', path }, claim, interrupt.signal);
         }
         case 'ServiceBusTopic': {
           const { topicPath: path } = action.serviceBusTopicMessage;
-          return serviceBus.perform(action.serviceBusTopicMessage, { kind: 'Topic', path }, claim, signal);
+          return serviceBus.perform(action.serviceBusTopicMessage, { kind: 'Topic', path }, claim, interrupt.signal);
         }
         default:
           return action satisfies never;

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
-import type { Clock } from '../../common/runtime/clock.ts';
+import type { Interrupt } from '../engine/interrupt.ts';
+import type { Limited, TimeLimit } from './time-limit.ts';
 
 /** Not configurable (Azure Scheduler, "Limits and Defaults"): whoever works longer answers 202 at once. */
 export const HTTP_TIMEOUT_MS = 60_000;
@@ -27,10 +28,10 @@ export interface ExchangeOptions {
   /** Sent in place of the request's own: names and values in turn, as undici takes them. */
   readonly headers?: string[];
   readonly dispatcher: Dispatcher;
-  readonly signal: AbortSignal;
+  readonly interrupt: Interrupt;
   readonly readBytes: number;
-  /** Measures `HTTP_TIMEOUT_MS` for all of it; without one only the waits for headers and body are bounded. */
-  readonly clock?: Clock;
+  /** For all of it; without one only the waits for headers and body are bounded. */
+  readonly limit?: TimeLimit;
 }
 
 interface Address {
@@ -52,13 +53,15 @@ export function addressOf(url: URL): Address {
 }
 
 /**
- * One request and the beginning of its answer: at least `readBytes` of the body where there are as many. Rejects with the
- * signal's reason, with a `TimeoutError`, or with what the connection says.
+ * One request and the beginning of its answer: at least `readBytes` of the body where there are as many. Rejects with an
+ * `AbortError` when it is interrupted, with a `TimeoutError`, or with what the connection says.
  *
  * Goes below `request` of undici: no stream and no second signal is made for each answer.
  */
 export function exchange(outgoing: OutgoingRequest, options: ExchangeOptions): Promise<Answer> {
   const { origin, path } = addressOf(outgoing.url);
+  // What has a limit for all of it needs none for its parts, which would be two timers more for each.
+  const pauseMs = options.limit === undefined ? HTTP_TIMEOUT_MS : 0;
   return new Promise((resolve, reject) => {
     const receiving = new Receiving(outgoing.url, options, { resolve, reject });
     if (receiving.isOver) return;
@@ -69,8 +72,8 @@ export function exchange(outgoing: OutgoingRequest, options: ExchangeOptions): P
         method: outgoing.method.toUpperCase(),
         headers: options.headers ?? outgoing.headers.flat(),
         body: outgoing.body ?? null,
-        headersTimeout: HTTP_TIMEOUT_MS,
-        bodyTimeout: HTTP_TIMEOUT_MS,
+        headersTimeout: pauseMs,
+        bodyTimeout: pauseMs,
       },
       receiving,
     );
@@ -82,32 +85,36 @@ interface Settle {
   reject(error: unknown): void;
 }
 
-class Receiving implements Dispatcher.DispatchHandler {
+class Receiving implements Dispatcher.DispatchHandler, Limited {
   readonly #url: URL;
   readonly #options: ExchangeOptions;
   readonly #settle: Settle;
-  readonly #chunks: Buffer[] = [];
+  /** What has come of the body: almost always one piece, for which no list is made. */
+  #body: Buffer | Buffer[] | undefined;
   #length = 0;
   #statusCode = 0;
   #headers: Answer['headers'] = {};
   #names: readonly string[] = [];
   #controller: Dispatcher.DispatchController | undefined;
-  #cancelLimit: (() => void) | undefined;
   isOver = false;
 
   constructor(url: URL, options: ExchangeOptions, settle: Settle) {
     this.#url = url;
     this.#options = options;
     this.#settle = settle;
-    const { signal, clock } = options;
-    if (signal.aborted) {
-      this.#fail(signal.reason);
+    const { interrupt, limit } = options;
+    if (interrupt.isRequested) {
+      this.#fail(interrupted());
       return;
     }
-    signal.addEventListener('abort', this.#onAbort);
-    this.#cancelLimit = clock?.after(HTTP_TIMEOUT_MS, () => {
-      this.#stop(new DOMException('The operation has timed out', 'TimeoutError'));
+    interrupt.listen(() => {
+      this.#stop(interrupted());
     });
+    limit?.begin(this);
+  }
+
+  onLate(): void {
+    this.#stop(new DOMException('The operation has timed out', 'TimeoutError'));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -126,7 +133,9 @@ class Receiving implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.isOver) return;
-    this.#chunks.push(chunk);
+    if (this.#body === undefined) this.#body = chunk;
+    else if (Array.isArray(this.#body)) this.#body.push(chunk);
+    else this.#body = [this.#body, chunk];
     this.#length += chunk.length;
     if (this.#length < this.#options.readBytes) return;
     this.#succeed();
@@ -142,26 +151,20 @@ class Receiving implements Dispatcher.DispatchHandler {
     if (!this.isOver) this.#fail(error);
   }
 
-  readonly #onAbort = (): void => {
-    this.#stop(this.#options.signal.reason);
-  };
-
-  #stop(reason: unknown): void {
+  #stop(reason: Error): void {
     if (this.isOver) return;
     this.#fail(reason);
-    this.#controller?.abort(reason instanceof Error ? reason : new Error('stopped'));
+    this.#controller?.abort(reason);
   }
 
   #succeed(): void {
     this.#end();
-    const [first] = this.#chunks;
-    const body = first !== undefined && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks);
     this.#settle.resolve({
       url: this.#url,
       statusCode: this.#statusCode,
       headers: this.#headers,
       names: this.#names,
-      text: body.toString('utf8'),
+      text: (Array.isArray(this.#body) ? Buffer.concat(this.#body) : this.#body)?.toString('utf8') ?? '',
     });
   }
 
@@ -172,17 +175,19 @@ class Receiving implements Dispatcher.DispatchHandler {
 
   #end(): void {
     this.isOver = true;
-    this.#cancelLimit?.();
-    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#options.limit?.end(this);
+    this.#options.interrupt.listen(undefined);
   }
+}
+
+function interrupted(): DOMException {
+  return new DOMException('The operation was interrupted', 'AbortError');
 }
 
 /** Of headers as they came: name and value in turn. */
 function namesIn(raw: Dispatcher.DispatchController['rawHeaders']): readonly string[] {
   if (!Array.isArray(raw)) return Object.keys(raw ?? {});
-  const names: string[] = [];
-  for (let at = 0; at < raw.length; at += 2) names.push(`${raw[at]?.toString('latin1')}`);
-  return names;
+  return Array.from({ length: raw.length / 2 }, (_none, index) => `${raw[index * 2]?.toString('latin1')}`);
 }
 
 /** One line for each header, its name as the server wrote it; what came in several lines is joined with `, `. */
@@ -206,9 +211,10 @@ type Headers = Pick<Answer, 'names' | 'headers'>;
 export function hasSameHeaders(one: Headers, other: Headers): boolean {
   if (one.names.length !== other.names.length) return false;
   return one.names.every((name, index) => {
+    if (name !== other.names[index]) return false;
     const key = name.toLowerCase();
     const value = one.headers[key];
-    return name === other.names[index] && typeof value === 'string' && value === other.headers[key];
+    return typeof value === 'string' && value === other.headers[key];
   });
 }
 

@@ -4,12 +4,22 @@ import type { HttpAction } from '../jobs/definition.ts';
 import { formatMs } from '../jobs/instant.ts';
 import type { Claim } from '../store/store.ts';
 import type { ActionOutcome } from '../engine/ending.ts';
+import type { Interrupt } from '../engine/interrupt.ts';
 import type { Authenticator, Credentials } from './authentication/authenticator.ts';
-import { addressOf, exchange, hasSameHeaders, headerLines, type Answer, type OutgoingRequest } from './exchange.ts';
+import {
+  addressOf,
+  exchange,
+  hasSameHeaders,
+  headerLines,
+  HTTP_TIMEOUT_MS,
+  type Answer,
+  type OutgoingRequest,
+} from './exchange.ts';
 import { describeFailure } from './http-failure.ts';
 import { pollDelayMs, progressOf, statusUrlOf, type StatusUrl } from './long-work.ts';
 import { redirectOf } from './redirect.ts';
 import { statusName } from './status-names.ts';
+import { TimeLimit } from './time-limit.ts';
 
 /** As much of an answer's body as the real service's history keeps: 2048 bytes of UTF-16. */
 export const KEPT_BODY_CHARACTERS = 1024;
@@ -25,8 +35,8 @@ export const LONG_WORK_MS = 24 * 3_600_000;
 const MAX_UNCLEAR = 10;
 
 export interface HttpPerformer {
-  /** `signal` aborts when the scheduler stops; the outcome is then undefined, and the next start tries again. */
-  perform(action: HttpAction, claim: Claim, signal: AbortSignal): Promise<ActionOutcome | undefined>;
+  /** It is interrupted when the scheduler stops; the outcome is then undefined, and the next start tries again. */
+  perform(action: HttpAction, claim: Claim, interrupt: Interrupt): Promise<ActionOutcome | undefined>;
 }
 
 export interface HttpParts {
@@ -45,16 +55,23 @@ export interface HttpParts {
  */
 export function createHttpPerformer(parts: HttpParts): HttpPerformer {
   const clock = parts.clock ?? systemClock;
+  const means = { ...parts, clock, limit: new TimeLimit(clock, HTTP_TIMEOUT_MS) };
   return {
-    perform: (action, claim, signal) => new Conversation(parts, clock, { action, claim, signal }).perform(),
+    perform: (action, claim, interrupt) => new Conversation(means, { action, claim, interrupt }).perform(),
   };
+}
+
+/** What all executions share. */
+interface Means extends HttpParts {
+  readonly clock: Clock;
+  readonly limit: TimeLimit;
 }
 
 /** What one execution is to do. */
 interface Task {
   readonly action: HttpAction;
   readonly claim: Claim;
-  readonly signal: AbortSignal;
+  readonly interrupt: Interrupt;
 }
 
 interface Held {
@@ -68,34 +85,32 @@ interface Held {
  * another one.
  */
 class Conversation {
-  readonly #parts: HttpParts;
-  readonly #clock: Clock;
+  readonly #means: Means;
   readonly #task: Task;
   readonly #target: Target;
   #credentials: Credentials | undefined;
 
-  constructor(parts: HttpParts, clock: Clock, task: Task) {
-    this.#parts = parts;
-    this.#clock = clock;
+  constructor(means: Means, task: Task) {
+    this.#means = means;
     this.#task = task;
     this.#target = targetOf(task.action);
   }
 
   /** Undefined when it was interrupted. */
   async perform(): Promise<ActionOutcome | undefined> {
-    const { action, signal } = this.#task;
+    const { action, interrupt } = this.#task;
     const { host } = this.#target;
     try {
       const { uri, method, body, authentication } = action.request;
       if (authentication !== undefined) {
-        this.#credentials = await this.#parts.authenticator.credentials(authentication, signal);
+        this.#credentials = await this.#means.authenticator.credentials(authentication, interrupt.signal);
       }
       const { url = new URL(uri), headers } = this.#target;
       const answer = await this.#sendAll({ url, method, headers, body });
       const held = answer === undefined ? undefined : await this.#resultOf(answer);
-      return signal.aborted || held === undefined ? undefined : outcomeOf(held, host);
+      return interrupt.isRequested || held === undefined ? undefined : outcomeOf(held, host);
     } catch (error) {
-      if (signal.aborted) return undefined;
+      if (interrupt.isRequested) return undefined;
       return {
         status: 'failed',
         message: `Http Action - Request to host '${host}' failed: ${describeFailure(error, host)}`,
@@ -113,12 +128,12 @@ class Conversation {
 
   /** Sends a request and what redirects make of it. */
   #sendAll(first: OutgoingRequest): Promise<Answer | undefined> {
-    return this.#parts.followRedirects === 0 ? this.#send(first, READ_BODY_BYTES) : this.#follow(first);
+    return this.#means.followRedirects === 0 ? this.#send(first, READ_BODY_BYTES) : this.#follow(first);
   }
 
   async #follow(first: OutgoingRequest): Promise<Answer | undefined> {
     let outgoing = first;
-    for (let left = this.#parts.followRedirects; ; left--) {
+    for (let left = this.#means.followRedirects; ; left--) {
       const answer = await this.#send(outgoing, READ_BODY_BYTES);
       const next = answer === undefined || left === 0 ? undefined : redirectOf(outgoing, answer);
       if (next === undefined) return answer;
@@ -127,14 +142,14 @@ class Conversation {
   }
 
   async #poll(status: StatusUrl, accepted: Answer, headers: OutgoingRequest['headers']): Promise<Held | undefined> {
-    const clock = this.#clock;
+    const { clock } = this.#means;
     const giveUpAtMs = clock.monotonic() + LONG_WORK_MS;
     let current = status;
     let latest = accepted;
     for (let unclear = 0; unclear < MAX_UNCLEAR;) {
-      if (!(await clock.sleep(pollDelayMs(latest, clock.now()), this.#task.signal))) return undefined;
+      if (!(await clock.sleep(pollDelayMs(latest, clock.now()), this.#task.interrupt.signal))) return undefined;
       const answer = await this.#look(current.url, headers);
-      if (this.#task.signal.aborted) return undefined;
+      if (this.#task.interrupt.isRequested) return undefined;
       const progress = answer === undefined ? 'unclear' : progressOf(current.kind, answer);
       if (answer !== undefined) latest = answer;
       if (progress === 'succeeded' || progress === 'failed') {
@@ -161,17 +176,17 @@ class Conversation {
 
   /** One request within its time. Only the job's own origin is sent its headers and credentials. */
   #send(outgoing: OutgoingRequest, readBytes: number): Promise<Answer | undefined> {
-    const { signal, claim } = this.#task;
+    const { interrupt, claim } = this.#task;
     const isOwn = outgoing.url === this.#target.url || addressOf(outgoing.url).origin === this.#target.origin;
-    const headers = identityHeaders(claim, this.#parts.region);
+    const headers = identityHeaders(claim, this.#means.region);
     if (isOwn) {
       const secret = this.#credentials?.headers ?? [];
       for (const [name, value] of outgoing.headers) if (!isAmong(secret, name)) headers.push(name, value);
       for (const [name, value] of secret) headers.push(name, value);
     }
-    const dispatcher = (isOwn ? this.#credentials?.dispatcher : undefined) ?? this.#parts.dispatcher;
-    if (signal.aborted) return Promise.resolve(undefined);
-    return exchange(outgoing, { headers, dispatcher, signal, readBytes, clock: this.#clock });
+    const dispatcher = (isOwn ? this.#credentials?.dispatcher : undefined) ?? this.#means.dispatcher;
+    if (interrupt.isRequested) return Promise.resolve(undefined);
+    return exchange(outgoing, { headers, dispatcher, interrupt, readBytes, limit: this.#means.limit });
   }
 }
 
@@ -180,16 +195,28 @@ function isAmong(headers: OutgoingRequest['headers'], name: string): boolean {
 }
 
 function outcomeOf({ answer, isSuccess }: Held, host: string): ActionOutcome {
-  return {
-    status: isSuccess ? 'completed' : 'failed',
-    message:
-      `Http Action - Response from host '${host}': '${statusName(answer.statusCode)}' ` +
-      `Response Headers: ${headerText(answer)} Body: ${answer.text.slice(0, KEPT_BODY_CHARACTERS)}`,
-  };
+  return { status: isSuccess ? 'completed' : 'failed', message: messageOf(answer, host) };
 }
 
-/** The newest headers that were written down: in a burst a server says the same to everybody. */
+/** The newest message, and the newest headers that were written down: in a burst a server says the same to everybody. */
+let told: Pick<Answer, 'statusCode' | 'text'> & {
+  readonly host: string;
+  readonly headers: string;
+  readonly message: string;
+} = { statusCode: 0, text: '', host: '', headers: '', message: '' };
 let written: { readonly answer: Pick<Answer, 'names' | 'headers'>; readonly text: string } | undefined;
+
+function messageOf(answer: Answer, host: string): string {
+  const { statusCode, text } = answer;
+  const headers = headerText(answer);
+  const isSame = told.headers === headers && told.statusCode === statusCode && told.text === text && told.host === host;
+  if (isSame) return told.message;
+  const message =
+    `Http Action - Response from host '${host}': '${statusName(statusCode)}' ` +
+    `Response Headers: ${headers} Body: ${text.slice(0, KEPT_BODY_CHARACTERS)}`;
+  told = { statusCode, text, host, headers, message };
+  return message;
+}
 
 function headerText(answer: Answer): string {
   if (written === undefined || !hasSameHeaders(written.answer, answer)) {

@@ -4,26 +4,28 @@ import type { Clock } from '../../common/runtime/clock.ts';
 const MAX_SLEEP_MS = 1000;
 
 /** Calls back when an instant of the wall clock has come: one timer for all that wait for the same one. */
-export class DueTimes {
+export class DueTimes<Item> {
   readonly #clock: Clock;
-  readonly #waiting = new Map<number, (() => void)[]>();
+  readonly #onDue: (item: Item) => void;
+  readonly #waiting = new Map<number, Item[]>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onDue: (item: Item) => void) {
     this.#clock = clock;
+    this.#onDue = onDue;
   }
 
   /** At once where `atMs` is not ahead. */
-  at(atMs: number, callback: () => void): void {
+  at(atMs: number, item: Item): void {
     if (atMs <= this.#clock.now()) {
-      callback();
+      this.#onDue(item);
       return;
     }
     const waiting = this.#waiting.get(atMs);
     if (waiting !== undefined) {
-      waiting.push(callback);
+      waiting.push(item);
       return;
     }
-    this.#waiting.set(atMs, [callback]);
+    this.#waiting.set(atMs, [item]);
     this.#arm(atMs);
   }
 
@@ -36,7 +38,7 @@ export class DueTimes {
       }
       const waiting = this.#waiting.get(atMs) ?? [];
       this.#waiting.delete(atMs);
-      for (const callback of waiting) callback();
+      for (const item of waiting) this.#onDue(item);
     });
   }
 }

@@ -1,3 +1,4 @@
+import type { IdSource } from '../../common/runtime/random.ts';
 import type { JobAction } from '../jobs/definition.ts';
 import { settlementOf, type Execution, type Settlement } from '../jobs/job.ts';
 import { retryPlanOf } from '../jobs/retry.ts';
@@ -27,7 +28,7 @@ export interface PlannedEnding {
 export function endingOf(
   claim: Claim,
   outcome: ActionOutcome,
-  at: { readonly nowMs: number; readonly newId: () => string },
+  at: { readonly nowMs: number; readonly newId: IdSource },
 ): PlannedEnding {
   const { execution, job } = claim;
   const hasFailed = outcome.status === 'failed';
@@ -46,7 +47,7 @@ export function endingOf(
   const isFinal = hasFailed && (retryAtMs === undefined || isTooLate);
   const next = (): Execution => ({
     ...execution,
-    id: at.newId(),
+    id: at.newId(at.nowMs),
     attempt: 1,
     status: 'pending',
     startedAtMs: undefined,

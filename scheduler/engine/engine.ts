@@ -9,12 +9,13 @@ import type { Publish } from '../watch.ts';
 import type { Calendars } from '../recurrence/blackout.ts';
 import { actionOf, describeExecution, endingOf, type ActionOutcome, type PlannedEnding } from './ending.ts';
 import { DueTimes } from './due-times.ts';
+import { Interrupt } from './interrupt.ts';
 import { Lanes } from './lanes.ts';
 import { createClaimPlan } from './plan.ts';
 import { Room, type Holding } from './room.ts';
 
 /** Performs the action of a claim. Undefined: it was interrupted and left unfinished. Never rejects. */
-export type PerformAction = (claim: Claim, signal: AbortSignal) => Promise<ActionOutcome | undefined>;
+export type PerformAction = (claim: Claim, interrupt: Interrupt) => Promise<ActionOutcome | undefined>;
 
 export interface EngineParts {
   readonly store: Store;
@@ -66,11 +67,13 @@ export function createEngine(parts: EngineParts): Engine {
 /** A claim of this process. It waits for its time and for room in its lane, and is a claim and nothing more until then. */
 interface Held {
   readonly claim: Claim;
-  /** Once it is performed: aborts when the action is to stop; what it then reports is not stored. */
-  interrupt?: AbortController;
-  work?: Promise<void>;
+  /** See `Lanes`; undefined: it needs no place in any. */
+  lane: string | undefined;
+  /** Once it is performed: requested when the action is to stop; what it then reports is not stored. */
+  interrupt: Interrupt | undefined;
+  work: Promise<void> | undefined;
   /** It is over, and being stored. */
-  isEnding?: boolean;
+  isEnding: boolean;
 }
 
 class StoreEngine implements Engine {
@@ -79,8 +82,8 @@ class StoreEngine implements Engine {
   readonly #newId: IdSource;
   readonly #heartbeat: ReplicaHeartbeat;
   readonly #stopping = new AbortController();
-  readonly #dueTimes: DueTimes;
-  readonly #lanes: Lanes;
+  readonly #dueTimes: DueTimes<Held>;
+  readonly #lanes: Lanes<Held>;
   readonly #room = new Room();
   readonly #held = new Set<Held>();
   #unsubscribe = (): void => {};
@@ -97,8 +100,10 @@ class StoreEngine implements Engine {
     this.#parts = parts;
     this.#plan = createClaimPlan(parts.random, parts.calendars);
     this.#newId = timeOrderedIds(parts.random);
-    this.#dueTimes = new DueTimes(parts.clock);
-    this.#lanes = new Lanes(parts.clock);
+    this.#dueTimes = new DueTimes(parts.clock, (held) => {
+      this.#enter(held);
+    });
+    this.#lanes = new Lanes(parts.clock, (held) => this.#begin(held));
     this.#heartbeat = createHeartbeat({
       ...parts,
       store: parts.store,
@@ -197,7 +202,7 @@ class StoreEngine implements Engine {
     const { executions } = this.#parts.store;
     try {
       if (this.#isUncertain) {
-        const performed = [...this.#held].filter(({ interrupt }) => interrupt?.signal.aborted !== true);
+        const performed = [...this.#held].filter(({ interrupt }) => interrupt?.isRequested !== true);
         // Before the answer: what is interrupted until that comes makes it uncertain again.
         this.#isUncertain = false;
         await executions.handBack(new Set(performed.map(({ claim }) => claim.execution.id)));
@@ -244,36 +249,28 @@ class StoreEngine implements Engine {
       if (!isMeant(held.claim.execution)) continue;
       // What has not begun never will.
       if (held.interrupt === undefined) this.#held.delete(held);
-      else held.interrupt.abort();
+      else held.interrupt.request();
     }
   }
 
   #hold(claim: Claim): void {
-    const held: Held = { claim };
+    const held: Held = { claim, lane: undefined, interrupt: undefined, work: undefined, isEnding: false };
     this.#held.add(held);
-    this.#dueTimes.at(claim.execution.startedAtMs ?? 0, () => {
-      this.#enter(held);
-    });
+    this.#dueTimes.at(claim.execution.startedAtMs ?? 0, held);
   }
 
   #enter(held: Held): void {
     if (!this.#held.has(held)) return;
-    const lane = this.#parts.laneOf?.(actionOf(held.claim));
-    if (lane === undefined) {
-      this.#begin(held, () => {});
-      return;
-    }
-    this.#lanes.enter(lane, (leave) => {
-      if (!this.#held.has(held)) return false;
-      this.#begin(held, leave);
-      return true;
-    });
+    held.lane = this.#parts.laneOf?.(actionOf(held.claim));
+    if (held.lane === undefined) this.#begin(held);
+    else this.#lanes.enter(held.lane, held);
   }
 
-  #begin(held: Held, leave: () => void): void {
-    held.interrupt = new AbortController();
-    held.work = this.#execute(held, held.interrupt.signal, leave);
-    this.#useRoom();
+  #begin(held: Held): boolean {
+    if (!this.#held.has(held)) return false;
+    held.interrupt = new Interrupt();
+    held.work = this.#execute(held, held.interrupt);
+    return true;
   }
 
   #holding(): Holding {
@@ -285,27 +282,30 @@ class StoreEngine implements Engine {
   }
 
   /**
-   * Never rejects. `leave`: gives up its place in its lane. All in one: thousands of these wait at a time, and each function that
-   * waits is remembered too.
+   * Never rejects. All in one: thousands of these wait at a time, and each function that waits is remembered too.
    */
-  async #execute(held: Held, signal: AbortSignal, leave: () => void): Promise<void> {
-    const { clock, publish, perform, log } = this.#parts;
+  async #execute(held: Held, interrupt: Interrupt): Promise<void> {
+    const { clock, publish, perform, log, store } = this.#parts;
     const { claim } = held;
     try {
-      publish({ kind: 'job.started', detail: () => describeExecution(claim) });
+      publishStart(publish, claim);
       let outcome: ActionOutcome | undefined;
       try {
-        outcome = await perform(actionOf(claim), signal);
+        outcome = await perform(actionOf(claim), interrupt);
       } finally {
-        leave();
+        if (held.lane !== undefined) this.#lanes.leave(held.lane, held);
       }
-      if (outcome === undefined || signal.aborted) return;
-      const nowMs = clock.now();
-      const ending = endingOf(claim, outcome, { nowMs, newId: () => this.#newId(nowMs) });
+      if (outcome === undefined || interrupt.isRequested) return;
+      const ending = endingOf(claim, outcome, { nowMs: clock.now(), newId: this.#newId });
       held.isEnding = true;
       this.#ending += 1;
       this.#useRoom();
-      const finished = await this.#finish(ending, signal);
+      let finished: Finished | undefined;
+      try {
+        finished = await store.executions.finish(ending.ended, ending.follow, ending.settlement);
+      } catch (error) {
+        finished = await this.#finishLater(ending, interrupt, error);
+      }
       // Also where it was refused: an answer that was lost may have been a yes.
       if (ending.follow.length > 0 || finished !== 'ended') this.wake();
       if (finished !== undefined && finished !== 'refused') publishEnd(publish, claim, outcome);
@@ -313,24 +313,29 @@ class StoreEngine implements Engine {
       // The claim stays in the store; the next start takes it over.
       log.error({ execution: claim.execution.id, err: describeError(error) }, 'execution could not be ended');
     } finally {
-      if (held.isEnding === true) this.#ending -= 1;
+      if (held.isEnding) this.#ending -= 1;
       this.#held.delete(held);
       this.#useRoom();
     }
   }
 
-  #finish(ending: PlannedEnding, signal: AbortSignal): Promise<Finished | undefined> {
-    return this.#parts.store.executions
-      .finish(ending.ended, ending.follow, ending.settlement)
-      .catch((error: unknown) => this.#finishLater(ending, signal, error));
-  }
-
   /** The action was performed and must not be performed again only because the disk was full for a while. */
-  async #finishLater(ending: PlannedEnding, signal: AbortSignal, error: unknown): Promise<Finished | undefined> {
-    const { clock, log } = this.#parts;
-    log.error({ err: describeError(error) }, 'the end of an execution could not be stored; trying again');
-    return (await clock.sleep(STORE_RETRY_MS, signal)) ? await this.#finish(ending, signal) : undefined;
+  async #finishLater(ending: PlannedEnding, interrupt: Interrupt, error: unknown): Promise<Finished | undefined> {
+    const { clock, log, store } = this.#parts;
+    for (let why = error; ;) {
+      log.error({ err: describeError(why) }, 'the end of an execution could not be stored; trying again');
+      if (!(await clock.sleep(STORE_RETRY_MS, interrupt.signal))) return undefined;
+      try {
+        return await store.executions.finish(ending.ended, ending.follow, ending.settlement);
+      } catch (next) {
+        why = next;
+      }
+    }
   }
+}
+
+function publishStart(publish: Publish, claim: Claim): void {
+  publish({ kind: 'job.started', detail: () => describeExecution(claim) });
 }
 
 function publishEnd(publish: Publish, claim: Claim, outcome: ActionOutcome): void {

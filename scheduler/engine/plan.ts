@@ -34,7 +34,7 @@ export function createClaimPlan(random: RandomSource, calendars?: Calendars): Cl
   const newId = timeOrderedIds(random);
   return {
     asksForUnfinished: (job) => (job.definition.runs?.overlap ?? 'allow') !== 'allow',
-    occurrences: (job, at) => planOccurrences(job, { ...at, newId, calendars }),
+    occurrences: (job, at) => planOccurrences(job, { nowMs: at.nowMs, unfinished: at.unfinished, newId, calendars }),
     pending: (job, execution, nowMs) => planPending(job, execution, nowMs),
   };
 }
@@ -61,6 +61,53 @@ function planOccurrences(job: Job, situation: Situation): JobPlan | undefined {
   const nowMs = isEarly ? (job.nextAtMs ?? 0) : situation.nowMs;
   const timetable = timetableOf(job.definition, job.anchorMs, situation.calendars);
   const due = dueUntil(job, timetable, nowMs);
+  return isPlain(job, timetable, due)
+    ? planPlain(job, timetable, { dueMs: job.nextAtMs ?? nowMs, nowMs, newId })
+    : planWithChoices(job, situation, { timetable, due, nowMs });
+}
+
+/** Almost always: one occurrence is due, and nothing is said of how it is to be run. Thousands a second go this way. */
+function isPlain(job: Job, timetable: Timetable, due: readonly number[]): boolean {
+  const [dueMs] = due;
+  return (
+    dueMs !== undefined &&
+    due.length === 1 &&
+    job.definition.runs === undefined &&
+    job.made < (job.definition.recurrence?.count ?? Number.POSITIVE_INFINITY) &&
+    excludedBy(timetable, dueMs) === undefined
+  );
+}
+
+function planPlain(
+  job: Job,
+  timetable: Timetable,
+  { dueMs, nowMs, newId }: { readonly dueMs: number; readonly nowMs: number; readonly newId: IdSource },
+): JobPlan {
+  const made = job.made + 1;
+  return {
+    job: { ...job, made, nextAtMs: nextAfter(job, timetable, { afterMs: Math.max(nowMs, dueMs), made }) },
+    executions: [occurrenceOf(job, { dueMs, repeat: made, now: nowMs, id: newId(nowMs) })],
+    cancelled: NONE,
+  };
+}
+
+const NONE: readonly string[] = [];
+
+function nextAfter(
+  job: Job,
+  timetable: Timetable,
+  from: { readonly afterMs: number; readonly made: number },
+): number | undefined {
+  return job.definition.recurrence === undefined ? undefined : nextOccurrence(timetable, from);
+}
+
+function planWithChoices(
+  job: Job,
+  situation: Situation,
+  at: { readonly timetable: Timetable; readonly due: readonly number[]; readonly nowMs: number },
+): JobPlan {
+  const { newId } = situation;
+  const { timetable, due, nowMs } = at;
   const free = due.filter((dueMs) => excludedBy(timetable, dueMs) === undefined);
   const chosen = choose(job, free, nowMs);
   const isChosen = new Set(chosen);
@@ -94,8 +141,7 @@ function planOccurrences(job: Job, situation: Situation): JobPlan | undefined {
     if (job.definition.runs?.overlap === 'cancel') cancelled.push(...active.map(({ id }) => id));
   }
   const afterMs = Math.max(nowMs, due.at(-1) ?? nowMs);
-  const isOnce = job.definition.recurrence === undefined;
-  const nextAtMs = isOnce ? undefined : nextOccurrence(timetable, { afterMs, made });
+  const nextAtMs = nextAfter(job, timetable, { afterMs, made });
   const isOver = nextAtMs === undefined && executions.length === 0 && active.length === 0;
   return {
     job: { ...job, made, nextAtMs, state: isOver ? 'completed' : job.state },

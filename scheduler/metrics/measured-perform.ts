@@ -19,7 +19,7 @@ export function measuredPerform(perform: PerformAction, instruments: Instruments
       },
     ]),
   );
-  return async (claim, signal) => {
+  return async (claim, interrupt) => {
     const { execution, job } = claim;
     const beganMs = clock.monotonic();
     // A retry and an error action are late by their own time, not by that of the occurrence; a repetition waited for a death.
@@ -30,10 +30,10 @@ export function measuredPerform(perform: PerformAction, instruments: Instruments
     if (execution.retry > 0) retries.inc();
     running.inc();
     try {
-      const outcome = await perform(claim, signal);
+      const outcome = await perform(claim, interrupt);
       const known = of.get(job.definition.action.type);
       known?.duration.observe((clock.monotonic() - beganMs) / 1000);
-      known?.[signal.aborted || outcome === undefined ? 'interrupted' : outcome.status].inc();
+      known?.[interrupt.isRequested || outcome === undefined ? 'interrupted' : outcome.status].inc();
       return outcome;
     } finally {
       running.dec();

@@ -40,7 +40,7 @@ export interface BulkSql {
    * only a broken disk or a bug can fail.
    */
   change(tx: Kysely<Tables>, update: BulkUpdate, rows: readonly BulkRow[]): Promise<void>;
-  /** Resolves with the ids of the rows that were there. */
+  /** Resolves with the ids of the rows that were not there: hardly ever any. */
   update(tx: Kysely<Tables>, update: BulkUpdate, rows: readonly BulkRow[]): Promise<ReadonlySet<string>>;
 }
 
@@ -76,6 +76,11 @@ function named(
   return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index] ?? null])));
 }
 
+/** Where a row has its id. */
+function idAt({ set, add = {} }: BulkUpdate): number {
+  return Object.keys(set).length + Object.keys(add).length;
+}
+
 async function updateInPostgres(
   tx: Kysely<Tables>,
   update: BulkUpdate,
@@ -87,7 +92,9 @@ async function updateInPostgres(
   const result = await sql<{ id: string }>`update ${sql.table(update.table)} as t set ${sql.raw(changes)}
     from ${rowsOf('postgres', columns, named(Object.keys(columns), rows))}
     where ${sql.raw(conditions)} returning t.id`.execute(tx);
-  return new Set(result.rows.map(({ id }) => id));
+  const missing = new Set(rows.map((row) => String(row[idAt(update)])));
+  for (const { id } of result.rows) missing.delete(id);
+  return missing;
 }
 
 export const postgresBulk: BulkSql = {
@@ -106,6 +113,9 @@ export const postgresBulk: BulkSql = {
   update: updateInPostgres,
 };
 
+/** Rows in one insert of SQLite, where there are as many: opening the table and its indexes costs as much as a row. */
+const ROWS_AT_ONCE = 100;
+
 /**
  * Goes past Kysely, straight to the one connection there is: whoever calls this holds it, for that is what `tx` means. One
  * journey to the thread that has the file, whatever the number of rows.
@@ -119,8 +129,11 @@ export function sqliteBulk(line: SqliteLine): BulkSql {
     insert: async (_tx, { table, columns, same = {} }, rows) => {
       const keys = Object.keys(columns);
       const names = [...keys, ...Object.keys(same)].join(', ');
-      const values = [...keys.map(() => '?'), ...literalsOf(same)].join(', ');
-      if (rows.length > 0) line.sendRows(`insert into ${table} (${names}) values (${values})`, rows);
+      const values = `(${[...keys.map(() => '?'), ...literalsOf(same)].join(', ')})`;
+      const insertOf = (count: number): string =>
+        `insert into ${table} (${names}) values ${Array.from({ length: count }, () => values).join(', ')}`;
+      const joint = rows.length < ROWS_AT_ONCE ? undefined : { sql: insertOf(ROWS_AT_ONCE), rows: ROWS_AT_ONCE };
+      if (rows.length > 0) line.sendRows(insertOf(1), rows, joint);
       await Promise.resolve();
     },
     change: async (_tx, update, rows) => {
@@ -129,9 +142,8 @@ export function sqliteBulk(line: SqliteLine): BulkSql {
     },
     update: async (_tx, update, rows) => {
       if (rows.length === 0) return new Set();
-      const idAt = Object.keys({ ...update.set, ...update.add }).length;
       const unchanged = await line.executeRows(textOf(update), rows);
-      return new Set(rows.filter((_row, index) => !unchanged.has(index)).map((row) => String(row[idAt])));
+      return new Set(unchanged.map((index) => String(rows[index]?.[idAt(update)])));
     },
   };
 }

@@ -1,12 +1,13 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { CompiledQuery, Kysely, Selectable } from 'kysely';
 import type { Execution, Job } from '../jobs/job.ts';
 import type { BulkUpdate } from './bulk.ts';
 import { IS_OVER, releaseQueued } from './endings.ts';
 import { fromRow, insertExecutions, readJobs, saveCalendars } from './execution-rows.ts';
 import { isClaimableHere } from './fleet-home.ts';
 import { fromJobRow, selectJobs, type JobRow } from './jobs.ts';
+import { reusedQuery } from './reused-query.ts';
 import { lockFreeRows, type SqlStore } from './sql.ts';
-import type { Claim, Claimed, ClaimRequest } from './store.ts';
+import type { Claim, Claimed, ClaimRequest, JobPlan } from './store.ts';
 import type { ExecutionsTable, Tables } from './tables.ts';
 
 const START: BulkUpdate = {
@@ -33,15 +34,46 @@ const GIVE_UP: BulkUpdate = {
 /** A job whose last occurrence was left out is over, unless one before that is still under way: which was not asked for all. */
 const CLOSE: BulkUpdate = { table: 'jobs', set: { state: 'text' }, match: { id: 'text' }, when: { state: IS_OVER } };
 
+/** Claims for one store. */
+export function createClaims(store: SqlStore): (request: ClaimRequest) => Promise<Claimed> {
+  let questions = questionsOf(store, []);
+  return async (request) => {
+    if (!isSameList(questions.regionsOfOthers, request.regionsOfOthers)) {
+      questions = questionsOf(store, request.regionsOfOthers);
+    }
+    return await claimDue(store, { ...request, questions });
+  };
+}
+
+/** What a claim asks; that differs only when a region comes or goes. */
+interface Questions {
+  readonly regionsOfOthers: readonly string[];
+  readonly pendingDue: (nowMs: number, limit: number) => CompiledQuery<Selectable<ExecutionsTable>>;
+  readonly jobsDue: (untilMs: number, limit: number) => CompiledQuery<JobRow>;
+}
+
+function questionsOf(store: SqlStore, regionsOfOthers: readonly string[]): Questions {
+  return {
+    regionsOfOthers,
+    pendingDue: reusedQuery((nowMs, limit) => selectPendingDue(store, regionsOfOthers, { nowMs, limit })),
+    jobsDue: reusedQuery((untilMs, limit) => selectJobsDue(store, regionsOfOthers, { untilMs, limit })),
+  };
+}
+
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((value, index) => value === other[index]);
+}
+
 /** Everything that is due, up to a limit, in one transaction of a handful of statements, however much it is. */
-export async function claimDue(store: SqlStore, request: ClaimRequest): Promise<Claimed> {
+async function claimDue(store: SqlStore, request: ClaimRequest & { readonly questions: Questions }): Promise<Claimed> {
   return await store.write(async (tx) => {
     const step = { ...request, nowMs: await store.now(tx) };
+    const untilMs = step.nowMs + (step.aheadMs ?? 0);
     const [waiting, dueRows] = await store.together(
       // Where rows are locked this is over before the other begins: these locks are waited for, in the order that all keep, and
       // who waits must not hold jobs that it took out of that order.
       async () => await readPendingDue(store, tx, step),
-      async () => await store.fetch(selectJobsDue(store, tx, step)),
+      async () => await store.fetch(tx, step.questions.jobsDue(untilMs, step.limit)),
     );
     const pending = await claimPending(store, tx, step, waiting);
     const left = request.limit - waiting.rows.length;
@@ -59,6 +91,7 @@ export async function claimDue(store: SqlStore, request: ClaimRequest): Promise<
 
 interface ClaimStep extends ClaimRequest {
   readonly nowMs: number;
+  readonly questions: Questions;
 }
 
 /** The executions that wait for their time and may be claimed here; in the words that both the claim and its timer use. */
@@ -73,23 +106,31 @@ function selectPending(store: SqlStore, db: Kysely<Tables>, regionsOfOthers: rea
     .where(isClaimableHere(store, regionsOfOthers));
 }
 
-function selectPendingDue(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep) {
-  return selectPending(store, tx, step.regionsOfOthers)
+function selectPendingDue(
+  store: SqlStore,
+  regionsOfOthers: readonly string[],
+  at: { readonly nowMs: number; readonly limit: number },
+) {
+  return selectPending(store, store.db, regionsOfOthers)
     .selectAll('executions')
-    .where('executions.run_at', '<=', step.nowMs)
+    .where('executions.run_at', '<=', at.nowMs)
     .orderBy('executions.run_at')
-    .limit(step.limit)
+    .limit(at.limit)
     .modifyEnd(lockFreeRows(store.dialect, 'executions'));
 }
 
-function selectJobsDue(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep) {
-  return selectJobs(tx)
-    .where('jobs.next_at', '<=', step.nowMs + (step.aheadMs ?? 0))
+function selectJobsDue(
+  store: SqlStore,
+  regionsOfOthers: readonly string[],
+  at: { readonly untilMs: number; readonly limit: number },
+) {
+  return selectJobs(store.db)
+    .where('jobs.next_at', '<=', at.untilMs)
     .where('jobs.state', '=', 'enabled')
     .where('collections.state', '=', 'Enabled')
-    .where(isClaimableHere(store, step.regionsOfOthers))
+    .where(isClaimableHere(store, regionsOfOthers))
     .orderBy('jobs.next_at')
-    .limit(step.limit)
+    .limit(at.limit)
     .modifyEnd(lockFreeRows(store.dialect, 'jobs'));
 }
 
@@ -100,7 +141,7 @@ interface PendingDue {
 }
 
 async function readPendingDue(store: SqlStore, tx: Kysely<Tables>, step: ClaimStep): Promise<PendingDue> {
-  const rows = await store.fetch(selectPendingDue(store, tx, step));
+  const rows = await store.fetch(tx, step.questions.pendingDue(step.nowMs, step.limit));
   const jobIds = rows.map((row) => row.job_id);
   return { rows, jobs: await readJobs(store, tx, jobIds) };
 }
@@ -160,11 +201,20 @@ async function claimByCalendar(
     tx,
     due.filter((job) => step.plan.asksForUnfinished(job)),
   );
-  const plans = due
-    .map((job) => step.plan.occurrences(job, { nowMs: step.nowMs, unfinished: unfinished.get(job.id) ?? [] }))
-    .filter((plan) => plan !== undefined);
-  const executions = plans.flatMap((plan) => plan.executions);
-  const cancelled = plans.flatMap((plan) => plan.cancelled);
+  const plans: JobPlan[] = [];
+  const executions: Execution[] = [];
+  const cancelled: string[] = [];
+  const claims: Claim[] = [];
+  for (const job of due) {
+    const plan = step.plan.occurrences(job, { nowMs: step.nowMs, unfinished: unfinished.get(job.id) ?? NONE });
+    if (plan === undefined) continue;
+    plans.push(plan);
+    cancelled.push(...plan.cancelled);
+    for (const execution of plan.executions) {
+      executions.push(execution);
+      if (execution.status === 'running') claims.push({ job: plan.job, execution });
+    }
+  }
   await saveCalendars(
     store,
     tx,
@@ -177,9 +227,10 @@ async function claimByCalendar(
     CLOSE,
     plans.filter(({ job }) => job.state !== 'enabled').map(({ job }) => [job.state, job.id]),
   );
-  const jobs = new Map(plans.map((plan) => [plan.job.id, plan.job]));
-  return { claims: toClaims(jobs, executions), cancelled };
+  return { claims, cancelled };
 }
+
+const NONE: readonly Execution[] = [];
 
 function toClaims(jobs: ReadonlyMap<string, Job>, executions: readonly Execution[]): readonly Claim[] {
   return executions.flatMap((execution) => {

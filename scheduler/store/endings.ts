@@ -1,8 +1,9 @@
-import type { Kysely } from 'kysely';
+import type { CompiledQuery, Kysely } from 'kysely';
 import { addSettlements, type Execution, type Settlement } from '../jobs/job.ts';
 import type { BulkUpdate } from './bulk.ts';
 import { insertExecutions } from './execution-rows.ts';
 import { lockJobs } from './jobs.ts';
+import { reusedQuery } from './reused-query.ts';
 import type { SqlStore } from './sql.ts';
 import type { Finished } from './store.ts';
 import type { Tables } from './tables.ts';
@@ -27,11 +28,13 @@ const MAX_BATCH = 500;
  * second cost a few transactions, and one that ends alone waits for nobody.
  */
 export function createEndings(store: SqlStore): (ending: Ending) => Promise<Finished> {
-  interface Waiting extends Ending {
+  interface Waiting {
+    readonly ending: Ending;
     readonly resolve: (finished: Finished) => void;
     readonly reject: (error: unknown) => void;
   }
   const waiting: Waiting[] = [];
+  const queuedQuery = reusedQuery(() => selectQueued(store.db));
   let work: Promise<void> | undefined;
 
   /** In a burst every turn of the event loop brings more; one that brings none ends the wait. */
@@ -48,10 +51,18 @@ export function createEndings(store: SqlStore): (ending: Ending) => Promise<Fini
     // Taken as late as can be, and once: what came while the transaction before it was committed is in it.
     const take = (): readonly Waiting[] => (batch ??= waiting.splice(0, MAX_BATCH));
     try {
-      const finished = await store.write(async (tx) => await endAll(store, tx, take()));
-      for (const { ended, resolve } of take()) resolve(finished(ended));
+      const finished = await store.write(
+        async (tx) =>
+          await endAll(
+            store,
+            tx,
+            take().map(({ ending }) => ending),
+            queuedQuery(),
+          ),
+      );
+      for (const { ending, resolve } of take()) resolve(finished(ending.ended));
     } catch (error) {
-      for (const ending of take()) ending.reject(error);
+      for (const { reject } of take()) reject(error);
     }
   };
 
@@ -63,9 +74,9 @@ export function createEndings(store: SqlStore): (ending: Ending) => Promise<Fini
     work = undefined;
   };
 
-  return ({ ended, follow, settlement }) =>
+  return (ending) =>
     new Promise((resolve, reject) => {
-      waiting.push({ ended, follow, settlement, resolve, reject });
+      waiting.push({ ending, resolve, reject });
       work ??= storeAll();
     });
 }
@@ -100,6 +111,7 @@ async function endAll(
   store: SqlStore,
   tx: Kysely<Tables>,
   batch: readonly Ending[],
+  queued: CompiledQuery<{ readonly job_id: string }>,
 ): Promise<(ended: Execution) => Finished> {
   // Jobs before executions, as everywhere: whoever locks in another order waits in a circle.
   await lockJobs(
@@ -115,26 +127,25 @@ async function endAll(
     ended.id,
     ended.attempt,
   ]);
-  const [done, queued] = await store.together(
+  const [missing, queuedRows] = await store.together(
     async () => await store.bulk.update(tx, END, rows),
-    async () => await store.fetch(selectQueued(tx)),
+    async () => await store.fetch(tx, queued),
   );
   const settlements = new Map<string, Settlement>();
   const follow: Execution[] = [];
-  for (const ending of batch) {
-    const { id, jobId } = ending.ended;
-    if (!done.has(id)) continue;
-    if (ending.settlement !== undefined) {
-      settlements.set(jobId, addSettlements(settlements.get(jobId), ending.settlement));
+  for (const { ended, settlement, follow: next } of batch) {
+    if (missing.has(ended.id)) continue;
+    if (settlement !== undefined) {
+      settlements.set(ended.jobId, addSettlements(settlements.get(ended.jobId), settlement));
     }
-    follow.push(...ending.follow);
+    if (next.length > 0) follow.push(...next);
   }
   // What is to be tried again keeps its job from being over.
   await insertExecutions(store, tx, follow);
   await store.bulk.change(
     tx,
     SETTLE,
-    [...settlements].map(([id, { finalState, lastExecutionAtMs, executions, failures, faults }]) => [
+    Array.from(settlements, ([id, { finalState, lastExecutionAtMs, executions, failures, faults }]) => [
       finalState ?? null,
       lastExecutionAtMs,
       executions,
@@ -143,10 +154,11 @@ async function endAll(
       id,
     ]),
   );
-  const waiting = new Set(queued.map((row) => row.job_id));
-  const released = new Set(batch.map(({ ended }) => ended.jobId).filter((id) => waiting.has(id)));
+  const waiting = new Set(queuedRows.map((row) => row.job_id));
+  const released = new Set<string>();
+  for (const { ended } of batch) if (waiting.has(ended.jobId)) released.add(ended.jobId);
   await releaseQueued(store, tx, [...released]);
-  return ({ id, jobId }) => (done.has(id) ? (released.has(jobId) ? 'released' : 'ended') : 'refused');
+  return ({ id, jobId }) => (missing.has(id) ? 'refused' : released.has(jobId) ? 'released' : 'ended');
 }
 
 /**

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'kysely';
-import { claimDue, earliestDue } from './claims.ts';
+import { createClaims, earliestDue } from './claims.ts';
 import { createEndings } from './endings.ts';
 import { fromRow, insertExecutions } from './execution-rows.ts';
 import { HISTORY_KEPT, HISTORY_LIFE_MS } from './retention.ts';
@@ -15,7 +15,7 @@ export function createExecutionStore(store: SqlStore): ExecutionStore {
   const { db } = store;
   const end = createEndings(store);
   return {
-    claimDue: async (request) => await claimDue(store, request),
+    claimDue: createClaims(store),
     earliestDue: async (regionsOfOthers) => await earliestDue(store, db, regionsOfOthers),
     add: async (execution) => {
       await store.write(async (tx) => {

@@ -122,7 +122,7 @@ export async function openPostgresDatabase(
       now,
       gather: nextTurn,
       bulk: postgresBulk,
-      fetch: async (query) => await query.execute(),
+      fetch: async (tx, query) => (await tx.executeQuery(query)).rows,
       together: async (first, second) => [await first(), await second()],
       definitions: createDefinitions(keys),
       write: async (work) => await transact(db, work),

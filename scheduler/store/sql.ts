@@ -24,7 +24,7 @@ export interface SqlStore {
   gather(): Promise<void>;
   readonly bulk: BulkSql;
   /** Rows of a query that was made from a transaction's `tx`. */
-  fetch<Row>(query: SqlQuery<Row>): Promise<readonly Row[]>;
+  fetch<Row>(tx: Kysely<Tables>, query: CompiledQuery<Row>): Promise<readonly Row[]>;
   /**
    * Both, in this order and begun inside a transaction: an embedded store has then one journey to its thread for the two,
    * and a connection to PostgreSQL takes one after the other. At most one of them may be anything but `fetch` or `bulk`.
@@ -38,12 +38,6 @@ export interface SqlStore {
   now(tx: Kysely<Tables>): Promise<number>;
   /** Tells the other replicas, when the transaction commits. */
   tell(tx: Kysely<Tables>, news: StoreNews): Promise<void>;
-}
-
-/** What `fetch` takes: a query of Kysely's that gives rows. */
-export interface SqlQuery<Row> {
-  compile(): CompiledQuery;
-  execute(): Promise<Row[]>;
 }
 
 /**

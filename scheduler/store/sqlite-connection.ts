@@ -17,6 +17,8 @@ export interface SqliteConnection {
   close(): void;
 }
 
+type RowsRequest = Extract<SqliteRequest, { readonly kind: 'rows' }>;
+
 interface Prepared {
   readonly statement: StatementSync;
   /** Of what it gives; none: it only writes. */
@@ -37,6 +39,21 @@ export function openSqliteConnection(file: string): SqliteConnection {
     return made;
   };
 
+  /** As many at a time as go; returns the indexes of those that nothing changed for. */
+  const runAll = ({ sql, rows, joint }: RowsRequest): readonly number[] => {
+    const inJoint = joint === undefined ? 0 : rows.length - (rows.length % joint.rows);
+    if (joint !== undefined) {
+      const { statement } = prepare(joint.sql);
+      for (let at = 0; at < inJoint; at += joint.rows) statement.run(...rows.slice(at, at + joint.rows).flat());
+    }
+    const { statement } = prepare(sql);
+    const unchanged: number[] = [];
+    for (let index = inJoint; index < rows.length; index++) {
+      if (Number(statement.run(...(rows[index] ?? [])).changes) === 0) unchanged.push(index);
+    }
+    return unchanged;
+  };
+
   const perform = (request: SqliteRequest): SqliteReply => {
     // After a failed write SQLite has rolled back by itself; to fail at that too would hide what failed first.
     if (request.sql === 'rollback' && !database.isTransaction) return { kind: 'done', changes: 0, insertId: 0 };
@@ -45,14 +62,8 @@ export function openSqliteConnection(file: string): SqliteConnection {
       prepare(sql).statement.run();
     }
     if (request.isInTransaction) assertInTransaction(database);
+    if (request.kind === 'rows') return { kind: 'all', unchanged: runAll(request) };
     const { statement, columns } = prepare(request.sql);
-    if (request.kind === 'rows') {
-      const unchanged: number[] = [];
-      for (const [index, row] of request.rows.entries()) {
-        if (Number(statement.run(...row).changes) === 0) unchanged.push(index);
-      }
-      return { kind: 'all', unchanged };
-    }
     if (columns.length > 0) {
       const rows: readonly unknown[] = statement.all(...request.parameters);
       return { kind: 'rows', columns, rows: rows.filter(isValues) };

@@ -12,7 +12,7 @@ import {
 } from 'kysely';
 import type { BulkRow } from './bulk.ts';
 import type { SqliteHandle } from './sqlite-handle.ts';
-import type { SqliteRequest, SqliteValue } from './sqlite-requests.ts';
+import type { JointStatement, SqliteRequest, SqliteValue } from './sqlite-requests.ts';
 
 /**
  * Statements that need no answer of their own: they go along with the one after them. A group of writers would otherwise go to
@@ -69,14 +69,14 @@ export class SqliteLine implements DatabaseConnection {
   }
 
   /** One statement for many rows. Resolves with the indexes of those that it changed nothing for. */
-  async executeRows(sql: string, rows: readonly BulkRow[]): Promise<ReadonlySet<number>> {
-    const reply = await this.#handle.ask({ kind: 'rows', ...this.#around(sql), rows });
-    return new Set(reply.kind === 'all' ? reply.unchanged : []);
+  async executeRows(sql: string, rows: readonly BulkRow[]): Promise<readonly number[]> {
+    const reply = await this.#handle.ask({ kind: 'rows', ...this.#around(sql), rows, joint: undefined });
+    return reply.kind === 'all' ? reply.unchanged : [];
   }
 
   /** The same, not waited for: when it fails, so does everything after it in the transaction, the commit too. */
-  sendRows(sql: string, rows: readonly BulkRow[]): void {
-    this.#handle.ask({ kind: 'rows', ...this.#around(sql), rows, isWaitedFor: false }).catch(() => {
+  sendRows(sql: string, rows: readonly BulkRow[], joint?: JointStatement): void {
+    this.#handle.ask({ kind: 'rows', ...this.#around(sql), rows, joint, isWaitedFor: false }).catch(() => {
       // Whoever commits is told.
     });
   }

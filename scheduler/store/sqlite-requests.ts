@@ -21,7 +21,17 @@ interface InTransaction {
 export type SqliteRequest =
   | (InTransaction & { readonly kind: 'query'; readonly parameters: readonly SqliteValue[] })
   /** One statement for many rows. */
-  | (InTransaction & { readonly kind: 'rows'; readonly rows: readonly (readonly SqliteValue[])[] });
+  | (InTransaction & {
+      readonly kind: 'rows';
+      readonly rows: readonly (readonly SqliteValue[])[];
+      readonly joint: JointStatement | undefined;
+    });
+
+/** The same statement for so many rows at a time, whose values come one after the other. */
+export interface JointStatement {
+  readonly sql: string;
+  readonly rows: number;
+}
 
 export type SqliteReply =
   /** Values in the order of the columns: names that are sent with every row cost more than the row. */

@@ -1,4 +1,4 @@
-import { Kysely } from 'kysely';
+import { Kysely, type CompiledQuery } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { nextTurn, systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { describeError, EXIT_USAGE, UserError } from '../../common/runtime/errors.ts';
@@ -10,7 +10,7 @@ import { sqliteBulk } from './bulk.ts';
 import { createDefinitions } from './definitions.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { migrationsFor } from './migrations.ts';
-import type { SqlQuery, SqlStore } from './sql.ts';
+import type { SqlStore } from './sql.ts';
 import { SqliteLine, sqliteDialect } from './sqlite-dialect.ts';
 import { openSqliteHere, openSqliteInThread, type SqliteHandle } from './sqlite-handle.ts';
 import type { Store } from './store.ts';
@@ -73,7 +73,7 @@ export async function openSqliteDatabase(
     write: createGroupCommit({ db, gather }),
     gather,
     bulk: sqliteBulk(line),
-    fetch: async <Row>(query: SqlQuery<Row>) => (await line.executeQuery<Row>(query.compile())).rows,
+    fetch: async <Row>(_tx: Kysely<Tables>, query: CompiledQuery<Row>) => (await line.executeQuery<Row>(query)).rows,
     together: async (first, second) => await Promise.all([first(), second()]),
     definitions: createDefinitions(keys),
     now: async () => await Promise.resolve(clock.now()),

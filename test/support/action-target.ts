@@ -12,6 +12,7 @@ import { systemClock, type Clock } from '../../common/runtime/clock.ts';
 import { createActions, type ActionParts, type Actions, type OutgoingAction } from '../../scheduler/actions/actions.ts';
 import { DEFAULT_ACTION_SETTINGS, type ActionSettings } from '../../scheduler/actions/settings.ts';
 import type { ActionOutcome } from '../../scheduler/engine/ending.ts';
+import { Interrupt } from '../../scheduler/engine/interrupt.ts';
 import { writeJob } from '../../scheduler/jobs/job.ts';
 import type { Claim } from '../../scheduler/store/store.ts';
 import { execution, HTTP_JOB, JOB } from './scheduler-store.ts';
@@ -100,8 +101,8 @@ export function claimOf(action: OutgoingAction): Claim {
 export async function performOnce(
   action: OutgoingAction,
   settings: Partial<ActionSettings> = {},
-  parts: Partial<ActionParts> & { readonly signal?: AbortSignal } = {},
+  parts: Partial<ActionParts> & { readonly interrupt?: Interrupt } = {},
 ): Promise<ActionOutcome | undefined> {
-  const { signal = new AbortController().signal, ...rest } = parts;
-  return await openActions(settings, rest).perform(action, claimOf(action), signal);
+  const { interrupt = new Interrupt(), ...rest } = parts;
+  return await openActions(settings, rest).perform(action, claimOf(action), interrupt);
 }

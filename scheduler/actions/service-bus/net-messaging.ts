@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Dispatcher } from 'undici';
+import { Interrupt } from '../../engine/interrupt.ts';
 import { exchange, type OutgoingRequest } from '../exchange.ts';
 import type { BrokeredMessage } from './message.ts';
 
@@ -47,7 +48,11 @@ export async function sendOverRest(
     ],
     body: message.body,
   };
-  const answer = await exchange(outgoing, { dispatcher: to.dispatcher, signal: to.signal, readBytes: READ_BYTES });
+  const answer = await exchange(outgoing, {
+    dispatcher: to.dispatcher,
+    interrupt: Interrupt.by(to.signal),
+    readBytes: READ_BYTES,
+  });
   if (answer.statusCode >= 200 && answer.statusCode < 300) return;
   const detail = /<Detail>([^<]{1,300})/.exec(answer.text)?.[1];
   throw new BrokerRefusedError(`the service answered ${answer.statusCode}${detail === undefined ? '' : `, ${detail}`}`);

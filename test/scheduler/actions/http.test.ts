@@ -10,6 +10,7 @@ import type { ActionOutcome } from '../../../scheduler/engine/ending.ts';
 import type { HttpAction } from '../../../scheduler/jobs/definition.ts';
 import { writeJob } from '../../../scheduler/jobs/job.ts';
 import { execution, HTTP_JOB, JOB } from '../../support/scheduler-store.ts';
+import { Interrupt } from '../../../scheduler/engine/interrupt.ts';
 
 interface Seen {
   readonly method: string | undefined;
@@ -46,7 +47,7 @@ async function target(
 
 async function perform(
   request: HttpAction['request'],
-  { allowPrivate = true, signal = new AbortController().signal } = {},
+  { allowPrivate = true, interrupt = new Interrupt() } = {},
 ): Promise<ActionOutcome | undefined> {
   const performer = createActions({
     settings: DEFAULT_ACTION_SETTINGS,
@@ -61,7 +62,7 @@ async function perform(
   });
   const job = writeJob(undefined, { ref: JOB, definition: HTTP_JOB, state: 'enabled' }, 1000, 'id');
   const claim = { job, execution: execution(job, { key: 'f'.repeat(32), attempt: 2 }) };
-  return await performer.perform({ type: 'Http', request }, claim, signal);
+  return await performer.perform({ type: 'Http', request }, claim, interrupt);
 }
 
 describe('an HTTP action', () => {
@@ -182,11 +183,11 @@ describe('an HTTP action', () => {
   });
 
   it('is left unfinished when the scheduler stops', async () => {
-    const stopping = new AbortController();
+    const interrupt = new Interrupt();
     const { url } = await target(() => {
-      stopping.abort();
+      interrupt.request();
     });
-    expect(await perform({ uri: url, method: 'GET' }, { signal: stopping.signal })).toBeUndefined();
+    expect(await perform({ uri: url, method: 'GET' }, { interrupt })).toBeUndefined();
   });
 
   it('to a private address is refused by default, by number and by name, and nothing is sent', async () => {

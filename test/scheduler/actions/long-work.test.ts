@@ -11,6 +11,7 @@ import {
   FORBIDDEN,
   FORBIDDEN_REFUSAL,
 } from '../../support/action-target.ts';
+import { Interrupt } from '../../../scheduler/engine/interrupt.ts';
 
 const answer = (statusCode: number, headers: Record<string, string> = {}, text = '') => ({
   url: new URL('https://example.org/work'),
@@ -45,11 +46,16 @@ describe('an answer', () => {
   it('that takes longer than its time is a failure in the words of the real service', async () => {
     const { url } = await actionTarget(() => {});
     const limits: number[] = [];
+    let nowMs = 0;
     const clock = {
       ...hurriedClock(),
+      monotonic: () => nowMs,
       after: (ms: number, callback: () => void) => {
         limits.push(ms);
-        return systemClock.after(0, callback);
+        return systemClock.after(0, () => {
+          nowMs += ms;
+          callback();
+        });
       },
     };
     expect(await performOnce(action(url), {}, { clock })).toEqual({
@@ -124,12 +130,12 @@ describe('an answer 202', () => {
   });
 
   it('is left unfinished when the scheduler stops while it waits', async () => {
-    const stopping = new AbortController();
+    const interrupt = new Interrupt();
     const { url } = await actionTarget((_request, response) => {
       response.writeHead(202, { location: '/s' }).end();
-      stopping.abort();
+      interrupt.request();
     });
-    expect(await performOnce(action(url), {}, { signal: stopping.signal })).toBeUndefined();
+    expect(await performOnce(action(url), {}, { interrupt })).toBeUndefined();
   });
 });
 

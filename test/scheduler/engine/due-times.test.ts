@@ -4,7 +4,9 @@ import { FakeClock } from '../../support/fake-clock.ts';
 
 it('what waits for one instant is called together, in its order, and what is past at once', async () => {
   const clock = new FakeClock();
-  const dueTimes = new DueTimes(clock);
+  const dueTimes = new DueTimes<() => void>(clock, (call) => {
+    call();
+  });
   const called: string[] = [];
   dueTimes.at(clock.now(), () => called.push('now'));
   expect(called).toEqual(['now']);
@@ -18,7 +20,9 @@ it('what waits for one instant is called together, in its order, and what is pas
 
 it('a wall clock that is set back makes it wait for its instant all the same', async () => {
   const clock = new FakeClock();
-  const dueTimes = new DueTimes(clock);
+  const dueTimes = new DueTimes<() => void>(clock, (call) => {
+    call();
+  });
   let isCalled = false;
   dueTimes.at(clock.now() + 500, () => {
     isCalled = true;
@@ -32,7 +36,9 @@ it('a wall clock that is set back makes it wait for its instant all the same', a
 
 it('a wall clock that was set back and is set right again does not keep it waiting for longer than a second', async () => {
   const clock = new FakeClock();
-  const dueTimes = new DueTimes(clock);
+  const dueTimes = new DueTimes<() => void>(clock, (call) => {
+    call();
+  });
   let isCalled = false;
   dueTimes.at(clock.now() + 500, () => {
     isCalled = true;

@@ -39,11 +39,11 @@ export async function rig(
     log: silentLog,
     publish: (entry) => news.push(entry.kind),
     replica: { name: 'test', region: undefined },
-    perform: async (claim, signal) => {
+    perform: async (claim, interrupt) => {
       const { repeat, retry, attempt } = claim.execution;
       performed.push(`${(clock.now() - startMs) / 1000}s ${claim.job.job} #${repeat}.${retry} a${attempt}`);
       claims.push(claim);
-      return await perform(claim, signal);
+      return await perform(claim, interrupt.signal);
     },
   });
   onTestFinished(async () => {

@@ -2,17 +2,30 @@ import { describe, expect, it } from 'vitest';
 import { Lanes } from '../../../scheduler/engine/lanes.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
+/** What waits in a lane. */
+interface One {
+  readonly begin?: () => void;
+  readonly isWanted?: boolean;
+}
+
 function lanesOf(count: number) {
   const clock = new FakeClock();
-  const lanes = new Lanes(clock);
   const begun: number[] = [];
   const leaves: (() => void)[] = [];
+  const lanes = new Lanes<One>(clock, (one) => {
+    one.begin?.();
+    return one.isWanted !== false;
+  });
   for (let index = 0; index < count; index++) {
-    lanes.enter('a', (leave) => {
-      begun.push(index);
-      leaves.push(leave);
-      return true;
-    });
+    const one: One = {
+      begin: () => {
+        begun.push(index);
+        leaves.push(() => {
+          lanes.leave('a', one);
+        });
+      },
+    };
+    lanes.enter('a', one);
   }
   return { clock, lanes, begun, leaves };
 }
@@ -56,17 +69,21 @@ describe('a lane', () => {
   });
 
   it('passes over those that are no longer wanted, however many', () => {
-    const lanes = new Lanes(new FakeClock());
+    const { lanes } = lanesOf(0);
     const begun: string[] = [];
     const leaves: (() => void)[] = [];
     const enter = (name: string, isWanted: boolean): void => {
-      lanes.enter('a', (leave) => {
-        if (isWanted) {
+      const one: One = {
+        isWanted,
+        begin: () => {
+          if (!isWanted) return;
           begun.push(name);
-          leaves.push(leave);
-        }
-        return isWanted;
-      });
+          leaves.push(() => {
+            lanes.leave('a', one);
+          });
+        },
+      };
+      lanes.enter('a', one);
     };
     for (let index = 0; index < 64; index++) enter('first', true);
     for (let index = 0; index < 100_000; index++) enter('dropped', false);
@@ -85,11 +102,15 @@ describe('a lane', () => {
     const quick: (() => void)[] = [];
     let most = 0;
     const enter = (): void => {
-      lanes.enter('a', (leave) => {
-        quick.push(leave);
-        most = Math.max(most, quick.length);
-        return true;
-      });
+      const one: One = {
+        begin: () => {
+          quick.push(() => {
+            lanes.leave('a', one);
+          });
+          most = Math.max(most, quick.length);
+        },
+      };
+      lanes.enter('a', one);
     };
     for (let index = 0; index < 400; index++) enter();
     for (let step = 0; step < 120; step++) {
@@ -108,9 +129,10 @@ describe('a lane', () => {
   it('holds up no other', () => {
     const { lanes } = lanesOf(100);
     let hasBegun = false;
-    lanes.enter('b', () => {
-      hasBegun = true;
-      return true;
+    lanes.enter('b', {
+      begin: () => {
+        hasBegun = true;
+      },
     });
     expect(hasBegun).toBe(true);
   });

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import request from 'supertest';
 import { describe, expect, it } from 'vitest';
 import type { PerformAction } from '../../../scheduler/engine/engine.ts';
+import { Interrupt } from '../../../scheduler/engine/interrupt.ts';
 import { createMetrics, type SchedulerMetrics } from '../../../scheduler/metrics/metrics.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { claimOf } from '../../support/action-target.ts';
@@ -36,7 +37,7 @@ async function busy(): Promise<SchedulerMetrics> {
       runAtMs: clock.now() - 125,
       ...change,
     };
-    await metrics.measurePerform(work)({ ...claim, execution }, new AbortController().signal);
+    await metrics.measurePerform(work)({ ...claim, execution }, new Interrupt());
   };
   await perform(async () => {
     await clock.advance('2s');

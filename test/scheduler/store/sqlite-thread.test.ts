@@ -84,6 +84,25 @@ describe("SQLite's thread", () => {
     expect(await run(line, 'select id from things')).toEqual([{ id: 'c' }]);
   });
 
+  it('writes many rows a hundred at a time and the rest one by one, each as it was given', async () => {
+    const { line } = await opened();
+    const rows = Array.from({ length: 250 }, (_none, index) => [`thing ${index}`, index] as const);
+    const values = (count: number): string => Array.from({ length: count }, () => '(?, ?)').join(', ');
+    const insert = (count: number): string => `insert into things (id, size) values ${values(count)}`;
+    await run(line, 'begin immediate');
+    line.sendRows(insert(1), rows, { sql: insert(100), rows: 100 });
+    await run(line, 'commit');
+    const written = rows.map(([id, size]) => ({ id, size }));
+    expect(await run(line, 'select * from things order by size')).toEqual(written);
+    // One of two hundred that is there already: none of them is written.
+    await run(line, 'begin immediate');
+    const others = rows.slice(0, 200).map(([id, size]) => [size === 150 ? id : `other ${id}`, size] as const);
+    line.sendRows(insert(1), others, { sql: insert(100), rows: 100 });
+    await expect(run(line, 'commit')).rejects.toThrow('UNIQUE constraint failed');
+    await run(line, 'rollback');
+    expect(await run(line, 'select * from things order by size')).toEqual(written);
+  });
+
   it('undoes one writer and keeps the others', async () => {
     const { line } = await opened();
     await run(line, 'begin immediate');

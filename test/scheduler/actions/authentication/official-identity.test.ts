@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HttpAction } from '../../../../scheduler/jobs/definition.ts';
+import { Interrupt } from '../../../../scheduler/engine/interrupt.ts';
 import { Secret } from '../../../../scheduler/secrets/secret.ts';
 import { actionTarget, claimOf, openActions, FORBIDDEN, FORBIDDEN_REFUSAL } from '../../../support/action-target.ts';
 import { AUTHORITY } from '../../../support/certificates.ts';
@@ -23,7 +24,7 @@ const action = (uri: string, client: { id: string; secret: string }): HttpAction
   },
 });
 
-const running = new AbortController().signal;
+const running = new Interrupt();
 
 describe("Azure's own library, against a fake authority", () => {
   it('gets a token for the audience, shows it to the target, and keeps it for the next execution', async () => {

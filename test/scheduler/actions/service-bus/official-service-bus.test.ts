@@ -5,6 +5,7 @@ import { Secret } from '../../../../scheduler/secrets/secret.ts';
 import { performOnce, FORBIDDEN, FORBIDDEN_REFUSAL } from '../../../support/action-target.ts';
 import { AUTHORITY } from '../../../support/certificates.ts';
 import { fakeServiceBus } from '../../../support/fake-service-bus.ts';
+import { Interrupt } from '../../../../scheduler/engine/interrupt.ts';
 
 const message = (change: Partial<ServiceBusMessage> = {}): ServiceBusMessage => ({
   namespace: 'shop',
@@ -137,6 +138,8 @@ describe("Azure's own library, against a fake of Service Bus", () => {
 
   it('is left unfinished when the scheduler stops', async () => {
     const bus = await fakeServiceBus();
-    expect(await performOnce(toQueue(), { serviceBusAmqp: bus.url }, { signal: AbortSignal.abort() })).toBeUndefined();
+    const interrupt = new Interrupt();
+    interrupt.request();
+    expect(await performOnce(toQueue(), { serviceBusAmqp: bus.url }, { interrupt })).toBeUndefined();
   });
 });

@@ -4,6 +4,7 @@ import type { OutgoingAction } from '../../../../scheduler/actions/actions.ts';
 import { Secret } from '../../../../scheduler/secrets/secret.ts';
 import { performOnce } from '../../../support/action-target.ts';
 import { startAzurite, type Azurite } from '../../../support/azurite.ts';
+import { Interrupt } from '../../../../scheduler/engine/interrupt.ts';
 
 const ACCOUNT = 'devstoreaccount1';
 let azurite: Azurite;
@@ -76,7 +77,8 @@ describe('a storage queue action, against Azurite', () => {
   });
 
   it('is left unfinished when the scheduler stops', async () => {
-    const signal = AbortSignal.abort();
-    expect(await performOnce(action('orders', '?sig=x', 'x'), settings(), { signal })).toBeUndefined();
+    const interrupt = new Interrupt();
+    interrupt.request();
+    expect(await performOnce(action('orders', '?sig=x', 'x'), settings(), { interrupt })).toBeUndefined();
   });
 });
