@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -25,6 +25,7 @@ describe.skipIf(!runsHaproxy || !runsNginx)(
       onTestFinished(async () => {
         await balancer.close();
         await nginx.close();
+        rmSync(units.folder, { recursive: true, force: true });
       });
       const folder = temporaryFolder();
       const calls: string[] = [];
