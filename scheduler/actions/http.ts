@@ -195,28 +195,16 @@ function isAmong(headers: OutgoingRequest['headers'], name: string): boolean {
 }
 
 function outcomeOf({ answer, isSuccess }: Held, host: string): ActionOutcome {
-  return { status: isSuccess ? 'completed' : 'failed', message: messageOf(answer, host) };
+  return {
+    status: isSuccess ? 'completed' : 'failed',
+    message:
+      `Http Action - Response from host '${host}': '${statusName(answer.statusCode)}' ` +
+      `Response Headers: ${headerText(answer)} Body: ${answer.text.slice(0, KEPT_BODY_CHARACTERS)}`,
+  };
 }
 
-/** The newest message, and the newest headers that were written down: in a burst a server says the same to everybody. */
-let told: Pick<Answer, 'statusCode' | 'text'> & {
-  readonly host: string;
-  readonly headers: string;
-  readonly message: string;
-} = { statusCode: 0, text: '', host: '', headers: '', message: '' };
+/** The newest headers that were written down: in a burst a server says the same to everybody. */
 let written: { readonly answer: Pick<Answer, 'names' | 'headers'>; readonly text: string } | undefined;
-
-function messageOf(answer: Answer, host: string): string {
-  const { statusCode, text } = answer;
-  const headers = headerText(answer);
-  const isSame = told.headers === headers && told.statusCode === statusCode && told.text === text && told.host === host;
-  if (isSame) return told.message;
-  const message =
-    `Http Action - Response from host '${host}': '${statusName(statusCode)}' ` +
-    `Response Headers: ${headers} Body: ${text.slice(0, KEPT_BODY_CHARACTERS)}`;
-  told = { statusCode, text, host, headers, message };
-  return message;
-}
 
 function headerText(answer: Answer): string {
   if (written === undefined || !hasSameHeaders(written.answer, answer)) {

@@ -3,7 +3,7 @@ import type { Clock } from '../../common/runtime/clock.ts';
 /** Looks at the wall clock as often, which may have been set forward. What waits here is due soon, where that was not set back. */
 const MAX_SLEEP_MS = 1000;
 
-/** Calls back when an instant of the wall clock has come: one timer for all that wait for the same one. */
+/** Tells when an instant of the wall clock has come: one timer for all that wait for the same one. */
 export class DueTimes<Item> {
   readonly #clock: Clock;
   readonly #onDue: (item: Item) => void;

@@ -281,9 +281,7 @@ class StoreEngine implements Engine {
     if (this.#room.isWorthIt(this.#holding())) this.wake();
   }
 
-  /**
-   * Never rejects. All in one: thousands of these wait at a time, and each function that waits is remembered too.
-   */
+  /** Never rejects. All in one: thousands of these wait at a time, and each function that waits is remembered too. */
   async #execute(held: Held, interrupt: Interrupt): Promise<void> {
     const { clock, publish, perform, log, store } = this.#parts;
     const { claim } = held;

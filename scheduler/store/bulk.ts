@@ -30,7 +30,8 @@ export interface BulkInsert {
 
 /**
  * Many rows at a time, the way each database does it fastest: PostgreSQL in one statement over one JSON parameter (a round
- * trip costs more than the rows), SQLite in one prepared statement a row (taking JSON apart costs more than the rows).
+ * trip costs more than the rows), SQLite in one prepared statement a row, or a hundred rows where they are new (taking JSON
+ * apart costs more than the rows).
  */
 export interface BulkSql {
   /** As `change`. */

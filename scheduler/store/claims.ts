@@ -65,7 +65,7 @@ function isSameList(one: readonly string[], other: readonly string[]): boolean {
 }
 
 /** Everything that is due, up to a limit, in one transaction of a handful of statements, however much it is. */
-async function claimDue(store: SqlStore, request: ClaimRequest & { readonly questions: Questions }): Promise<Claimed> {
+async function claimDue(store: SqlStore, request: Omit<ClaimStep, 'nowMs'>): Promise<Claimed> {
   return await store.write(async (tx) => {
     const step = { ...request, nowMs: await store.now(tx) };
     const untilMs = step.nowMs + (step.aheadMs ?? 0);

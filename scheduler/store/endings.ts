@@ -28,8 +28,7 @@ const MAX_BATCH = 500;
  * second cost a few transactions, and one that ends alone waits for nobody.
  */
 export function createEndings(store: SqlStore): (ending: Ending) => Promise<Finished> {
-  interface Waiting {
-    readonly ending: Ending;
+  interface Waiting extends Ending {
     readonly resolve: (finished: Finished) => void;
     readonly reject: (error: unknown) => void;
   }
@@ -51,16 +50,8 @@ export function createEndings(store: SqlStore): (ending: Ending) => Promise<Fini
     // Taken as late as can be, and once: what came while the transaction before it was committed is in it.
     const take = (): readonly Waiting[] => (batch ??= waiting.splice(0, MAX_BATCH));
     try {
-      const finished = await store.write(
-        async (tx) =>
-          await endAll(
-            store,
-            tx,
-            take().map(({ ending }) => ending),
-            queuedQuery(),
-          ),
-      );
-      for (const { ending, resolve } of take()) resolve(finished(ending.ended));
+      const finished = await store.write(async (tx) => await endAll(store, tx, take(), queuedQuery()));
+      for (const { ended, resolve } of take()) resolve(finished(ended));
     } catch (error) {
       for (const { reject } of take()) reject(error);
     }
@@ -74,9 +65,9 @@ export function createEndings(store: SqlStore): (ending: Ending) => Promise<Fini
     work = undefined;
   };
 
-  return (ending) =>
+  return ({ ended, follow, settlement }) =>
     new Promise((resolve, reject) => {
-      waiting.push({ ending, resolve, reject });
+      waiting.push({ ended, follow, settlement, resolve, reject });
       work ??= storeAll();
     });
 }
@@ -138,7 +129,7 @@ async function endAll(
     if (settlement !== undefined) {
       settlements.set(ended.jobId, addSettlements(settlements.get(ended.jobId), settlement));
     }
-    if (next.length > 0) follow.push(...next);
+    follow.push(...next);
   }
   // What is to be tried again keeps its job from being over.
   await insertExecutions(store, tx, follow);

@@ -20,8 +20,6 @@ import type { JobPage, JobStore } from './store.ts';
 import type { CollectionsTable, JobsTable, Tables } from './tables.ts';
 
 const jobStateSchema = z.enum(JOB_STATES);
-/** A batch of jobs is read at a time; the schema is for what should not be there. */
-const STATES: ReadonlyMap<string, Job['state']> = new Map(JOB_STATES.map((state) => [state, state]));
 const NO_COUNTS: PlanCounts = { Free: 0, Standard: 0, P10Premium: 0, P20Premium: 0 };
 const tagsSchema = z.record(z.string(), z.string());
 
@@ -238,7 +236,7 @@ export function fromJobRow({ definitions }: Pick<SqlStore, 'definitions'>, row: 
     collection: row.collection,
     job: row.name,
     definition: definitions.read(row.id, row),
-    state: STATES.get(row.state) ?? jobStateSchema.parse(row.state),
+    state: jobStateSchema.parse(row.state),
     anchorMs: row.anchor_at,
     nextAtMs: row.next_at ?? undefined,
     made: row.made,

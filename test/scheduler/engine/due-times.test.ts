@@ -2,11 +2,16 @@ import { expect, it } from 'vitest';
 import { DueTimes } from '../../../scheduler/engine/due-times.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
-it('what waits for one instant is called together, in its order, and what is past at once', async () => {
-  const clock = new FakeClock();
-  const dueTimes = new DueTimes<() => void>(clock, (call) => {
+/** What waits are calls. */
+function callsOf(clock: FakeClock): DueTimes<() => void> {
+  return new DueTimes(clock, (call) => {
     call();
   });
+}
+
+it('what waits for one instant is called together, in its order, and what is past at once', async () => {
+  const clock = new FakeClock();
+  const dueTimes = callsOf(clock);
   const called: string[] = [];
   dueTimes.at(clock.now(), () => called.push('now'));
   expect(called).toEqual(['now']);
@@ -20,9 +25,7 @@ it('what waits for one instant is called together, in its order, and what is pas
 
 it('a wall clock that is set back makes it wait for its instant all the same', async () => {
   const clock = new FakeClock();
-  const dueTimes = new DueTimes<() => void>(clock, (call) => {
-    call();
-  });
+  const dueTimes = callsOf(clock);
   let isCalled = false;
   dueTimes.at(clock.now() + 500, () => {
     isCalled = true;
@@ -36,9 +39,7 @@ it('a wall clock that is set back makes it wait for its instant all the same', a
 
 it('a wall clock that was set back and is set right again does not keep it waiting for longer than a second', async () => {
   const clock = new FakeClock();
-  const dueTimes = new DueTimes<() => void>(clock, (call) => {
-    call();
-  });
+  const dueTimes = callsOf(clock);
   let isCalled = false;
   dueTimes.at(clock.now() + 500, () => {
     isCalled = true;

@@ -2,30 +2,33 @@ import { describe, expect, it } from 'vitest';
 import { Lanes } from '../../../scheduler/engine/lanes.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
-/** What waits in a lane. */
+/** What waits in a lane. False: it is no longer wanted. */
 interface One {
-  readonly begin?: () => void;
-  readonly isWanted?: boolean;
+  readonly begin: () => boolean;
+}
+
+/** Into the lane `a`; `begin` is given what leaves it. */
+function enter(lanes: Lanes<One>, begin: (leave: () => void) => boolean): void {
+  const one: One = {
+    begin: () =>
+      begin(() => {
+        lanes.leave('a', one);
+      }),
+  };
+  lanes.enter('a', one);
 }
 
 function lanesOf(count: number) {
   const clock = new FakeClock();
   const begun: number[] = [];
   const leaves: (() => void)[] = [];
-  const lanes = new Lanes<One>(clock, (one) => {
-    one.begin?.();
-    return one.isWanted !== false;
-  });
+  const lanes = new Lanes<One>(clock, (one) => one.begin());
   for (let index = 0; index < count; index++) {
-    const one: One = {
-      begin: () => {
-        begun.push(index);
-        leaves.push(() => {
-          lanes.leave('a', one);
-        });
-      },
-    };
-    lanes.enter('a', one);
+    enter(lanes, (leave) => {
+      begun.push(index);
+      leaves.push(leave);
+      return true;
+    });
   }
   return { clock, lanes, begun, leaves };
 }
@@ -72,28 +75,24 @@ describe('a lane', () => {
     const { lanes } = lanesOf(0);
     const begun: string[] = [];
     const leaves: (() => void)[] = [];
-    const enter = (name: string, isWanted: boolean): void => {
-      const one: One = {
-        isWanted,
-        begin: () => {
-          if (!isWanted) return;
+    const enterNamed = (name: string, isWanted: boolean): void => {
+      enter(lanes, (leave) => {
+        if (isWanted) {
           begun.push(name);
-          leaves.push(() => {
-            lanes.leave('a', one);
-          });
-        },
-      };
-      lanes.enter('a', one);
+          leaves.push(leave);
+        }
+        return isWanted;
+      });
     };
-    for (let index = 0; index < 64; index++) enter('first', true);
-    for (let index = 0; index < 100_000; index++) enter('dropped', false);
-    enter('last', true);
+    for (let index = 0; index < 64; index++) enterNamed('first', true);
+    for (let index = 0; index < 100_000; index++) enterNamed('dropped', false);
+    enterNamed('last', true);
     leaves[0]?.();
     expect(begun).toHaveLength(65);
     expect(begun.at(-1)).toBe('last');
     for (const leave of leaves.slice(1)) leave();
     // It is empty, and as new.
-    for (let index = 0; index < 65; index++) enter('new', true);
+    for (let index = 0; index < 65; index++) enterNamed('new', true);
     expect(begun.filter((name) => name === 'new')).toHaveLength(64);
   });
 
@@ -101,18 +100,14 @@ describe('a lane', () => {
     const { clock, lanes, begun, leaves } = lanesOf(63);
     const quick: (() => void)[] = [];
     let most = 0;
-    const enter = (): void => {
-      const one: One = {
-        begin: () => {
-          quick.push(() => {
-            lanes.leave('a', one);
-          });
-          most = Math.max(most, quick.length);
-        },
-      };
-      lanes.enter('a', one);
+    const enterQuick = (): void => {
+      enter(lanes, (leave) => {
+        quick.push(leave);
+        most = Math.max(most, quick.length);
+        return true;
+      });
     };
-    for (let index = 0; index < 400; index++) enter();
+    for (let index = 0; index < 400; index++) enterQuick();
     for (let step = 0; step < 120; step++) {
       await clock.advance(10);
       for (const leave of quick.splice(0)) leave();
@@ -120,7 +115,7 @@ describe('a lane', () => {
     expect(begun).toHaveLength(63);
     expect(most).toBe(64);
     // When they are over at last they have no place to give.
-    for (let index = 0; index < 100; index++) enter();
+    for (let index = 0; index < 100; index++) enterQuick();
     const before = quick.length;
     for (const leave of leaves) leave();
     expect(quick.length).toBe(before);
@@ -132,6 +127,7 @@ describe('a lane', () => {
     lanes.enter('b', {
       begin: () => {
         hasBegun = true;
+        return true;
       },
     });
     expect(hasBegun).toBe(true);
